@@ -1,0 +1,44 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { InvalidEventError } from '../errors/invalid-event.error.js';
+import type { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
+import type { Outcome } from '../respond/outcome.js';
+import { isAcknowledged } from '../respond/outcome.table.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import type { ProcessingFault } from './event.processor.js';
+import { toHandlerError } from './handler-failure.js';
+import type { DispatchResult, ReceivedEvent } from './received-event.js';
+
+/** What the operator sees of deliveries: ids, types, outcomes and reasons. Never a payload, a secret or a digest. */
+@Injectable()
+export class DeliveryLog {
+  readonly #logger: Logger;
+
+  constructor(@Inject(RESOLVED_OPTIONS) { name }: ResolvedOptions) {
+    this.#logger = new Logger(`ScalekitWebhooks:${name}`);
+  }
+
+  /** A delivery that reached the handlers. */
+  result({ event }: ReceivedEvent, { outcome, handlers }: DispatchResult): void {
+    for (const { handlerId, error } of handlers) {
+      if (error) this.#logger.error(MESSAGES.handlerFailed(handlerId, event.id, event.type, error));
+    }
+    const line = MESSAGES.deliveryOutcome(event.id, event.type, outcome);
+    if (isAcknowledged(outcome)) this.#logger.debug(line);
+    else this.#logger.warn(line);
+  }
+
+  /** A delivery that was turned away before any handler saw it. */
+  refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
+    const issues = reason instanceof InvalidEventError ? reason.issues : [];
+    const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message, issues);
+    if (outcome === 'misconfigured') this.#logger.error(line);
+    else this.#logger.warn(line);
+  }
+
+  /** Something went wrong behind a delivery. */
+  fault(fault: ProcessingFault, { event }: ReceivedEvent, error?: unknown): void {
+    const reason = error === undefined ? undefined : toHandlerError(error);
+    this.#logger.error(MESSAGES.processingFault(fault, event.id, event.type, reason));
+  }
+}

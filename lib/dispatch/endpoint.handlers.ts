@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import { EventEmitterBridge } from './event-emitter.bridge.js';
+import type { EventHandler } from './event-handler.js';
+import { patternsOf } from './event-pattern.js';
+import { HandlerExplorer } from './handler.explorer.js';
+
+/** The handlers that take one endpoint's events. */
+@Injectable()
+export class EndpointHandlers {
+  #handlers: readonly EventHandler[] = [];
+  #oddities: readonly string[] = [];
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(HandlerExplorer) private readonly explorer: HandlerExplorer,
+    @Inject(EventEmitterBridge) private readonly bridge: EventEmitterBridge,
+  ) {}
+
+  /** @throws HandlerDeclarationError for a decorated method that could never run */
+  async load(): Promise<readonly EventHandler[]> {
+    const { handlers, oddities } = this.explorer.explore();
+    const own = handlers.filter(({ endpoints }) => endpoints?.includes(this.options.name) ?? true);
+    const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];
+    this.#handlers = [...own, ...emitter];
+    this.#oddities = [...oddities, ...odditiesOf(this.#handlers)];
+    return this.#handlers;
+  }
+
+  /** One line per handler: what it takes. */
+  get table(): readonly string[] {
+    return this.#handlers.map(({ id, patterns }) => MESSAGES.handlerTableRow(patterns, id));
+  }
+
+  /** What is likely a mistake, though it can run. */
+  get oddities(): readonly string[] {
+    return this.#oddities;
+  }
+}
+
+function odditiesOf(handlers: readonly EventHandler[]): string[] {
+  if (handlers.length === 0) return [MESSAGES.noHandlers];
+  const known = new Set(SCALEKIT_EVENT_TYPES.flatMap(patternsOf));
+  return handlers.flatMap(({ id, patterns }) =>
+    patterns
+      .filter((pattern) => !known.has(pattern))
+      .map((pattern) => MESSAGES.patternOfNoKnownType(id, pattern)),
+  );
+}

@@ -1,0 +1,26 @@
+import { HttpException } from '@nestjs/common';
+import { NonRetryableEventError } from '../errors/non-retryable-event.error.js';
+import type { HandlerError } from '../inbox/inbox-entry.js';
+
+const MAX_MESSAGE_LENGTH = 500;
+
+// These statuses say "later", not "never": request timeout, too early, too many requests.
+const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** Whether a retry cannot help: the handler said so, or threw one of Nest's exceptions of the 4xx class. */
+export function isFinalFailure(thrown: unknown): boolean {
+  if (thrown instanceof NonRetryableEventError || codeOf(thrown) === 'non_retryable') return true;
+  if (!(thrown instanceof HttpException)) return false;
+  const status = thrown.getStatus();
+  return status >= 400 && status < 500 && !RETRYABLE_STATUSES.has(status);
+}
+
+/** What the log and the inbox keep of a failure: the error's name and message. */
+export function toHandlerError(thrown: unknown): HandlerError {
+  if (!(thrown instanceof Error)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
+  return { name: thrown.name, message: String(thrown.message).slice(0, MAX_MESSAGE_LENGTH) };
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+}

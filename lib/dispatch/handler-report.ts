@@ -1,0 +1,54 @@
+import type { HandlerError } from '../inbox/inbox-entry.js';
+import type { HandlerClaim, HandlerSettlement } from '../inbox/inbox-store.js';
+
+/**
+ * How one handler fared in one delivery:
+ *
+ * - `done`: it ran and succeeded
+ * - `queued`: its run is safely stored in a queue, by this delivery or an earlier one
+ * - `failed`: it ran and threw; a retry runs it again
+ * - `refused`: it ran and said that a retry cannot help; it is dead from now on
+ * - `overdue`: it had not ended when its deadline passed
+ * - `running`: another process runs it, or an earlier delivery's run has not ended
+ * - `already_done`, `already_dead`: an earlier delivery settled it, so it did not run
+ */
+export type HandlerReportState =
+  | 'done'
+  | 'queued'
+  | 'failed'
+  | 'refused'
+  | 'overdue'
+  | 'running'
+  | 'already_done'
+  | 'already_dead';
+
+/** One line of a {@link DispatchResult}. */
+export interface HandlerReport {
+  readonly handlerId: string;
+  readonly state: HandlerReportState;
+  /** The error's name and message where the handler threw. */
+  readonly error?: HandlerError;
+}
+
+const STATE_OF_SETTLEMENT = { done: 'done', queued: 'queued', failed: 'failed', dead: 'refused' } as const;
+
+/** The report of a handler that was run. */
+export function reportRun(
+  handlerId: string,
+  settlement: HandlerSettlement | undefined,
+  overdue: boolean,
+): HandlerReport {
+  if (!settlement) return { handlerId, state: 'overdue' };
+  const state = overdue && settlement.state === 'failed' ? 'overdue' : STATE_OF_SETTLEMENT[settlement.state];
+  return settlement.error ? { handlerId, state, error: settlement.error } : { handlerId, state };
+}
+
+/** The report of a handler that could not be claimed. */
+export function reportClaim(
+  handlerId: string,
+  claim: Exclude<HandlerClaim, { state: 'claimed' }>,
+): HandlerReport {
+  if (claim.state === 'done') return { handlerId, state: 'already_done' };
+  if (claim.state === 'dead') return { handlerId, state: 'already_dead' };
+  return { handlerId, state: claim.state };
+}

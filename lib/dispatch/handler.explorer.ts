@@ -1,0 +1,130 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ContextIdFactory, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { EventHandler, ScalekitEventContext } from './event-handler.js';
+import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
+import { declaringClasses, handlerDeclarations } from './handler-metadata.accessor.js';
+import { mergeDeclarations } from './merge-declarations.js';
+
+type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+type HandlerRun = EventHandler['run'];
+type ContextId = ReturnType<typeof ContextIdFactory.create>;
+
+/** The handlers of an application, and what is odd about its declarations without being an error. */
+export interface ExploredHandlers {
+  readonly handlers: readonly EventHandler[];
+  readonly oddities: readonly string[];
+}
+
+/** Finds the decorated methods of all providers and controllers, whatever their scope. */
+@Injectable()
+export class HandlerExplorer {
+  readonly #contextIds = new WeakMap<ScalekitEventContext, ContextId>();
+
+  constructor(
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
+    @Inject(HandlerInvoker) private readonly invoker: HandlerInvoker,
+  ) {}
+
+  /** @throws HandlerDeclarationError for a decorated method that could never run */
+  explore(): ExploredHandlers {
+    const handlers = new Map<string, EventHandler>();
+    const oddities: string[] = [];
+    const explored = new Set<object>();
+    const opaque: string[] = [];
+    const classOf = new Map<string, object>();
+
+    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
+      if (wrapper.isAlias) continue;
+      if (isScopedFactory(wrapper)) {
+        this.#refuseDeclarationsOf(wrapper);
+        opaque.push(String(wrapper.name));
+        continue;
+      }
+      const prototype = prototypeOf(wrapper);
+      if (!prototype) continue;
+      for (let owner = prototype; owner; owner = Object.getPrototypeOf(owner))
+        explored.add(owner.constructor);
+      for (const { methodName, ...declared } of this.#declared(prototype)) {
+        const method = `${prototype.constructor.name}.${methodName}`;
+        const id = declared.id ?? method;
+        if (classOf.get(id) === prototype.constructor) {
+          oddities.push(MESSAGES.handlerFoundTwice(id));
+        } else if (handlers.has(id)) {
+          throw new HandlerDeclarationError(MESSAGES.handlerIdTaken(id));
+        } else {
+          handlers.set(id, { ...declared, id, run: this.#runOf(wrapper, methodName) });
+          classOf.set(id, prototype.constructor);
+        }
+      }
+    }
+    const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring)).map(nameOf);
+    if (lost.length > 0 && opaque.length > 0) {
+      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(lost, opaque));
+    }
+    oddities.push(...lost.map((name) => MESSAGES.handlerNotProvided(name)));
+    return { handlers: [...handlers.values()], oddities };
+  }
+
+  #declared(prototype: object) {
+    return this.scanner.getAllMethodNames(prototype).flatMap((methodName) => {
+      const declarations = handlerDeclarations(prototype, methodName);
+      if (declarations.length === 0) return [];
+      return [
+        { methodName, ...mergeDeclarations(`${prototype.constructor.name}.${methodName}`, declarations) },
+      ];
+    });
+  }
+
+  #refuseDeclarationsOf({ token }: InstanceWrapper): void {
+    if (typeof token !== 'function' || !token.prototype) return;
+    const [declared] = this.#declared(token.prototype);
+    if (declared) {
+      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory([token.name], [token.name]));
+    }
+  }
+
+  #runOf(wrapper: InstanceWrapper, name: string): HandlerRun {
+    const { host, token, instance: singleton } = wrapper;
+    if (!host || isStatic(wrapper)) {
+      return this.invoker.bind({ instance: singleton, name, moduleKey: host?.token ?? '' });
+    }
+    return async (event, delivery, context) => {
+      const moduleRef: ModuleRef = host.getProviderByKey(ModuleRef).instance;
+      const contextId = this.#contextIdOf(context, moduleRef);
+      const instance = await moduleRef.resolve(token, contextId, { strict: true });
+      const method: HandlerMethod = { instance, name, moduleKey: host.token, contextId };
+      return this.invoker.bind(method)(event, delivery);
+    };
+  }
+
+  #contextIdOf(context: ScalekitEventContext, moduleRef: ModuleRef): ContextId {
+    const known = this.#contextIds.get(context);
+    if (known) return known;
+    const contextId = ContextIdFactory.getByRequest(context);
+    moduleRef.registerRequestByContextId(context, contextId);
+    this.#contextIds.set(context, contextId);
+    return contextId;
+  }
+}
+
+function isStatic(wrapper: InstanceWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+}
+
+function isScopedFactory(wrapper: InstanceWrapper): boolean {
+  return wrapper.isNotMetatype && !isStatic(wrapper);
+}
+
+/** Of a static provider its instance's, which a factory may have chosen; of any other its class's. */
+function prototypeOf(wrapper: InstanceWrapper): object | null {
+  if (!isStatic(wrapper)) return wrapper.metatype?.prototype ?? null;
+  const { instance } = wrapper;
+  return typeof instance === 'object' && instance !== null ? Object.getPrototypeOf(instance) : null;
+}
+
+function nameOf(declaring: object): string {
+  return 'name' in declaring ? String(declaring.name) : 'anonymous class';
+}

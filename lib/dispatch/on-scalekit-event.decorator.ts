@@ -1,0 +1,63 @@
+import 'reflect-metadata';
+import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
+import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { declareHandler } from './handler-metadata.accessor.js';
+import type { ScalekitDelivery } from './scalekit-delivery.js';
+
+/** Settings of one handler. */
+export interface OnScalekitEventOptions {
+  /**
+   * The handler's name in the inbox. It must stay the same across releases: set it where class or method names
+   * are minified or likely to change.
+   * @default `ClassName.methodName`
+   */
+  id?: string;
+  /**
+   * The endpoints (by the module's `name` option) whose events the handler takes.
+   * @default every endpoint
+   */
+  endpoint?: string | readonly string[];
+  /**
+   * How long one run may take, in ms. It cannot extend the module's `handlerTimeout`.
+   * @default the module's `handlerTimeout`
+   */
+  timeout?: number;
+}
+
+type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]
+  ? Item
+  : P extends ScalekitEventPattern
+    ? P
+    : never;
+
+type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: ScalekitDelivery) => unknown;
+
+/**
+ * Makes a method of a provider or controller the handler of an event, of several, or of all that match a
+ * pattern. Decorators may be stacked; a method runs once per event however many of them match. A parameter
+ * that does not fit the event does not compile.
+ *
+ * @param pattern an event type, a pattern such as `'organization.*'` or `'*'`, or an array of these
+ * @throws HandlerDeclarationError where it decorates something that cannot be called for an event
+ * @example
+ * ```ts
+ * @OnScalekitEvent('user.created')
+ * async welcome(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery) {}
+ * ```
+ */
+export function OnScalekitEvent<
+  const P extends ScalekitEventPattern | readonly [ScalekitEventPattern, ...ScalekitEventPattern[]],
+>(pattern: P, options: OnScalekitEventOptions = {}) {
+  const patterns: readonly ScalekitEventPattern[] = typeof pattern === 'string' ? [pattern] : pattern;
+  return <H extends ScalekitEventHandler<P>>(
+    target: object,
+    methodName: string | symbol,
+    descriptor: TypedPropertyDescriptor<H>,
+  ): void => {
+    if (typeof target === 'function' || typeof descriptor?.value !== 'function') {
+      throw new HandlerDeclarationError(MESSAGES.notAnInstanceMethod(String(methodName)));
+    }
+    declareHandler(target, methodName, { patterns, options }, descriptor.value.length);
+  };
+}

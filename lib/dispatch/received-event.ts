@@ -1,0 +1,26 @@
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import type { EventIssue } from '../parse/event-issue.js';
+import type { Outcome } from '../respond/outcome.js';
+import type { HandlerReport } from './handler-report.js';
+import type { ScalekitDelivery } from './scalekit-delivery.js';
+
+/** A parsed event and how it arrived: what all its handlers share. */
+export interface ReceivedEvent {
+  readonly event: ScalekitEvent<'*'>;
+  readonly issues: readonly EventIssue[];
+  readonly deliveryId: string;
+  readonly receivedAt: Date;
+  readonly rawBody: Buffer;
+  readonly headers: ScalekitDelivery['headers'];
+}
+
+/** What became of an event. */
+export interface DispatchResult {
+  readonly outcome: Extract<
+    Outcome,
+    'processed' | 'accepted' | 'duplicate' | 'ignored' | 'unprocessable' | 'failed' | 'unavailable'
+  >;
+  readonly handlers: readonly HandlerReport[];
+  /** Where a retry should wait for a run elsewhere, in seconds. */
+  readonly retryAfterSeconds?: number;
+}

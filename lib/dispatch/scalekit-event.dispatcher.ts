@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import { parseEventObject } from '../parse/parse-event.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import { waitAtMost } from './deadline.js';
+import { DeliveryLog } from './delivery.log.js';
+import { EndpointHandlers } from './endpoint.handlers.js';
+import { EventProcessor } from './event.processor.js';
+import { HandlerRegistry } from './handler.registry.js';
+import type { DispatchResult, ReceivedEvent } from './received-event.js';
+
+/**
+ * Hands events to their handlers, each handler once per event. The module's controller uses it for deliveries;
+ * inject it to handle an event that did not come by HTTP, such as one read from Scalekit's Events API.
+ */
+@Injectable()
+export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
+  readonly #inFlight = new Map<string, Promise<DispatchResult>>();
+  #processor?: EventProcessor;
+  #closing = false;
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
+    @Inject(DeliveryLog) private readonly log: DeliveryLog,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const registry = new HandlerRegistry(await this.handlers.load());
+    this.#processor = new EventProcessor(registry, {
+      endpoint: this.options.name,
+      inbox: this.options.inbox,
+      transport: this.options.transport,
+      handlerTimeout: this.options.handlerTimeout,
+      onFault: (fault, received, error) => this.log.fault(fault, received, error),
+    });
+  }
+
+  /**
+   * Handles an event: each of its handlers that has not yet succeeded for it runs once.
+   *
+   * @param event an event in Scalekit's wire form; plain objects become DTO instances
+   * @returns how each handler fared; a handler's error is in the result, not thrown
+   * @throws InvalidEventError when it is no event, or breaks a rule of the `validation` option
+   */
+  async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
+    const parsed = parseEventObject(event, this.options.validation);
+    return this.handle({
+      ...parsed,
+      deliveryId: randomUUID(),
+      receivedAt: new Date(),
+      rawBody: Buffer.from(JSON.stringify(event)),
+      headers: {},
+    });
+  }
+
+  /**
+   * Handles a received event. The same event again while it is in progress waits for that, and shares its result.
+   *
+   * @internal
+   */
+  async handle(received: ReceivedEvent): Promise<DispatchResult> {
+    if (this.#closing || !this.#processor) return { outcome: 'unavailable', handlers: [] };
+    const eventId = received.event.id;
+    const inFlight = this.#inFlight.get(eventId);
+    if (inFlight) return inFlight;
+    const processing = this.#processor.process(received).finally(() => this.#inFlight.delete(eventId));
+    this.#inFlight.set(eventId, processing);
+    const result = await processing;
+    this.log.result(received, result);
+    return result;
+  }
+
+  /** Takes nothing new, and finishes what is in progress. */
+  async onModuleDestroy(): Promise<void> {
+    this.#closing = true;
+    const finished = Promise.allSettled(this.#inFlight.values()).then(() => this.#processor?.drain());
+    await waitAtMost(finished, this.options.handlerTimeout);
+  }
+}

@@ -1,0 +1,45 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { EndpointHandlers } from './dispatch/endpoint.handlers.js';
+import { ScalekitWebhooksConfigurationError } from './errors/configuration.error.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive/endpoint.options.js';
+import { EndpointUrl } from './receive/endpoint.url.js';
+import { MESSAGES } from './scalekit-webhooks.messages.js';
+import { EndpointSecrets } from './verify/endpoint.secrets.js';
+
+/** Says once, while the application starts, what the endpoint is and does, and what about it is odd. */
+@Injectable()
+export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
+  constructor(
+    @Inject(ENDPOINT_OPTIONS) private readonly endpoint: EndpointOptions,
+    @Inject(EndpointUrl) private readonly url: EndpointUrl,
+    @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
+    @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
+
+  /** @throws ScalekitWebhooksConfigurationError when another endpoint has the same name or path */
+  onModuleInit(): void {
+    for (const setting of ['name', 'path'] as const) {
+      const value = this.endpoint[setting];
+      if (this.#endpoints().filter((endpoint) => endpoint[setting] === value).length > 1) {
+        throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.endpointTaken(setting, value));
+      }
+    }
+  }
+
+  onApplicationBootstrap(): void {
+    const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
+    logger.log(MESSAGES.endpointReady(this.url.path));
+    for (const row of this.handlers.table) logger.log(row);
+    for (const oddity of this.handlers.oddities) logger.warn(oddity);
+    if (this.secrets.hasShortKey) logger.warn(MESSAGES.secretIsShort);
+  }
+
+  #endpoints(): EndpointOptions[] {
+    return [...this.modules.values()].flatMap((module) => {
+      const wrapper = module.providers.get(ENDPOINT_OPTIONS);
+      return wrapper ? [wrapper.instance as EndpointOptions] : [];
+    });
+  }
+}

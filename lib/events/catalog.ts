@@ -1,0 +1,143 @@
+import {
+  ConnectedAccountCreatedEvent,
+  ConnectedAccountDeletedEvent,
+  ConnectedAccountMagicLinkGeneratedEvent,
+  ConnectedAccountOauthSucceededEvent,
+  ConnectedAccountOauthTokensFetchedEvent,
+  ConnectedAccountStatusUpdatedEvent,
+  ConnectedAccountTokenRefreshFailedEvent,
+  ConnectedAccountTokenRefreshSucceededEvent,
+  ConnectedAccountUpdatedEvent,
+} from './connected-account.events.js';
+import {
+  OrganizationDirectoryDeletedEvent,
+  OrganizationDirectoryDisabledEvent,
+  OrganizationDirectoryEnabledEvent,
+} from './directory.events.js';
+import {
+  DirectoryGroupCreatedEvent,
+  DirectoryGroupDeletedEvent,
+  DirectoryGroupUpdatedEvent,
+} from './directory-group.events.js';
+import {
+  DirectoryUserCreatedEvent,
+  DirectoryUserDeletedEvent,
+  DirectoryUserUpdatedEvent,
+} from './directory-user.events.js';
+import type { DtoClass } from './nested-field.metadata.js';
+import {
+  OrganizationCreatedEvent,
+  OrganizationDeletedEvent,
+  OrganizationUpdatedEvent,
+} from './organization.events.js';
+import {
+  OrganizationDomainCreatedEvent,
+  OrganizationDomainDeletedEvent,
+  OrganizationDomainDnsVerificationFailedEvent,
+  OrganizationDomainDnsVerificationSuccessEvent,
+} from './organization-domain.events.js';
+import {
+  PermissionCreatedEvent,
+  PermissionDeletedEvent,
+  PermissionUpdatedEvent,
+} from './permission.events.js';
+import { RoleCreatedEvent, RoleDeletedEvent, RoleUpdatedEvent } from './role.events.js';
+import type { ScalekitEventBase } from './scalekit-event.base.js';
+import {
+  OrganizationSsoCreatedEvent,
+  OrganizationSsoDeletedEvent,
+  OrganizationSsoDisabledEvent,
+  OrganizationSsoEnabledEvent,
+} from './sso-connection.events.js';
+import { UserCreatedEvent, UserDeletedEvent, UserUpdatedEvent } from './user.events.js';
+import {
+  MembershipCreatedEvent,
+  MembershipDeletedEvent,
+  MembershipUpdatedEvent,
+  UserOrganizationInvitationEvent,
+  UserOrganizationMembershipCreatedEvent,
+  UserOrganizationMembershipDeletedEvent,
+  UserOrganizationMembershipUpdatedEvent,
+  UserSignupEvent,
+} from './user-membership.events.js';
+import {
+  SessionCreatedEvent,
+  SessionExpiredEvent,
+  UserLoginEvent,
+  UserLogoutEvent,
+} from './user-session.events.js';
+
+/** Every event type that this version knows, with its DTO class. */
+export const SCALEKIT_EVENTS = Object.freeze({
+  'organization.created': OrganizationCreatedEvent,
+  'organization.updated': OrganizationUpdatedEvent,
+  'organization.deleted': OrganizationDeletedEvent,
+  'organization.domain_created': OrganizationDomainCreatedEvent,
+  'organization.domain_deleted': OrganizationDomainDeletedEvent,
+  'organization.domain_dns_verification_success': OrganizationDomainDnsVerificationSuccessEvent,
+  'organization.domain_dns_verification_failed': OrganizationDomainDnsVerificationFailedEvent,
+  'user.created': UserCreatedEvent,
+  'user.updated': UserUpdatedEvent,
+  'user.deleted': UserDeletedEvent,
+  'user.signup': UserSignupEvent,
+  'user.organization_invitation': UserOrganizationInvitationEvent,
+  'user.organization_membership_created': UserOrganizationMembershipCreatedEvent,
+  'user.organization_membership_updated': UserOrganizationMembershipUpdatedEvent,
+  'user.organization_membership_deleted': UserOrganizationMembershipDeletedEvent,
+  'membership.created': MembershipCreatedEvent,
+  'membership.updated': MembershipUpdatedEvent,
+  'membership.deleted': MembershipDeletedEvent,
+  'user.login': UserLoginEvent,
+  'user.logout': UserLogoutEvent,
+  'session.created': SessionCreatedEvent,
+  'session.expired': SessionExpiredEvent,
+  'organization.directory_enabled': OrganizationDirectoryEnabledEvent,
+  'organization.directory_disabled': OrganizationDirectoryDisabledEvent,
+  'organization.directory_deleted': OrganizationDirectoryDeletedEvent,
+  'organization.directory.user_created': DirectoryUserCreatedEvent,
+  'organization.directory.user_updated': DirectoryUserUpdatedEvent,
+  'organization.directory.user_deleted': DirectoryUserDeletedEvent,
+  'organization.directory.group_created': DirectoryGroupCreatedEvent,
+  'organization.directory.group_updated': DirectoryGroupUpdatedEvent,
+  'organization.directory.group_deleted': DirectoryGroupDeletedEvent,
+  'organization.sso_created': OrganizationSsoCreatedEvent,
+  'organization.sso_enabled': OrganizationSsoEnabledEvent,
+  'organization.sso_disabled': OrganizationSsoDisabledEvent,
+  'organization.sso_deleted': OrganizationSsoDeletedEvent,
+  'role.created': RoleCreatedEvent,
+  'role.updated': RoleUpdatedEvent,
+  'role.deleted': RoleDeletedEvent,
+  'permission.created': PermissionCreatedEvent,
+  'permission.updated': PermissionUpdatedEvent,
+  'permission.deleted': PermissionDeletedEvent,
+  'connected_account.created': ConnectedAccountCreatedEvent,
+  'connected_account.updated': ConnectedAccountUpdatedEvent,
+  'connected_account.status_updated': ConnectedAccountStatusUpdatedEvent,
+  'connected_account.deleted': ConnectedAccountDeletedEvent,
+  'connected_account.magic_link_generated': ConnectedAccountMagicLinkGeneratedEvent,
+  'connected_account.oauth_tokens_fetched': ConnectedAccountOauthTokensFetchedEvent,
+  'connected_account.token_refresh_succeeded': ConnectedAccountTokenRefreshSucceededEvent,
+  'connected_account.token_refresh_failed': ConnectedAccountTokenRefreshFailedEvent,
+  'connected_account.oauth_succeeded': ConnectedAccountOauthSucceededEvent,
+} as const satisfies Record<string, DtoClass<ScalekitEventBase>>);
+
+/** The name of an event that this version knows. */
+export type ScalekitEventType = keyof typeof SCALEKIT_EVENTS;
+
+/** From an event's name to its DTO. */
+export type ScalekitEventMap = {
+  readonly [T in ScalekitEventType]: InstanceType<(typeof SCALEKIT_EVENTS)[T]>;
+};
+
+/** Any event that this version knows: a `switch` on its `type` tells them apart. */
+export type KnownScalekitEvent = ScalekitEventMap[ScalekitEventType];
+
+/** Whether this version knows an event type. */
+export function isScalekitEventType(type: string): type is ScalekitEventType {
+  return Object.hasOwn(SCALEKIT_EVENTS, type);
+}
+
+/** The names of all events that this version knows. */
+export const SCALEKIT_EVENT_TYPES: readonly ScalekitEventType[] = Object.freeze(
+  Object.keys(SCALEKIT_EVENTS).filter(isScalekitEventType),
+);

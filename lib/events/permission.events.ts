@@ -1,0 +1,42 @@
+import { EventData, flatOrUnder } from './event-data.decorator.js';
+import { StringField } from './event-field.decorators.js';
+import { ScalekitEventBase } from './scalekit-event.base.js';
+
+const IDENTITY = flatOrUnder(['permission'], ['id', 'permission_id', 'name', 'permission_name']);
+
+/** A permission. */
+export class PermissionEventData {
+  @StringField()
+  readonly id?: string | null;
+
+  /** The name by which programs refer to it. */
+  @StringField()
+  readonly name?: string | null;
+
+  @StringField()
+  readonly description?: string | null;
+}
+
+/** A permission was created. */
+export class PermissionCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.created';
+
+  @EventData(() => PermissionEventData, IDENTITY)
+  readonly data!: PermissionEventData;
+}
+
+/** A permission was changed. */
+export class PermissionUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.updated';
+
+  @EventData(() => PermissionEventData, IDENTITY)
+  readonly data!: PermissionEventData;
+}
+
+/** A permission was deleted. */
+export class PermissionDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.deleted';
+
+  @EventData(() => PermissionEventData, IDENTITY)
+  readonly data!: PermissionEventData;
+}

@@ -1,0 +1,107 @@
+import { EventData, flatOrUnder } from './event-data.decorator.js';
+import { NestedField, StringField } from './event-field.decorators.js';
+import { Organization } from './organization.data.js';
+import { ScalekitEventBase } from './scalekit-event.base.js';
+import { User } from './user.data.js';
+
+const IDENTITY = [
+  ...flatOrUnder(
+    ['user', 'membership', 'org_membership'],
+    ['id', 'user_id', 'email', 'external_id', 'organization_id'],
+  ),
+  'organization.id',
+  'organization.external_id',
+  'membership.user.id',
+  'membership.user.email',
+];
+
+/** A user and the organization it belongs to, or is invited to. */
+export class OrgMembershipEventData {
+  @NestedField(() => Organization)
+  readonly organization?: Organization | null;
+
+  @NestedField(() => User)
+  readonly user?: User | null;
+}
+
+/** A user signed up. */
+export class UserSignupEvent extends ScalekitEventBase {
+  override readonly type!: 'user.signup';
+
+  @EventData(() => OrgMembershipEventData, IDENTITY)
+  readonly data!: OrgMembershipEventData;
+}
+
+/** A user was invited to an organization. */
+export class UserOrganizationInvitationEvent extends ScalekitEventBase {
+  override readonly type!: 'user.organization_invitation';
+
+  @EventData(() => OrgMembershipEventData, IDENTITY)
+  readonly data!: OrgMembershipEventData;
+}
+
+/** A user became a member of an organization. */
+export class UserOrganizationMembershipCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'user.organization_membership_created';
+
+  @EventData(() => OrgMembershipEventData, IDENTITY)
+  readonly data!: OrgMembershipEventData;
+}
+
+/** A membership was changed. */
+export class UserOrganizationMembershipUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'user.organization_membership_updated';
+
+  @EventData(() => OrgMembershipEventData, IDENTITY)
+  readonly data!: OrgMembershipEventData;
+}
+
+/** A membership ended. */
+export class UserOrganizationMembershipDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'user.organization_membership_deleted';
+
+  @EventData(() => OrgMembershipEventData, IDENTITY)
+  readonly data!: OrgMembershipEventData;
+}
+
+/** A membership. The guide names none of its fields: these are the ones that tie it to its two ends. */
+export class Membership {
+  @StringField()
+  readonly id?: string | null;
+
+  @StringField()
+  readonly user_id?: string | null;
+
+  @StringField()
+  readonly organization_id?: string | null;
+}
+
+/** A membership, as the guide has it, or its two ends. */
+export class MembershipEventData extends OrgMembershipEventData {
+  @NestedField(() => Membership)
+  readonly membership?: Membership | null;
+}
+
+/** A user became a member of an organization (the guide’s name for it). */
+export class MembershipCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'membership.created';
+
+  @EventData(() => MembershipEventData, IDENTITY)
+  readonly data!: MembershipEventData;
+}
+
+/** A membership was changed (the guide’s name for it). */
+export class MembershipUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'membership.updated';
+
+  @EventData(() => MembershipEventData, IDENTITY)
+  readonly data!: MembershipEventData;
+}
+
+/** A membership ended (the guide’s name for it). */
+export class MembershipDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'membership.deleted';
+
+  @EventData(() => MembershipEventData, IDENTITY)
+  readonly data!: MembershipEventData;
+}

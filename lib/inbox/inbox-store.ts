@@ -1,0 +1,80 @@
+import type { HandlerError, HandlerRowState, InboxEntry, InboxEvent, InboxKey } from './inbox-entry.js';
+
+/** The right to run handlers for a while. A run that outlives its lease can no longer write its result. */
+export interface InboxLease {
+  /** Identifies the claimer; unique for each claim. */
+  readonly token: string;
+  /** How long the claim holds, in ms, by the store's own clock. */
+  readonly durationMs: number;
+}
+
+/** What a claim says of one handler. */
+export type HandlerClaim =
+  | { readonly state: 'claimed'; readonly attempt: number }
+  | { readonly state: 'running'; readonly leaseEndsInMs: number }
+  | { readonly state: 'queued' | 'done' | 'dead' };
+
+/** How a claimed run ended. `queued` hands the run over to a transport's queue and keeps it claimed. */
+export interface HandlerSettlement {
+  readonly handlerId: string;
+  readonly state: Exclude<HandlerRowState, 'running'>;
+  readonly error?: HandlerError;
+}
+
+/** Which entries to read. All conditions that are given must hold. */
+export interface InboxFilter {
+  readonly endpoint?: string;
+  readonly type?: string;
+  /** Entries with at least one handler in this state. */
+  readonly state?: HandlerRowState;
+}
+
+/** Where to read on, and how much at most. */
+export interface InboxPageRequest {
+  /** @default 50 */
+  readonly limit?: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+}
+
+/** Entries in the order in which they were received. */
+export interface InboxPage {
+  readonly entries: readonly InboxEntry[];
+  readonly nextCursor?: string;
+}
+
+/**
+ * The ledger of events and of each handler's runs. An implementation must make `claim` and `settle` atomic:
+ * of many claimers at once, each handler is given to one.
+ */
+export interface InboxStore {
+  /**
+   * Records the event if it is new, and claims each handler that has neither succeeded, nor died, nor is
+   * queued, nor runs under a lease that still holds. Resolves to one claim for each handler id.
+   */
+  claim(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    lease: InboxLease,
+  ): Promise<ReadonlyMap<string, HandlerClaim>>;
+  /**
+   * Records how runs ended. Only rows that still belong to `lease` are written; resolves to their handler ids.
+   */
+  settle(
+    key: InboxKey,
+    settlements: readonly HandlerSettlement[],
+    lease: InboxLease,
+  ): Promise<readonly string[]>;
+  /** One entry with its handlers' rows, or undefined. */
+  get(key: InboxKey): Promise<InboxEntry | undefined>;
+  /** A page of entries, oldest first. */
+  list(filter?: InboxFilter, page?: InboxPageRequest): Promise<InboxPage>;
+  /** How many entries match. */
+  count(filter?: InboxFilter): Promise<number>;
+  /** Forgets entries received before the given time, except those with a run in progress; resolves to how many. */
+  prune(before: Date): Promise<number>;
+  /** Resolves when the store can be reached, rejects when not. */
+  ping(): Promise<void>;
+  /** Releases what the store itself opened. */
+  close(): Promise<void>;
+}

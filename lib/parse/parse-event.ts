@@ -1,0 +1,52 @@
+import { InvalidEventError } from '../errors/invalid-event.error.js';
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import { UnknownScalekitEvent } from '../events/unknown.event.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { EventIssue } from './event-issue.js';
+import { eventClassFor, hydrateEvent } from './hydrate-event.js';
+import { isJsonObject } from './is-json-object.js';
+import { parseJson } from './parse-json.js';
+import { findIssues } from './validate-event.js';
+import type { ValidationMode } from './validation-mode.js';
+
+/** An event, and what the validation had to say about it. */
+export interface ParsedEvent {
+  readonly event: ScalekitEvent;
+  /** Empty unless the mode is `lenient`. */
+  readonly issues: readonly EventIssue[];
+}
+
+const ENVELOPE: ReadonlySet<string> = new Set(['id', 'type', 'occurred_at', 'data']);
+
+/**
+ * Turns the body of a delivery into an event.
+ *
+ * @throws InvalidEventError that tells which fields are wrong, and no values
+ */
+export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
+  return parseEventObject(parseJson(bytes), mode);
+}
+
+/**
+ * Turns a JSON value into an event, for events that did not come by HTTP. An event that was parsed before will do.
+ *
+ * @throws InvalidEventError that tells which fields are wrong, and no values
+ */
+export function parseEventObject(value: unknown, mode: ValidationMode): ParsedEvent {
+  if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNoObject);
+  assertEnvelope(value);
+  const event = hydrateEvent(value);
+  const issues = mode === 'off' ? [] : findIssues(eventClassFor(event.type), event);
+  if (mode === 'strict' && issues.length > 0) {
+    const findings = issues.map(({ path, rule }) => `${path} (${rule})`);
+    throw new InvalidEventError('invalid_data', MESSAGES.dataIsInvalid(event.type, findings), issues);
+  }
+  return { event, issues };
+}
+
+function assertEnvelope(value: object): asserts value is { readonly type: string } {
+  const issues = findIssues(UnknownScalekitEvent, value).filter(({ path }) => ENVELOPE.has(path));
+  if (issues.length === 0) return;
+  const paths = [...new Set(issues.map(({ path }) => path))];
+  throw new InvalidEventError('not_an_event', MESSAGES.envelopeIsInvalid(paths), issues);
+}

@@ -1,0 +1,47 @@
+import { Inject, Injectable, RequestMethod } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+
+/** Where the endpoint stands once the application's global prefix is known. */
+@Injectable()
+export class EndpointUrl {
+  #pattern?: RegExp;
+
+  constructor(
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  /** The endpoint's path with the global prefix. Not to be asked before the application has been configured. */
+  get path(): string {
+    const path = withSlash(this.options.path);
+    return this.#isExcluded(path) ? path : `${withSlash(this.config.getGlobalPrefix())}${path}`;
+  }
+
+  /** Whether a request goes to the endpoint: matched as loosely as Express does, case and last slash aside. */
+  matches(method: string | undefined, url: string | undefined): boolean {
+    if (method !== 'POST' || url === undefined) return false;
+    this.#pattern ??= toPattern(this.path);
+    const query = url.indexOf('?');
+    return this.#pattern.test(query < 0 ? url : url.slice(0, query));
+  }
+
+  #isExcluded(path: string): boolean {
+    return (this.config.getGlobalPrefixOptions().exclude ?? []).some(
+      ({ pathRegex, requestMethod }) =>
+        (requestMethod === RequestMethod.ALL || requestMethod === RequestMethod.POST) && pathRegex.test(path),
+    );
+  }
+}
+
+function withSlash(path: string): string {
+  const trimmed = path.replace(/^\/+|\/+$/g, '');
+  return trimmed && `/${trimmed}`;
+}
+
+function toPattern(path: string): RegExp {
+  const segments = path.split('/').map((segment) => {
+    return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
+  return new RegExp(`^${segments.join('/')}/?$`, 'i');
+}

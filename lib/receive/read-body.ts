@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { finished, type Readable, type Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { type CapturedBody, hostCapturedBody } from './captured-body.js';
+import { isJson } from './media-type.js';
+
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/**
+ * Reads a request's body to its end, so that no parser after it finds anything to read. Scalekit signs what it
+ * sends; a proxy that compresses it on the way changes the transfer, not what was signed, so that is undone.
+ */
+export async function readBody(
+  stream: Readable,
+  headers: IncomingHttpHeaders,
+  maxBytes: number,
+): Promise<CapturedBody> {
+  if (stream.readableDidRead || stream.readableEnded) {
+    return hostCapturedBody(stream) ?? { refusal: 'misconfigured' };
+  }
+  const receivedAt = new Date();
+  const encoding = headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding]?.() : undefined;
+  if (!isJson(headers['content-type']) || (!decoder && encoding !== 'identity')) {
+    await discard(stream);
+    return { refusal: 'unsupported_media_type' };
+  }
+  const bytes = await collect(decoder ? decode(stream, decoder) : stream, maxBytes);
+  if (Buffer.isBuffer(bytes)) return { bytes, receivedAt };
+  await discard(stream);
+  return { refusal: bytes };
+}
+
+/** Compressed bytes through their decoder; if either breaks, both end. */
+function decode(stream: Readable, decoder: Transform): Transform {
+  stream.once('error', (error) => decoder.destroy(error)).once('aborted', () => decoder.destroy());
+  return stream.pipe(decoder);
+}
+
+/** All bytes of a stream, or why not: too many, or the stream broke off. */
+function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too_large' | 'invalid_event'> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      source.off('data', onData);
+      resolve('body_too_large');
+    };
+    source.on('data', onData);
+    finished(source, { writable: false }, (error) =>
+      resolve(error ? 'invalid_event' : Buffer.concat(chunks, length)),
+    );
+  });
+}
+
+/** Lets the rest of a body pass by: an answer that is sent before the end may never be read. */
+function discard(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.unpipe();
+    stream.resume();
+    finished(stream, { writable: false }, () => resolve());
+  });
+}

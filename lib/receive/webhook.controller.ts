@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import {
+  applyDecorators,
+  Controller,
+  Inject,
+  Post,
+  Req,
+  Res,
+  type Type,
+  UseFilters,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
+import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
+import { DeliveryRefusedError } from '../errors/delivery-refused.error.js';
+import { parseEvent } from '../parse/parse-event.js';
+import { WebhookResponder } from '../respond/webhook.responder.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import { ScalekitSignatureGuard } from '../verify/scalekit-signature.guard.js';
+import { requireEnvironment } from './require-environment.js';
+import { verifiedDelivery } from './verified-delivery.js';
+import { WebhookRefusalFilter } from './webhook-refusal.filter.js';
+
+interface WebhookRequest {
+  readonly headers: ScalekitDelivery['headers'];
+}
+
+/** A fresh class for each endpoint, since path, version and decorators are metadata of the class. */
+export function createWebhookController(path: string, decorators: readonly ClassDecorator[]): Type<unknown> {
+  @Controller({ path, version: VERSION_NEUTRAL })
+  @UseFilters(WebhookRefusalFilter)
+  class ScalekitWebhookController {
+    constructor(
+      @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+      @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
+      @Inject(WebhookResponder) private readonly responder: WebhookResponder,
+    ) {}
+
+    @Post()
+    @UseGuards(ScalekitSignatureGuard)
+    async receive(@Req() request: WebhookRequest, @Res() response: unknown): Promise<void> {
+      const delivery = verifiedDelivery(request);
+      if (!delivery) throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
+      const { event, issues } = parseEvent(delivery.bytes, this.options.validation);
+      requireEnvironment(event, this.options.environmentIds);
+      const result = await this.dispatcher.handle({
+        event,
+        issues,
+        deliveryId: delivery.deliveryId ?? randomUUID(),
+        receivedAt: delivery.receivedAt,
+        rawBody: delivery.bytes,
+        headers: request.headers,
+      });
+      this.responder.answer(response, result.outcome, result.retryAfterSeconds);
+    }
+  }
+  applyDecorators(...decorators)(ScalekitWebhookController);
+  return ScalekitWebhookController;
+}

@@ -1,0 +1,19 @@
+import type { ScalekitWebhooksOptions } from './scalekit-webhooks.options.js';
+import { SECRET_VARIABLE, splitSecrets } from './verify/environment-secret.js';
+
+const NAMESPACE = 'scalekitWebhooks';
+
+function readEnvironment(): Pick<ScalekitWebhooksOptions, 'signingSecret'> {
+  const secrets = splitSecrets(process.env[SECRET_VARIABLE]);
+  return secrets.length > 0 ? { signingSecret: secrets } : {};
+}
+
+/**
+ * The module's settings as a namespace of `@nestjs/config`: `load: [scalekitWebhooksConfig]`, then inject
+ * `scalekitWebhooksConfig.KEY`. It is what `registerAs('scalekitWebhooks', …)` makes, made without importing
+ * the package, which is an optional peer.
+ */
+export const scalekitWebhooksConfig = Object.assign(readEnvironment, {
+  KEY: `CONFIGURATION(${NAMESPACE})` as const,
+  PARTIAL_CONFIGURATION_KEY: NAMESPACE,
+});

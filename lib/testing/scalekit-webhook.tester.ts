@@ -1,0 +1,160 @@
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/endpoint.options.js';
+import { EndpointUrl } from '../receive/endpoint.url.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { EndpointSecrets } from '../verify/endpoint.secrets.js';
+import type { SignatureScheme } from '../verify/signature-scheme.js';
+import { signWebhook } from './sign-webhook.js';
+
+/** Which endpoint of the application a tester delivers to. */
+export interface ScalekitWebhookTesterOptions {
+  /**
+   * The endpoint's `name`.
+   * @default 'default'
+   */
+  endpoint?: string;
+  /**
+   * The secret to sign with.
+   * @default the first of the endpoint's own
+   */
+  secret?: string;
+  /**
+   * The path to post to, for an endpoint whose path has parameters.
+   * @default the endpoint's own, with the global prefix
+   */
+  path?: string;
+}
+
+/** How one delivery is sent. */
+export interface TestDeliveryOptions {
+  /** @default 'standard' */
+  scheme?: SignatureScheme;
+  /** @default the tester's secret */
+  secret?: string;
+  /** The delivery's `webhook-id`. */
+  id?: string;
+  /** When it was signed; a number is in Unix seconds. */
+  timestamp?: Date | number;
+  /** Added to the request's headers, or put in their place. */
+  headers?: Record<string, string>;
+}
+
+/** What the application answered. */
+export interface TestDeliveryAnswer {
+  readonly status: number;
+  /** Parsed where it is JSON. */
+  readonly body: unknown;
+  readonly headers: Headers;
+}
+
+/** What can be delivered: an event, or a body as it is. */
+export type TestDeliveryPayload = object | string | Uint8Array;
+
+const STALE_SECONDS = 24 * 60 * 60;
+const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toString('base64')}`;
+
+/**
+ * Delivers signed events to an application under test over HTTP, on Express and on Fastify. An application that
+ * does not listen yet is made to, on a free port of 127.0.0.1.
+ *
+ * @example
+ * ```ts
+ * const scalekit = new ScalekitWebhookTester(app);
+ * const answer = await scalekit.deliver(createScalekitEvent('user.created'));
+ * expect(answer.status).toBe(201);
+ * ```
+ */
+export class ScalekitWebhookTester {
+  constructor(
+    private readonly app: INestApplication,
+    private readonly options: ScalekitWebhookTesterOptions = {},
+  ) {}
+
+  /** Delivers an event once, signed as Scalekit signs it. */
+  async deliver(
+    payload: TestDeliveryPayload,
+    options: TestDeliveryOptions = {},
+  ): Promise<TestDeliveryAnswer> {
+    const body = toBody(payload);
+    const { headers, secret = await this.#secret(), ...signing } = options;
+    return this.#post(body, { ...signWebhook({ ...signing, payload: body, secret }), ...headers });
+  }
+
+  /** Delivers an event, and the same again as a retry would come: signed afresh, with another delivery id. */
+  async deliverTwice(payload: TestDeliveryPayload): Promise<[TestDeliveryAnswer, TestDeliveryAnswer]> {
+    return [await this.deliver(payload), await this.deliver(payload)];
+  }
+
+  /** Delivers the same event several times at once. */
+  async deliverConcurrently(payload: TestDeliveryPayload, times = 2): Promise<TestDeliveryAnswer[]> {
+    return Promise.all(Array.from({ length: times }, () => this.deliver(payload)));
+  }
+
+  /** Delivers an event that was signed a day ago. */
+  async withStaleTimestamp(payload: TestDeliveryPayload): Promise<TestDeliveryAnswer> {
+    return this.deliver(payload, { timestamp: Math.floor(Date.now() / 1000) - STALE_SECONDS });
+  }
+
+  /** Delivers an event that somebody else signed. */
+  async withForgedSignature(payload: TestDeliveryPayload): Promise<TestDeliveryAnswer> {
+    return this.deliver(payload, { secret: OTHER_SECRET });
+  }
+
+  /** Delivers an event that nobody signed. */
+  async withoutSignature(payload: TestDeliveryPayload): Promise<TestDeliveryAnswer> {
+    return this.#post(toBody(payload), {});
+  }
+
+  async #post(body: string | Uint8Array, headers: Record<string, string>): Promise<TestDeliveryAnswer> {
+    const response = await fetch(await this.#url(), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: Buffer.from(body),
+    });
+    const text = await response.text();
+    return { status: response.status, body: parsed(text), headers: response.headers };
+  }
+
+  async #url(): Promise<string> {
+    const server = this.app.getHttpServer();
+    if (!server.listening) await this.app.listen(0, '127.0.0.1');
+    const { port }: AddressInfo = server.address();
+    return `http://127.0.0.1:${port}${this.options.path ?? this.#find(EndpointUrl).path}`;
+  }
+
+  async #secret(): Promise<string> {
+    if (this.options.secret !== undefined) return this.options.secret;
+    if (!this.app.getHttpServer().listening) await this.#url();
+    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.#name, params: {}, headers: {} });
+    if (first) return first.text;
+    throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.testerWithoutSecret(this.#name));
+  }
+
+  get #name(): string {
+    return this.options.endpoint ?? 'default';
+  }
+
+  /** A provider of the endpoint's own module, since each endpoint has an instance of its own. */
+  #find<T>(token: abstract new (...args: never[]) => T): T {
+    for (const module of this.app.get(ModulesContainer).values()) {
+      const endpoint = module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
+      if (endpoint?.name === this.#name) return module.providers.get(token)?.instance as T;
+    }
+    throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.testerWithoutEndpoint(this.#name));
+  }
+}
+
+function toBody(payload: TestDeliveryPayload): string | Uint8Array {
+  return typeof payload === 'string' || payload instanceof Uint8Array ? payload : JSON.stringify(payload);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

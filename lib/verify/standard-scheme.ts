@@ -1,0 +1,45 @@
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { malformed, parseUnixSeconds, type SignatureClaim } from './signature-claim.js';
+import type { SignatureHeaderValues } from './signature-headers.js';
+
+// The 43rd character carries 4 bits: any other would let two texts stand for the same digest.
+const V1_SIGNATURE = /(?:^|[ ,])v1,([A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?)(?=$|[ ,])/g;
+
+/**
+ * Reads the three headers of the Standard Webhooks scheme. Signatures of other versions, and entries that are
+ * no signature at all, are passed over.
+ *
+ * @throws WebhookVerificationError `headers_malformed`
+ */
+export function readStandardClaim(values: SignatureHeaderValues): SignatureClaim {
+  const deliveryId = parseDeliveryId(onlyValue(values, 'webhook-id'));
+  const timestampText = onlyValue(values, 'webhook-timestamp');
+  const timestamp = parseUnixSeconds(timestampText, 'webhook-timestamp');
+  const signatures = values['webhook-signature'].join(' ').matchAll(V1_SIGNATURE);
+  const candidates = Array.from(signatures, ([, base64 = '']) => Buffer.from(base64, 'base64'));
+  if (candidates.length === 0) throw malformed(MESSAGES.noSignature('webhook-signature'));
+  return {
+    scheme: 'standard',
+    timestamp,
+    signedPrefix: standardSignedPrefix(deliveryId, timestampText),
+    candidates,
+    deliveryId,
+  };
+}
+
+/** What Standard Webhooks signs before the payload. */
+export function standardSignedPrefix(id: string, timestamp: string): string {
+  return `${id}.${timestamp}.`;
+}
+
+/** The spec warns of full stops in ids: they would let one signature fit several (id, timestamp, payload). */
+function parseDeliveryId(id: string): string {
+  if (id.includes('.') || !id.isWellFormed()) throw malformed(MESSAGES.deliveryIdIsMalformed);
+  return id;
+}
+
+function onlyValue(values: SignatureHeaderValues, header: 'webhook-id' | 'webhook-timestamp'): string {
+  const [value] = values[header];
+  if (value === undefined || values[header].length > 1) throw malformed(MESSAGES.headerIsRepeated(header));
+  return value;
+}

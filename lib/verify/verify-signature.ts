@@ -1,0 +1,110 @@
+import { timingSafeEqual } from 'node:crypto';
+import { isUint8Array } from 'node:util/types';
+import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { computeSignature } from './compute-signature.js';
+import { readScalekitClaim } from './scalekit-scheme.js';
+import type { SignatureClaim } from './signature-claim.js';
+import { collectSignatureHeaders, schemesPresent } from './signature-headers.js';
+import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+import { readStandardClaim } from './standard-scheme.js';
+import {
+  DEFAULT_TOLERANCE_SECONDS,
+  type SigningSecretInput,
+  type VerifiedSignature,
+  type VerifyWebhookSignatureOptions,
+} from './verify-signature.options.js';
+
+const READ_CLAIM = { standard: readStandardClaim, scalekit: readScalekitClaim } as const;
+
+/**
+ * Verifies that Scalekit signed these bytes, lately, with one of these secrets. The headers present decide on
+ * the scheme (Standard Webhooks, `scalekit-signature`); where both are complete, one that holds is enough.
+ *
+ * @throws WebhookVerificationError when the signature does not hold; its `code` tells why.
+ * @throws ScalekitWebhooksConfigurationError for a secret or a tolerance that cannot work.
+ * @throws TypeError when the payload is neither text nor bytes, or `now` is no time.
+ */
+export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
+  const { payload, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
+  const secrets = prepareSecrets(options.secrets);
+  requireTolerance(toleranceSeconds);
+  requirePayload(payload);
+  const nowSeconds = toUnixSeconds(now);
+  const values = collectSignatureHeaders(options.headers);
+  let firstFailure: WebhookVerificationError | undefined;
+  for (const scheme of schemesPresent(values)) {
+    try {
+      const claim = READ_CLAIM[scheme](values);
+      requireRecent(claim, nowSeconds, toleranceSeconds);
+      requireMatch(claim, payload, secrets);
+      const { timestamp, deliveryId } = claim;
+      return {
+        scheme,
+        timestamp: new Date(timestamp * 1000),
+        ...(deliveryId !== undefined && { deliveryId }),
+      };
+    } catch (error) {
+      if (!(error instanceof WebhookVerificationError)) throw error;
+      firstFailure ??= error;
+    }
+  }
+  throw firstFailure;
+}
+
+function requireRecent({ timestamp }: SignatureClaim, nowSeconds: number, toleranceSeconds: number): void {
+  const age = nowSeconds - timestamp;
+  if (Math.abs(age) <= toleranceSeconds) return;
+  const message = MESSAGES.timestampOutOfTolerance(age, toleranceSeconds);
+  throw new WebhookVerificationError('timestamp_out_of_tolerance', message);
+}
+
+function requireMatch(
+  { scheme, signedPrefix, candidates }: SignatureClaim,
+  payload: string | Uint8Array,
+  secrets: readonly SigningSecret[],
+): void {
+  for (const secret of secrets) {
+    const expected = computeSignature(secret.keyFor(scheme), signedPrefix, payload);
+    if (candidates.some((candidate) => timingSafeEqual(candidate, expected))) return;
+  }
+  throw new WebhookVerificationError(
+    'signature_mismatch',
+    MESSAGES.signatureMismatch(scheme, secrets.length),
+  );
+}
+
+function prepareSecrets(input: VerifyWebhookSignatureOptions['secrets']): readonly SigningSecret[] {
+  if (!isList(input)) return [readSecret(input)];
+  if (input.length === 0) throw new ScalekitWebhooksConfigurationError('secrets', MESSAGES.noSecrets);
+  return input.map(readSecret);
+}
+
+/** What is neither text nor a prepared secret, such as an unset variable, is left to the parser to refuse. */
+function readSecret(secret: SigningSecretInput): SigningSecret {
+  return typeof secret === 'object' ? secret : parseSigningSecret(secret);
+}
+
+function isList(input: VerifyWebhookSignatureOptions['secrets']): input is readonly SigningSecretInput[] {
+  return Array.isArray(input);
+}
+
+function requireTolerance(seconds: number): void {
+  if (Number.isFinite(seconds) && seconds >= 0) return;
+  throw new ScalekitWebhooksConfigurationError('toleranceSeconds', MESSAGES.toleranceIsInvalid);
+}
+
+/** A lone surrogate would be signed as U+FFFD, and so different texts would share a signature. */
+function requirePayload(payload: unknown): void {
+  if (isUint8Array(payload)) return;
+  if (typeof payload !== 'string') throw new TypeError(MESSAGES.payloadIsNotRaw);
+  if (payload.isWellFormed()) return;
+  throw new WebhookVerificationError('payload_malformed', MESSAGES.payloadIsMalformed);
+}
+
+function toUnixSeconds(time: Date | number): number {
+  const seconds = Math.floor(Number(time) / 1000);
+  if (!Number.isFinite(seconds)) throw new TypeError(MESSAGES.nowIsInvalid);
+  return seconds;
+}

@@ -1,0 +1,9 @@
+/** TypeScript sources import each other as `./name.js`; Jest runs them as `./name.ts`. */
+module.exports = (request, options) => {
+  try {
+    return options.defaultResolver(request, options);
+  } catch (error) {
+    if (!request.startsWith('.') || !request.endsWith('.js')) throw error;
+    return options.defaultResolver(request.replace(/\.js$/, '.ts'), options);
+  }
+};

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { readScalekitClaim } from '../../../lib/verify/scalekit-scheme.js';
+import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
+import { codeOf } from './verify.fixtures.js';
+
+const DIGEST = Buffer.alloc(32, 0xab);
+const HEX = DIGEST.toString('hex');
+const OTHER = Buffer.alloc(32, 1);
+
+const read = (value: string | string[]) =>
+  readScalekitClaim(collectSignatureHeaders({ 'scalekit-signature': value }));
+
+describe('readScalekitClaim', () => {
+  it('reads timestamp and signature, and has no delivery id', () => {
+    expect(read(`t=1764000000,v1=${HEX}`)).toEqual({
+      scheme: 'scalekit',
+      timestamp: 1764000000,
+      signedPrefix: '1764000000.',
+      candidates: [DIGEST],
+    });
+  });
+
+  it.each([
+    ['spaces after the commas', `t=1, v1=${HEX}, v1=${OTHER.toString('hex')}`],
+    ['another order', `v1=${HEX},v1=${OTHER.toString('hex')},t=1`],
+    ['upper case digits', `t=1,v1=${HEX.toUpperCase()},v1=${OTHER.toString('hex')}`],
+    ['several headers with one timestamp', [`t=1,v1=${HEX}`, `t=1,v1=${OTHER.toString('hex')}`]],
+    ['fields of other names', `t=1,v0=${'0'.repeat(64)},v1=${HEX},x,=,v1=${OTHER.toString('hex')},`],
+  ])('reads %s', (_, value) => {
+    expect(read(value)).toMatchObject({ timestamp: 1, candidates: [DIGEST, OTHER] });
+  });
+
+  it.each(['', 'ab', HEX.slice(1), `${HEX}0`, HEX.replace('a', 'g'), `0x${HEX.slice(2)}`, `=${HEX}`])(
+    'passes over a v1 of %j, and refuses it alone',
+    (noise) => {
+      expect(read(`t=1,v1=${noise},v1=${HEX}`).candidates).toEqual([DIGEST]);
+      expect(codeOf(() => read(`t=1,v1=${noise}`))).toBe('headers_malformed');
+    },
+  );
+
+  it.each([
+    ['no timestamp', `v1=${HEX}`],
+    ['an empty timestamp', `t=,v1=${HEX}`],
+    ['two timestamps', `t=1,t=2,v1=${HEX}`],
+    ['two timestamps of one value in different digits', `t=1,t=01,v1=${HEX}`],
+    ['two headers with different timestamps', [`t=1,v1=${HEX}`, `t=2,v1=${HEX}`]],
+    ['a timestamp with letters', `t=123abc,v1=${HEX}`],
+    ['a negative timestamp', `t=-1,v1=${HEX}`],
+    ['a timestamp of 13 digits', `t=1764000000000,v1=${HEX}`],
+    ['no signature', 't=1'],
+    ['a signature of another version only', `t=1,v2=${HEX}`],
+    ['anything else', 'sha256=abc'],
+  ])('refuses %s', (_, value) => {
+    expect(codeOf(() => read(value))).toBe('headers_malformed');
+  });
+});

@@ -1,0 +1,90 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/configuration.error.js';
+import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
+import { KEY, SECRET } from './verify.fixtures.js';
+
+const standardKey = (text: string) => parseSigningSecret(text).keyFor('standard').export();
+
+describe('parseSigningSecret', () => {
+  it('decodes the key of the standard scheme and keeps the whole text for the other', () => {
+    const secret = parseSigningSecret(SECRET);
+    expect(secret.keyFor('standard').export()).toEqual(KEY);
+    expect(secret.keyFor('scalekit').export().toString()).toBe(SECRET);
+  });
+
+  it('ignores white space around the secret, for both schemes', () => {
+    const secret = parseSigningSecret(` \t${SECRET}\r\n`);
+    expect(secret.keyFor('standard').export()).toEqual(KEY);
+    expect(secret.keyFor('scalekit').export().toString()).toBe(SECRET);
+  });
+
+  it.each([
+    ['whsec_+/+/', [0xfb, 0xff, 0xbf]],
+    ['whsec_-_-_', [0xfb, 0xff, 0xbf]],
+    ['whsec_YQ==', [0x61]],
+    ['whsec_YQ', [0x61]],
+    ['whsec_YWI=', [0x61, 0x62]],
+    ['whsec_YWI', [0x61, 0x62]],
+  ])('decodes %s', (text, bytes) => {
+    expect([...standardKey(text)]).toEqual(bytes);
+  });
+
+  it.each([
+    ['', /empty/],
+    ['  \n', /empty/],
+    ['YWJj', /"whsec_"/],
+    ['WHSEC_YWJj', /"whsec_"/],
+    ['"whsec_YWJj"', /"whsec_"/],
+    ['whsec_', /key is missing/],
+    ['whsec_!!!!', /not base64/],
+    ['whsec_====', /not base64/],
+    ['whsec_YWJjZ', /not base64/],
+    ['whsec_YQ=', /not base64/],
+    ['whsec_YWJj=', /not base64/],
+    ['whsec_Y Q=', /not base64/],
+    ['whsec_+_+_', /not base64/],
+    ['whsec_YWJj,whsec_YWJj', /not base64/],
+    ['whsec_YWJé', /not base64/],
+  ])('refuses %j', (text, reason) => {
+    const parse = () => parseSigningSecret(text);
+    expect(parse).toThrow(ScalekitWebhooksConfigurationError);
+    expect(parse).toThrow(reason);
+    expect(parse).toThrow(/Scalekit dashboard/);
+    expect(parse).toThrow(expect.objectContaining({ setting: 'signingSecret' }));
+  });
+
+  it('refuses a secret that is not set', () => {
+    const unset: unknown = undefined;
+    expect(() => parseSigningSecret(unset as string)).toThrow(/undefined instead of text/);
+  });
+
+  it('does not show the secret in its errors', () => {
+    for (const text of ['hunter2hunter2', 'whsec_hunter2!', 'whsec_hunter2hunte']) {
+      expect(() => parseSigningSecret(text)).not.toThrow(/hunter2/);
+    }
+  });
+
+  it('says whether the key has fewer than 24 bytes', () => {
+    const ofBytes = (count: number) => `whsec_${Buffer.alloc(count, 7).toString('base64')}`;
+    expect(parseSigningSecret(ofBytes(23)).isShort).toBe(true);
+    expect(parseSigningSecret(ofBytes(24)).isShort).toBe(false);
+  });
+});
+
+describe('SigningSecret', () => {
+  const secret = parseSigningSecret(SECRET);
+  const key = SECRET.slice('whsec_'.length);
+
+  it.each([
+    ['inspected', inspect(secret, { showHidden: true, depth: 10, getters: true })],
+    ['inspected inside of other objects', inspect({ options: { secret } }, { depth: 10 })],
+    ['serialised', JSON.stringify({ secret })],
+    ['made text', `${secret} ${JSON.stringify(Object.getOwnPropertyDescriptors(secret))}`],
+  ])('shows nothing of its key when %s', (_, text) => {
+    expect(text).not.toContain(key);
+    expect(text).not.toContain(KEY.toString());
+    expect(text).not.toContain(KEY.toString('hex').slice(0, 8));
+    expect(text).not.toContain('30 31 32 33');
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from '@jest/globals';
+import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
+import { readStandardClaim } from '../../../lib/verify/standard-scheme.js';
+import { codeOf } from './verify.fixtures.js';
+
+const DIGEST = Buffer.alloc(32, 0xfb);
+const BASE64 = DIGEST.toString('base64');
+const BASE64URL = DIGEST.toString('base64url');
+const OTHER = Buffer.alloc(32, 1);
+
+function read(changes: Record<string, string | string[]>) {
+  const headers = { 'webhook-id': 'msg_1', 'webhook-timestamp': '1764000000', ...changes };
+  return readStandardClaim(collectSignatureHeaders(headers));
+}
+const candidatesOf = (signature: string | string[]) => read({ 'webhook-signature': signature }).candidates;
+const valid = { 'webhook-signature': `v1,${BASE64}` };
+
+describe('readStandardClaim', () => {
+  it('reads id, timestamp and signature', () => {
+    expect(read(valid)).toEqual({
+      scheme: 'standard',
+      timestamp: 1764000000,
+      signedPrefix: 'msg_1.1764000000.',
+      candidates: [DIGEST],
+      deliveryId: 'msg_1',
+    });
+  });
+
+  it.each([
+    ['base64', `v1,${BASE64}`],
+    ['base64 without padding', `v1,${BASE64.slice(0, -1)}`],
+    ['base64url', `v1,${BASE64URL}`],
+    ['base64url with padding', `v1,${BASE64URL}=`],
+  ])('reads a signature in %s', (_, signature) => {
+    expect(candidatesOf(signature)).toEqual([DIGEST]);
+  });
+
+  const other = `v1,${OTHER.toString('base64')}`;
+  it.each([
+    ['a space', `v1,${BASE64} ${other}`],
+    ['a comma and a space, as Node joins repeated headers', `v1,${BASE64}, ${other}`],
+    ['a comma', `v1,${BASE64},${other}`],
+    ['several spaces, some at the ends', ` v1,${BASE64}   ${other} `],
+    ['being two headers', [`v1,${BASE64}`, other]],
+  ])('reads signatures that are separated by %s', (_, signature) => {
+    expect(candidatesOf(signature)).toEqual([DIGEST, OTHER]);
+  });
+
+  const ignored: [string, string][] = [
+    ['of another version', `v1a,${BASE64}`],
+    ['of version 2', `v2,${BASE64}`],
+    ['of no version', BASE64],
+    ['of an empty version', `,${BASE64}`],
+    ['with a V in upper case', `V1,${BASE64}`],
+    ['that is short', 'v1,YWJj'],
+    ['that is empty', 'v1,'],
+    ['that is one character short', `v1,${BASE64.slice(0, 42)}`],
+    ['that is one character long', `v1,A${BASE64}`],
+    ['that is padded twice', `v1,${BASE64}=`],
+    ['whose last character carries more than 4 bits', `v1,${BASE64.slice(0, 42)}t=`],
+    ['with a character that is not base64', `v1,*${BASE64.slice(1)}`],
+    ['that is made of commas', ',,,,'],
+    ['with a newline', `v1,\n${BASE64.slice(1)}`],
+  ];
+  it.each(ignored)('passes over an entry %s', (_, entry) => {
+    expect(candidatesOf(`${entry} v1,${BASE64}`)).toEqual([DIGEST]);
+    expect(candidatesOf(`v1,${BASE64} ${entry}`)).toEqual([DIGEST]);
+  });
+
+  it.each(ignored)('refuses a list of nothing but an entry %s', (_, entry) => {
+    expect(codeOf(() => candidatesOf(entry))).toBe('headers_malformed');
+  });
+
+  it.each(['1', '0', '999999999999', '001764000000'])('takes %s as a timestamp', (timestamp) => {
+    const claim = read({ ...valid, 'webhook-timestamp': timestamp });
+    expect(claim.timestamp).toBe(Number(timestamp));
+    expect(claim.signedPrefix).toBe(`msg_1.${timestamp}.`);
+  });
+
+  it.each([
+    '1764000000zz',
+    '-1',
+    '+1',
+    '1.5',
+    '1e9',
+    '0x10',
+    ' 1',
+    '1 ',
+    '1\n',
+    '١٢٣',
+    '1'.repeat(13),
+    'NaN',
+    '1, 1',
+  ])('refuses %j as a timestamp', (timestamp) => {
+    expect(codeOf(() => read({ ...valid, 'webhook-timestamp': timestamp }))).toBe('headers_malformed');
+  });
+
+  it.each(['webhook-id', 'webhook-timestamp'])('refuses a repeated %s, even of one value', (name) => {
+    expect(codeOf(() => read({ ...valid, [name]: ['1', '1'] }))).toBe('headers_malformed');
+  });
+
+  it.each(['a', 'Größe 漢字 😀', 'a/b?c=d&e', '"; DROP', '\u0000', 'x'.repeat(10_000)])(
+    'takes any id: %j',
+    (id) => {
+      expect(read({ ...valid, 'webhook-id': id }).deliveryId).toBe(id);
+    },
+  );
+
+  it('refuses an id with a full stop, which would let one signature fit several payloads', () => {
+    expect(codeOf(() => read({ ...valid, 'webhook-id': 'msg.1' }))).toBe('headers_malformed');
+  });
+
+  it('refuses an id with a lone surrogate, which UTF-8 cannot hold', () => {
+    expect(codeOf(() => read({ ...valid, 'webhook-id': 'msg_\ud800' }))).toBe('headers_malformed');
+  });
+});
