@@ -1,11 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ContextIdFactory, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import {
+  ContextIdFactory,
+  DiscoveryService,
+  INQUIRER,
+  MetadataScanner,
+  ModuleRef,
+  REQUEST,
+} from '@nestjs/core';
 import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { EventHandler, ScalekitEventContext } from './event-handler.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
 import { declaringClasses, handlerDeclarations } from './handler-metadata.accessor.js';
 import { mergeDeclarations } from './merge-declarations.js';
+
+// Nest's own request-scoped factories, which every application has.
+const NEST_FACTORIES: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
 
 type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type HandlerRun = EventHandler['run'];
@@ -37,7 +47,7 @@ export class HandlerExplorer {
     const classOf = new Map<string, object>();
 
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
-      if (wrapper.isAlias) continue;
+      if (wrapper.isAlias || NEST_FACTORIES.has(wrapper.token)) continue;
       if (isScopedFactory(wrapper)) {
         this.#refuseDeclarationsOf(wrapper);
         opaque.push(String(wrapper.name));
