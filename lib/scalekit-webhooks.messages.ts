@@ -81,10 +81,13 @@ export const MESSAGES = {
     `The decorators of ${method} disagree on ${setting}: stacked @OnScalekitEvent make one handler, so give it once.`,
   handlerTimeoutInvalid: (method: string, found: unknown) =>
     `The timeout of ${method} must be a number of ms greater than 0, found ${printed(found)}.`,
-  handlerInScopedFactory: (classes: readonly string[], tokens: readonly string[]) =>
-    `The handlers of ${classes.join(', ')} could never run: a request-scoped or transient factory (${tokens.join(', ')}) hides what it makes. Provide the class with useClass, or make the factory a singleton.`,
-  handlerNotProvided: (name: string) =>
-    `${name} declares handlers, but no module provides it: its methods will not run. Add it to a module's providers.`,
+  handlerInScopedFactory: (name: string) =>
+    `The handlers of ${name} could never run: a request-scoped or transient factory hides what it makes. Provide the class with useClass, or make the factory a singleton.`,
+  handlerNotProvided: (name: string, scopedFactories: readonly string[]) =>
+    `${name} declares handlers, but no module provides it: its methods will not run. Add it to a module's providers.` +
+    (scopedFactories.length > 0
+      ? ` Should a request-scoped or transient factory (${scopedFactories.join(', ')}) make it: provide it with useClass instead.`
+      : ''),
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
   noHandlers:
     'There is no @OnScalekitEvent handler for this endpoint: every event will be acknowledged and ignored.',

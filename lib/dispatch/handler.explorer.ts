@@ -71,10 +71,7 @@ export class HandlerExplorer {
       }
     }
     const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring)).map(nameOf);
-    if (lost.length > 0 && opaque.length > 0) {
-      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(lost, opaque));
-    }
-    oddities.push(...lost.map((name) => MESSAGES.handlerNotProvided(name)));
+    oddities.push(...lost.map((name) => MESSAGES.handlerNotProvided(name, opaque)));
     return { handlers: [...handlers.values()], oddities };
   }
 
@@ -92,7 +89,7 @@ export class HandlerExplorer {
     if (typeof token !== 'function' || !token.prototype) return;
     const [declared] = this.#declared(token.prototype);
     if (declared) {
-      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory([token.name], [token.name]));
+      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(token.name));
     }
   }
 

@@ -27,7 +27,7 @@ export interface CreateScalekitEventOptions {
 }
 
 const UNKNOWN_SAMPLE: EventSample = { object: 'Unknown', data: { id: 'obj_#' }, organization: true };
-const FIRST_SECOND_OF_2026 = Date.UTC(2026, 0, 1) / 1000;
+const FIRST_SECOND_OF_2025 = Date.UTC(2025, 0, 1) / 1000;
 const SECONDS_IN_A_YEAR = 365n * 86_400n;
 
 /**
@@ -71,5 +71,5 @@ export function createScalekitEvent(
 
 function timeFor(seed: string, type: string): Date {
   const offset = BigInt(digitsFor(seed, type, 'occurred_at')) % SECONDS_IN_A_YEAR;
-  return new Date((FIRST_SECOND_OF_2026 + Number(offset)) * 1000);
+  return new Date((FIRST_SECOND_OF_2025 + Number(offset)) * 1000);
 }

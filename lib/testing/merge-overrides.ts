@@ -5,7 +5,7 @@ function isPlainObject(value: unknown): value is object {
 }
 
 /** Objects are merged field by field; arrays and all else replace what was there; `undefined` takes a field away. */
-export function mergeOverrides(base: object, overrides: object): object {
+export function mergeOverrides(base: object, overrides: object): Record<string, unknown> {
   const merged = new Map<string, unknown>(Object.entries(base));
   for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) merged.delete(name);

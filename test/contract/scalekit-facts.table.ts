@@ -56,7 +56,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.updated': 'OrganizationUpdated',
       'organization.deleted': 'OrganizationDeleted',
     },
-
     data: {
       ...organizationFields,
       deleted_at: 'string',
@@ -72,7 +71,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.domain_dns_verification_success': 'OrganizationDomainDnsVerificationSuccess',
       'organization.domain_dns_verification_failed': 'OrganizationDomainDnsVerificationFailed',
     },
-
     data: strings(
       'id domain domain_type organization_id environment_id txt_record_key txt_record_secret ' +
         'verification_status verification_method updated_at',
@@ -96,7 +94,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'membership.updated': 'MembershipUpdated',
       'membership.deleted': 'MembershipDeleted',
     },
-
     data: { ...membership, membership: strings('id user_id organization_id') },
     identities: [...ofUser, { membership: id }, { membership: { user_id: 'x' } }],
   },
@@ -114,7 +111,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'user.login': 'UserLogin',
       'user.logout': 'UserLogout',
     },
-
     data: userAuth,
     identities: [...ofUser, { user_session: { session_id: 'x' } }, { user_session: { user_id: 'x' } }],
   },
@@ -123,7 +119,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'session.created': 'SessionCreated',
       'session.expired': 'SessionExpired',
     },
-
     data: { ...userAuth, session: { id: 'string', ...userSession } },
     identities: [...ofUser, { session: id }, { user_session: { session_id: 'x' } }],
   },
@@ -133,7 +128,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.directory_disabled': 'OrganizationDirectoryDisabled',
       'organization.directory_deleted': 'OrganizationDirectoryDeleted',
     },
-
     data: { ...strings('id organization_id directory_type provider updated_at'), enabled: 'boolean' },
     identities: [id, { organization_id: 'x' }, { directory: id }],
   },
@@ -143,7 +137,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.directory.user_updated': 'DirectoryUserUpdated',
       'organization.directory.user_deleted': 'DirectoryUserDeleted',
     },
-
     data: {
       ...strings('id user_id organization_id email given_name family_name name preferred_username dp_id'),
       ...strings('employee_id department cost_center division title user_type phone_number language locale'),
@@ -163,7 +156,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.directory.group_updated': 'DirectoryGroupUpdated',
       'organization.directory.group_deleted': 'DirectoryGroupDeleted',
     },
-
     data: {
       ...strings('id organization_id directory_id display_name external_id dp_id'),
       raw_attributes: 'object',
@@ -177,7 +169,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'organization.sso_disabled': 'OrganizationSsoDisabled',
       'organization.sso_deleted': 'OrganizationSsoDeleted',
     },
-
     data: { ...strings('id organization_id connection_type provider status'), enabled: 'boolean' },
     identities: [id, { connection_id: 'x' }, { connection: id }],
   },
@@ -187,7 +178,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'role.updated': 'RoleUpdated',
       'role.deleted': 'RoleDeleted',
     },
-
     data: strings('id name display_name description extends'),
     identities: [id, { name: 'x' }, { role: id }],
   },
@@ -197,7 +187,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'permission.updated': 'PermissionUpdated',
       'permission.deleted': 'PermissionDeleted',
     },
-
     data: strings('id name description'),
     identities: [id, { name: 'x' }, { permission: { name: 'x' } }],
   },
@@ -212,7 +201,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
       'connected_account.token_refresh_failed': 'ConnectedAccountTokenRefreshFailed',
       'connected_account.oauth_succeeded': 'ConnectedAccountOauthSucceeded',
     },
-
     data: { ...connectedAccount, ...strings('token_expires_at last_used_at') },
     identities: [id, { identifier: 'x' }, { connected_account: id }],
   },
@@ -220,7 +208,6 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
     types: {
       'connected_account.status_updated': 'ConnectedAccountStatusUpdated',
     },
-
     data: { ...connectedAccount, old_status: 'string' },
     identities: [id, { identifier: 'x' }],
   },

@@ -39,7 +39,9 @@ describe('the README', () => {
     delete process.env.SCALEKIT_WEBHOOK_SECRET;
   });
 
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
 
   async function run(heading: string): Promise<Record<string, unknown>> {
     const code = typescriptBlocks().find((block) => block.heading === heading)?.code ?? '';

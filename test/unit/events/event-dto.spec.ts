@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { validateSync } from 'class-validator';
+import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
+import { isKnownScalekitEvent } from '../../../lib/events/is-known-scalekit-event.js';
+import { nestedFieldsOf } from '../../../lib/events/nested-field.metadata.js';
+import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
+import { unlistedScalekitEvent } from '../../../lib/events/unlisted-event.js';
+import { MembershipEventData, UserSignupEvent } from '../../../lib/events/user-membership.events.js';
+import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
+import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+
+describe('the DTO classes', () => {
+  it.each(SCALEKIT_EVENT_TYPES)('work with class-validator alone: %s', (type) => {
+    const options = { whitelist: true, forbidNonWhitelisted: false };
+    expect(validateSync(createScalekitEvent(type), options)).toEqual([]);
+  });
+
+  it('tell class-validator’s users which fields could identify the data', () => {
+    const event = hydrateEvent({ ...createScalekitEvent('organization.created'), ...{ data: { foo: 1 } } });
+    const [error] = validateSync(event);
+    expect(error?.constraints?.hasIdentity).toMatch(
+      /one of id, organization_id, external_id, organization\.id/,
+    );
+  });
+
+  it('know their nested fields, and those of their parents', () => {
+    expect([...nestedFieldsOf(MembershipEventData).keys()].sort()).toEqual([
+      'membership',
+      'organization',
+      'user',
+    ]);
+    expect([...nestedFieldsOf(UserSignupEvent).keys()]).toEqual(['data']);
+    expect(nestedFieldsOf(class {}).size).toBe(0);
+  });
+
+  it('declare no values of their own', () => {
+    expect(Object.keys(new OrganizationCreatedEvent())).toEqual([]);
+  });
+});
+
+describe('isKnownScalekitEvent', () => {
+  it('asks the catalog, so that another copy of the library may have made the event', () => {
+    const { ...copy } = createScalekitEvent('organization.created');
+    expect(isKnownScalekitEvent(copy)).toBe(true);
+    expect(isKnownScalekitEvent(createScalekitEvent(unlistedScalekitEvent('organization.merged')))).toBe(
+      false,
+    );
+    expect(isKnownScalekitEvent(createScalekitEvent(unlistedScalekitEvent('constructor')))).toBe(false);
+  });
+});

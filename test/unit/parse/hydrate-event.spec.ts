@@ -1,0 +1,114 @@
+import 'reflect-metadata';
+import { describe, expect, it } from '@jest/globals';
+import { plainToInstance } from 'class-transformer';
+import fc from 'fast-check';
+import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../../lib/events/catalog.js';
+import { DirectoryUserCreatedEvent, DirectoryUserGroup } from '../../../lib/events/directory-user.events.js';
+import { OrganizationFeature } from '../../../lib/events/organization.data.js';
+import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
+import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
+import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
+import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+
+const TRAPS = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'toJSON',
+  'length',
+  'then',
+  'hasOwnProperty',
+];
+const NESTED = [
+  'id',
+  'settings',
+  'features',
+  'organization',
+  'user',
+  'user_session',
+  'session',
+  'groups',
+  'roles',
+];
+
+const field = fc.oneof(fc.string(), fc.constantFrom(...TRAPS, ...NESTED));
+const { json } = fc.letrec<{ json: unknown }>((tie) => ({
+  json: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null)),
+    fc.array(tie('json'), { maxLength: 4 }),
+    fc.array(fc.tuple(field, tie('json')), { maxLength: 6 }).map((entries) => Object.fromEntries(entries)),
+  ),
+}));
+const types = fc.oneof(
+  fc.constantFrom<string>(...SCALEKIT_EVENT_TYPES),
+  fc.constantFrom(...TRAPS, 'a.new_type'),
+);
+
+describe('hydrateEvent', () => {
+  it('keeps every field of any JSON as it was', () => {
+    fc.assert(
+      fc.property(types, json, (type, data) => {
+        const text = JSON.stringify({ id: 'evt_1', type, data });
+        expect(JSON.stringify(hydrateEvent(JSON.parse(text)))).toBe(text);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('does for sample events what class-transformer does', () => {
+    for (const type of SCALEKIT_EVENT_TYPES) {
+      const plain = JSON.parse(JSON.stringify(createScalekitEvent(type)));
+      const ours = hydrateEvent(plain);
+      expect(ours).toBeInstanceOf(SCALEKIT_EVENTS[type]);
+      expect(ours).toStrictEqual(plainToInstance<object, unknown>(SCALEKIT_EVENTS[type], plain));
+    }
+  });
+
+  it('makes DTOs of the items of documented lists', () => {
+    const { data } = createScalekitEvent('organization.directory.user_created');
+    expect(data.groups?.[0]).toBeInstanceOf(DirectoryUserGroup);
+    const { settings } = createScalekitEvent('organization.created').data;
+    expect(settings?.features?.[0]).toBeInstanceOf(OrganizationFeature);
+  });
+
+  it('leaves free-form objects where they are', () => {
+    const metadata = { deep: { deeper: [1] } };
+    const event = hydrateEvent({ type: 'organization.created', ...{ data: { id: 'org_1', metadata } } });
+    expect(event.data).toMatchObject({ metadata });
+    expect(Reflect.get(event.data, 'metadata')).toBe(metadata);
+  });
+
+  it('keeps a field named __proto__ a field', () => {
+    const text =
+      '{"type":"organization.created","__proto__":{"polluted":1},"data":{"__proto__":{"id":"org_9"},"id":"org_1"}}';
+    const event = hydrateEvent(JSON.parse(text));
+    expect(event).toBeInstanceOf(OrganizationCreatedEvent);
+    expect('polluted' in event).toBe(false);
+    expect(event.data).toMatchObject({ id: 'org_1' });
+    expect(JSON.stringify(event)).toBe(text);
+  });
+
+  it('does not change what it is given, be it frozen', () => {
+    const source = Object.freeze({
+      type: 'user.created',
+      data: Object.freeze({ user: Object.freeze({ id: 'usr_1' }) }),
+    });
+    const event = hydrateEvent(source);
+    expect(event).not.toBe(source);
+    expect(JSON.stringify(event)).toBe(JSON.stringify(source));
+  });
+
+  it.each(TRAPS)('takes an event of type %s for an unknown one', (type) => {
+    expect(hydrateEvent({ type })).toBeInstanceOf(UnknownScalekitEvent);
+  });
+
+  it('leaves values of a wrong type alone', () => {
+    const text =
+      '{"type":"organization.directory.user_created","data":{"id":7,"groups":{"0":{"id":"a"}},"roles":[1,null,["x"]]}}';
+    const event = hydrateEvent(JSON.parse(text));
+    expect(event).toBeInstanceOf(DirectoryUserCreatedEvent);
+    expect(JSON.stringify(event)).toBe(text);
+  });
+});

@@ -1,0 +1,224 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { InvalidEventError } from '../../../lib/errors/invalid-event.error.js';
+import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
+import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
+import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
+import { parseEvent, parseEventObject } from '../../../lib/parse/parse-event.js';
+import type { ValidationMode } from '../../../lib/parse/validation-mode.js';
+import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+
+const MODES: readonly ValidationMode[] = ['strict', 'lenient', 'off'];
+const envelope = { id: 'evt_1', type: 'organization.created', occurred_at: '2026-02-03T04:05:06Z' };
+const valid = { ...envelope, data: { id: 'org_1' } };
+
+function refusal(value: unknown, mode: ValidationMode = 'strict'): InvalidEventError {
+  try {
+    parseEventObject(value, mode);
+  } catch (error) {
+    if (error instanceof InvalidEventError) return error;
+    throw error;
+  }
+  throw new Error('parsed, although it should not be');
+}
+
+describe('the envelope', () => {
+  it.each([[null], [[]], [[valid]], ['text'], [7], [true], [undefined]])(
+    'is refused when it is %j',
+    (value) => {
+      for (const mode of MODES)
+        expect(refusal(value, mode)).toMatchObject({ code: 'not_an_event', issues: [] });
+    },
+  );
+
+  it.each(['id', 'type', 'occurred_at', 'data'])('is refused without a usable %s, in every mode', (name) => {
+    for (const value of [undefined, null, '', 7, true, []]) {
+      for (const mode of MODES) {
+        const error = refusal({ ...valid, [name]: value }, mode);
+        expect(error.code).toBe('not_an_event');
+        expect(new Set(error.issues.map(({ path }) => path))).toEqual(new Set([name]));
+      }
+    }
+  });
+
+  it.each([
+    ['too long', 'x'.repeat(256)],
+    ['with a line break', 'evt_1\nforged log line'],
+    ['with NUL', 'evt_\u0000'],
+    ['with an escape sequence', 'evt_\u001b[31m'],
+    ['with a mark that turns the direction of text', 'evt_\u202e1'],
+    ['with half a surrogate pair', 'evt_\ud800'],
+    ['with a line separator', 'evt_\u2028'],
+  ])('is refused with an id or type %s', (_name, text) => {
+    expect(refusal({ ...valid, id: text }).code).toBe('not_an_event');
+    expect(refusal({ ...valid, type: text }).code).toBe('not_an_event');
+  });
+
+  it('is accepted with an id of 255 characters of any script', () => {
+    const id = 'é🙂 a'.repeat(64).slice(0, 255);
+    expect(parseEventObject({ ...valid, id }, 'strict').event.id).toBe(id);
+  });
+
+  it('is refused in strict mode where an optional field has another type', () => {
+    const error = refusal({ ...valid, spec_version: 1, organization_id: {} });
+    expect(error.code).toBe('invalid_data');
+    expect(error.issues).toEqual([
+      { path: 'spec_version', rule: 'isString' },
+      { path: 'organization_id', rule: 'isString' },
+    ]);
+  });
+});
+
+describe('the validation modes', () => {
+  const bad = {
+    ...envelope,
+    data: { id: 7, settings: { features: [{ name: 'a' }, { name: 5, enabled: 'yes' }] }, metadata: [] },
+  };
+  const issues = [
+    { path: 'data', rule: 'hasIdentity' },
+    { path: 'data.id', rule: 'isString' },
+    { path: 'data.metadata', rule: 'isObject' },
+    { path: 'data.settings.features.1.enabled', rule: 'isBoolean' },
+    { path: 'data.settings.features.1.name', rule: 'isString' },
+  ];
+
+  it('refuse the event when strict, and name each field and rule', () => {
+    const error = refusal(bad);
+    expect(error.code).toBe('invalid_data');
+    expect([...error.issues].sort((a, b) => a.path.localeCompare(b.path))).toEqual(issues);
+    for (const { path } of issues) expect(error.message).toContain(path);
+  });
+
+  it('let it pass with the findings when lenient', () => {
+    const parsed = parseEventObject(bad, 'lenient');
+    expect(parsed.event).toBeInstanceOf(OrganizationCreatedEvent);
+    expect([...parsed.issues].sort((a, b) => a.path.localeCompare(b.path))).toEqual(issues);
+  });
+
+  it('let it pass without findings when off', () => {
+    expect(parseEventObject(bad, 'off')).toMatchObject({ issues: [], event: { data: { id: 7 } } });
+  });
+
+  it.each(MODES)('find nothing in a valid event: %s', (mode) => {
+    expect(parseEventObject(valid, mode).issues).toEqual([]);
+  });
+
+  it('never quote a value', () => {
+    const secret = 'private-value';
+    const error = refusal({
+      ...envelope,
+      type: 'organization.domain_created',
+      data: { domain: [secret], txt_record_secret: { [secret]: secret } },
+    });
+    expect(`${error.message}${JSON.stringify(error.issues)}${error.stack}`).not.toContain(secret);
+    const envelopeError = refusal({ ...valid, id: `${secret}\n` });
+    expect(`${envelopeError.message}${JSON.stringify(envelopeError)}${envelopeError.stack}`).not.toContain(
+      secret,
+    );
+  });
+});
+
+describe('parseEventObject', () => {
+  it('takes an event that was parsed before', () => {
+    for (const type of SCALEKIT_EVENT_TYPES) {
+      const event = createScalekitEvent(type);
+      expect(parseEventObject(event, 'strict').event).toStrictEqual(event);
+    }
+  });
+
+  it('takes an event of a type that it does not know, whatever its data', () => {
+    const { event, issues } = parseEventObject(
+      { ...envelope, type: 'organization.merged', data: {} },
+      'strict',
+    );
+    expect(event).toBeInstanceOf(UnknownScalekitEvent);
+    expect(issues).toEqual([]);
+  });
+
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])('knows no type named %s', (type) => {
+    expect(parseEventObject({ ...valid, type }, 'strict').event).toBeInstanceOf(UnknownScalekitEvent);
+  });
+
+  it('never looks for the identity in a prototype', () => {
+    const data = JSON.parse('{"__proto__":{"id":"org_1"},"constructor":{"name":"x"}}');
+    expect(refusal({ ...envelope, data }).issues).toEqual([{ path: 'data', rule: 'hasIdentity' }]);
+  });
+
+  it('validates the same whatever names the fields have', () => {
+    for (const value of [null, 1, 'x', {}, { prototype: null }]) {
+      const names = ['constructor', 'then', 'length', 'toString', 'hasOwnProperty'];
+      const traps = Object.fromEntries(names.map((name) => [name, value]));
+      const event = {
+        ...valid,
+        ...traps,
+        data: { id: 'org_1', ...traps, organization: { ...traps, id: 5 } },
+      };
+      expect(refusal(event).issues).toEqual([{ path: 'data.organization.id', rule: 'isString' }]);
+    }
+  });
+
+  it('ends with an event or an InvalidEventError for any JSON', () => {
+    const data = fc.oneof(
+      fc.jsonValue(),
+      fc.dictionary(
+        fc.constantFrom('id', 'settings', 'groups', 'roles', 'user', 'constructor', 'x'),
+        fc.jsonValue(),
+      ),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...SCALEKIT_EVENT_TYPES),
+        data,
+        fc.constantFrom(...MODES),
+        (type, data, mode) => {
+          try {
+            parseEventObject({ ...envelope, type, data }, mode);
+          } catch (error) {
+            expect(error).toBeInstanceOf(InvalidEventError);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('parseEvent with a hostile payload', () => {
+  const depth = 200_000;
+  const arrays = '['.repeat(depth) + ']'.repeat(depth);
+  const objects = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+  const body = (type: string, field: string, json: string) =>
+    Buffer.from(`{"id":"evt_1","type":"${type}","occurred_at":"2026","data":{"id":"x","${field}":${json}}}`);
+
+  it.each(['settings', 'metadata', 'organization', 'external_id', 'something_new'])(
+    'survives any depth in %s of an organization',
+    (field) => {
+      for (const json of [arrays, objects, `{"features":${arrays}}`, `{"features":[${objects}]}`]) {
+        const parsed = parseEvent(body('organization.created', field, json), 'lenient');
+        expect(parsed.event.id).toBe('evt_1');
+      }
+    },
+  );
+
+  it.each(['groups', 'roles', 'address', 'name'])('survives any depth in %s of a directory user', (field) => {
+    for (const json of [arrays, objects, `[${arrays}]`, `[${objects}]`]) {
+      const parsed = parseEvent(body('organization.directory.user_created', field, json), 'lenient');
+      expect(parsed.event.id).toBe('evt_1');
+    }
+  });
+
+  it('names a fault that all items of a long list have once, by the first', () => {
+    const groups = JSON.stringify([
+      { id: 'a' },
+      ...Array.from({ length: 50_000 }, () => ({ id: 1 })),
+      'x',
+      'x',
+    ]);
+    const parsed = parseEvent(body('organization.directory.user_created', 'groups', groups), 'lenient');
+    expect(parsed.issues).toEqual([
+      { path: 'data.groups', rule: 'isObject' },
+      { path: 'data.groups.1.id', rule: 'isString' },
+      { path: 'data.groups.50001', rule: 'nestedValidation' },
+    ]);
+  });
+});
