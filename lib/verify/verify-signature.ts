@@ -4,19 +4,16 @@ import { ScalekitWebhooksConfigurationError } from '../errors/configuration.erro
 import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { computeSignature } from './compute-signature.js';
-import { readScalekitClaim } from './scalekit-scheme.js';
+import { readSignatureClaim } from './read-signature-claim.js';
 import type { SignatureClaim } from './signature-claim.js';
 import { collectSignatureHeaders, schemesPresent } from './signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
-import { readStandardClaim } from './standard-scheme.js';
 import {
   DEFAULT_TOLERANCE_SECONDS,
   type SigningSecretInput,
   type VerifiedSignature,
   type VerifyWebhookSignatureOptions,
 } from './verify-signature.options.js';
-
-const READ_CLAIM = { standard: readStandardClaim, scalekit: readScalekitClaim } as const;
 
 /**
  * Verifies that Scalekit signed these bytes, lately, with one of these secrets. The headers present decide on
@@ -36,7 +33,7 @@ export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): 
   let firstFailure: WebhookVerificationError | undefined;
   for (const scheme of schemesPresent(values)) {
     try {
-      const claim = READ_CLAIM[scheme](values);
+      const claim = readSignatureClaim(scheme, values);
       requireRecent(claim, nowSeconds, toleranceSeconds);
       requireMatch(claim, payload, secrets);
       const { timestamp, deliveryId } = claim;

@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
+import { SECRET_VARIABLE, splitSecrets } from '../verify/environment-secret.js';
+import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliIo } from './cli-io.js';
+import { CliUsageError } from './cli-usage.error.js';
+import { errorField } from './error-field.js';
+
+export function parsePositiveInteger(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError(CLI_MESSAGES.notAPositiveInteger);
+  return Number(text);
+}
+
+export function parseSeconds(text: string): number {
+  if (!/^[0-9]{1,12}$/.test(text)) throw new InvalidArgumentError(CLI_MESSAGES.notANumberOfSeconds);
+  return Number(text);
+}
+
+export function parseHttpUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new InvalidArgumentError(CLI_MESSAGES.notAnHttpUrl);
+}
+
+/** The secrets given, else those of the environment; at least one. */
+export function findSecrets(given: string | undefined, io: CliIo): readonly [string, ...string[]] {
+  const [first, ...others] = splitSecrets(given ?? io.env[SECRET_VARIABLE]);
+  if (first === undefined) throw new CliUsageError(CLI_MESSAGES.secretMissing(SECRET_VARIABLE));
+  return [first, ...others];
+}
+
+export async function readInputFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const reason = errorField(error, 'code') ?? 'unknown reason';
+    throw new CliUsageError(CLI_MESSAGES.fileUnreadable(path, reason));
+  }
+}

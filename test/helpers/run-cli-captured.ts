@@ -1,0 +1,30 @@
+import { Writable } from 'node:stream';
+import { runCli } from '../../lib/cli/run-cli.js';
+
+/** A stream that keeps what was written to it. */
+class CapturedStream extends Writable {
+  text = '';
+
+  constructor(readonly isTTY: boolean) {
+    super();
+  }
+
+  override _write(chunk: Buffer | string, _: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+
+  // What else cli-progress asks of a terminal.
+  readonly columns = 80;
+}
+
+/** Runs the tool in this process, and tells all that it did. */
+export async function runCliCaptured(
+  argv: readonly string[],
+  { env = {}, isTTY = false }: { env?: Record<string, string>; isTTY?: boolean } = {},
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const stdout = new CapturedStream(isTTY);
+  const stderr = new CapturedStream(isTTY);
+  const exitCode = await runCli(argv, { stdout, stderr, env });
+  return { exitCode, stdout: stdout.text, stderr: stderr.text };
+}
