@@ -7,6 +7,12 @@ import { EndpointUrl } from './receive/endpoint.url.js';
 import { MESSAGES } from './scalekit-webhooks.messages.js';
 import { EndpointSecrets } from './verify/endpoint.secrets.js';
 
+// What two endpoints cannot share. Express tells paths apart neither by case nor by their parameters' names.
+const KEYS = {
+  name: ({ name }: EndpointOptions) => name,
+  path: ({ path }: EndpointOptions) => path.toLowerCase().replace(/:\w+/g, ':'),
+} as const;
+
 /** Says once, while the application starts, what the endpoint is and does, and what about it is odd. */
 @Injectable()
 export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
@@ -22,7 +28,10 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   onModuleInit(): void {
     for (const setting of ['name', 'path'] as const) {
       const value = this.endpoint[setting];
-      if (this.#endpoints().filter((endpoint) => endpoint[setting] === value).length > 1) {
+      const alike = this.#endpoints().filter(
+        (endpoint) => KEYS[setting](endpoint) === KEYS[setting](this.endpoint),
+      );
+      if (alike.length > 1) {
         throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.endpointTaken(setting, value));
       }
     }
@@ -32,8 +41,14 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
     logger.log(MESSAGES.endpointReady(this.url.path));
     for (const row of this.handlers.table) logger.log(row);
-    for (const oddity of this.handlers.oddities) logger.warn(oddity);
+    for (const oddity of [...this.handlers.oddities, ...this.#applicationOddities()]) logger.warn(oddity);
     if (this.secrets.hasShortKey) logger.warn(MESSAGES.secretIsShort);
+  }
+
+  /** Left to the first endpoint, so that they are said once. */
+  #applicationOddities(): readonly string[] {
+    const names = this.#endpoints().map(({ name }) => name);
+    return names[0] === this.endpoint.name ? this.handlers.applicationOddities(names) : [];
   }
 
   #endpoints(): EndpointOptions[] {

@@ -1,3 +1,4 @@
+import type { DynamicModule } from '@nestjs/common';
 import type { ScalekitWebhooksOptions } from './scalekit-webhooks.options.js';
 import { SECRET_VARIABLE, splitSecrets } from './verify/environment-secret.js';
 
@@ -9,11 +10,25 @@ function readEnvironment(): Pick<ScalekitWebhooksOptions, 'signingSecret'> {
 }
 
 /**
- * The module's settings as a namespace of `@nestjs/config`: `load: [scalekitWebhooksConfig]`, then inject
- * `scalekitWebhooksConfig.KEY`. It is what `registerAs('scalekitWebhooks', …)` makes, made without importing
- * the package, which is an optional peer.
+ * The module's settings as a namespace of `@nestjs/config`. It is what `registerAs('scalekitWebhooks', …)` makes,
+ * made without importing the package, which is an optional peer.
+ *
+ * @example
+ * ```ts
+ * ScalekitWebhooksModule.forRootAsync(scalekitWebhooksConfig.asProvider())
+ * ```
  */
 export const scalekitWebhooksConfig = Object.assign(readEnvironment, {
   KEY: `CONFIGURATION(${NAMESPACE})` as const,
   PARTIAL_CONFIGURATION_KEY: NAMESPACE,
+  asProvider: () => ({
+    imports: [configFeature()],
+    useFactory: (config: ScalekitWebhooksOptions) => config,
+    inject: [scalekitWebhooksConfig.KEY],
+  }),
 });
+
+async function configFeature(): Promise<DynamicModule> {
+  const { ConfigModule } = await import('@nestjs/config');
+  return ConfigModule.forFeature(scalekitWebhooksConfig);
+}

@@ -46,6 +46,10 @@ export const MESSAGES = {
     `${setting} must be a whole number greater than 0, found ${printed(found)}.`,
   notOneOf: (setting: string, found: unknown, allowed: readonly string[]) =>
     `${setting} takes ${allowed.join(', ')}; found ${printed(found)}.`,
+  notUsable: (setting: string, method: string) =>
+    method === 'call' ? `${setting} must be a function.` : `${setting} must be an object with ${method}().`,
+  factoryGaveNoOptions:
+    'The factory of forRootAsync gave no options: return an object, {} where every default will do.',
   optionFromFactory: (setting: string) =>
     `${setting} shapes the route, which is made before any factory runs: give it beside useFactory, not in what it returns.`,
   environmentIdInvalid:
@@ -64,6 +68,8 @@ export const MESSAGES = {
     `path takes plain segments and parameters, such as webhooks/scalekit or webhooks/:tenant; found ${printed(found)}.`,
   endpointTaken: (setting: string, value: string) =>
     `Two endpoints have the ${setting} "${value}": give each forRoot a ${setting} of its own.`,
+  endpointUnknown: (id: string, endpoint: string) =>
+    `${id} waits for events of the endpoint "${endpoint}", but no forRoot has that name: it gets none of them.`,
   endpointReady: (path: string) => `Receiving Scalekit events at POST ${path}`,
   platformUnknown: (found: string) =>
     `The HTTP platform "${found}" is not supported: use @nestjs/platform-express or @nestjs/platform-fastify.`,
@@ -95,6 +101,11 @@ export const MESSAGES = {
     `${id} waits for "${pattern}", which matches no event type that this version knows: is it misspelt?`,
   handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>
     `${id} failed for ${eventId} (${type}): ${error.name}: ${error.message}`,
+  handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
+    `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
+  inboxTooSlow: 'the inbox did not answer in time',
+  claimedTooLate: 'the inbox gave the claim too late for the handler to run',
+  transportReturnedTooFew: 'the transport did not return a promise for each run',
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
   deliveryRefused: (
     outcome: string,

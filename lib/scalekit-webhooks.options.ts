@@ -121,11 +121,19 @@ export type ResolvedOptions = Readonly<
 
 const VALIDATION_MODES: readonly ValidationMode[] = ['strict', 'lenient', 'off'];
 
+// What tells a usable value of these settings from another.
+const METHODS = [
+  ['inbox', 'claim'],
+  ['transport', 'start'],
+  ['verifier', 'call'],
+] as const;
+
 /** @throws ScalekitWebhooksConfigurationError that names the setting, what was found, and what to do */
 export function resolveOptions(
   options: ScalekitWebhooksOptions,
   { path, name }: Required<Pick<ScalekitWebhooksEndpointOptions, 'path' | 'name'>>,
 ): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) refuse('useFactory', MESSAGES.factoryGaveNoOptions);
   const { environmentId, statusCodes, ...given } = options;
   for (const setting of ['path', 'name', 'controllerDecorators', 'isGlobal']) {
     if (setting in options) refuse(setting, MESSAGES.optionFromFactory(setting));
@@ -160,11 +168,19 @@ function check(options: ResolvedOptions): void {
   if (!VALIDATION_MODES.includes(options.validation)) {
     refuse('validation', MESSAGES.notOneOf('validation', options.validation, VALIDATION_MODES));
   }
+  if (typeof options.eventEmitter !== 'boolean') {
+    refuse('eventEmitter', MESSAGES.notOneOf('eventEmitter', options.eventEmitter, ['true', 'false']));
+  }
+  for (const [setting, method] of METHODS) {
+    if (setting in options && !hasMethod(options[setting], method)) {
+      refuse(setting, MESSAGES.notUsable(setting, method));
+    }
+  }
   for (const id of options.environmentIds ?? []) {
     if (typeof id !== 'string' || id === '') refuse('environmentId', MESSAGES.environmentIdInvalid);
   }
   for (const [outcome, status] of Object.entries(options.statusCodes)) {
-    if (!(outcome in DEFAULT_STATUS_CODES)) {
+    if (!Object.hasOwn(DEFAULT_STATUS_CODES, outcome)) {
       refuse('statusCodes', MESSAGES.notOneOf('statusCodes', outcome, Object.keys(DEFAULT_STATUS_CODES)));
     }
     const fits = isAcknowledged(outcome as Outcome)
@@ -172,6 +188,10 @@ function check(options: ResolvedOptions): void {
       : status >= 400 && status < 600;
     if (!Number.isInteger(status) || !fits) refuse('statusCodes', MESSAGES.statusCodeUnfit(outcome, status));
   }
+}
+
+function hasMethod(value: unknown, method: string): boolean {
+  return typeof Reflect.get(Object(value), method) === 'function';
 }
 
 function refuse(setting: string, message: string): never {

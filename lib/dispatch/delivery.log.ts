@@ -1,17 +1,19 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InvalidEventError } from '../errors/invalid-event.error.js';
 import type { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
+import type { HandlerError } from '../inbox/inbox-entry.js';
+import type { HandlerSettlement } from '../inbox/inbox-store.js';
 import type { Outcome } from '../respond/outcome.js';
 import { isAcknowledged } from '../respond/outcome.table.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
-import type { ProcessingFault } from './event.processor.js';
+import type { ProcessingFault, ProcessingLog } from './delivery.ledger.js';
 import { toHandlerError } from './handler-failure.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What the operator sees of deliveries: ids, types, outcomes and reasons. Never a payload, a secret or a digest. */
 @Injectable()
-export class DeliveryLog {
+export class DeliveryLog implements ProcessingLog {
   readonly #logger: Logger;
 
   constructor(@Inject(RESOLVED_OPTIONS) { name }: ResolvedOptions) {
@@ -21,7 +23,7 @@ export class DeliveryLog {
   /** A delivery that reached the handlers. */
   result({ event }: ReceivedEvent, { outcome, handlers }: DispatchResult): void {
     for (const { handlerId, error } of handlers) {
-      if (error) this.#logger.error(MESSAGES.handlerFailed(handlerId, event.id, event.type, error));
+      if (error) this.#handlerFailed(handlerId, event, error);
     }
     const line = MESSAGES.deliveryOutcome(event.id, event.type, outcome);
     if (isAcknowledged(outcome)) this.#logger.debug(line);
@@ -40,5 +42,15 @@ export class DeliveryLog {
   fault(fault: ProcessingFault, { event }: ReceivedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toHandlerError(error);
     this.#logger.error(MESSAGES.processingFault(fault, event.id, event.type, reason));
+  }
+
+  /** A run ended after its delivery was answered. */
+  lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: HandlerSettlement): void {
+    this.#logger.warn(MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
+    if (error) this.#handlerFailed(handlerId, event, error);
+  }
+
+  #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: HandlerError): void {
+    this.#logger.error(MESSAGES.handlerFailed(handlerId, id, type, error));
   }
 }

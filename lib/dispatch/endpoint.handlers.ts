@@ -5,13 +5,13 @@ import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.opt
 import { EventEmitterBridge } from './event-emitter.bridge.js';
 import type { EventHandler } from './event-handler.js';
 import { patternsOf } from './event-pattern.js';
-import { HandlerExplorer } from './handler.explorer.js';
+import { type ExploredHandlers, HandlerExplorer } from './handler.explorer.js';
 
 /** The handlers that take one endpoint's events. */
 @Injectable()
 export class EndpointHandlers {
   #handlers: readonly EventHandler[] = [];
-  #oddities: readonly string[] = [];
+  #explored: ExploredHandlers = { handlers: [], oddities: [] };
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -21,11 +21,12 @@ export class EndpointHandlers {
 
   /** @throws HandlerDeclarationError for a decorated method that could never run */
   async load(): Promise<readonly EventHandler[]> {
-    const { handlers, oddities } = this.explorer.explore();
-    const own = handlers.filter(({ endpoints }) => endpoints?.includes(this.options.name) ?? true);
+    this.#explored = this.explorer.explore();
+    const own = this.#explored.handlers.filter(
+      ({ endpoints }) => endpoints?.includes(this.options.name) ?? true,
+    );
     const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];
     this.#handlers = [...own, ...emitter];
-    this.#oddities = [...oddities, ...odditiesOf(this.#handlers)];
     return this.#handlers;
   }
 
@@ -34,9 +35,17 @@ export class EndpointHandlers {
     return this.#handlers.map(({ id, patterns }) => MESSAGES.handlerTableRow(patterns, id));
   }
 
-  /** What is likely a mistake, though it can run. */
+  /** What is likely a mistake about these handlers, though they can run. */
   get oddities(): readonly string[] {
-    return this.#oddities;
+    return odditiesOf(this.#handlers);
+  }
+
+  /** What is likely a mistake about the handlers of the application, whichever endpoint they are for. */
+  applicationOddities(endpoints: readonly string[]): readonly string[] {
+    const lost = this.#explored.handlers.flatMap(({ id, endpoints: named = [] }) =>
+      named.filter((name) => !endpoints.includes(name)).map((name) => MESSAGES.endpointUnknown(id, name)),
+    );
+    return [...this.#explored.oddities, ...lost];
   }
 }
 

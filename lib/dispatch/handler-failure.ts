@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { NonRetryableEventError } from '../errors/non-retryable-event.error.js';
 import type { HandlerError } from '../inbox/inbox-entry.js';
 
-const MAX_MESSAGE_LENGTH = 500;
+const MAX_LENGTH = 500;
 
 // These statuses say "later", not "never": request timeout, too early, too many requests.
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -17,8 +17,17 @@ export function isFinalFailure(thrown: unknown): boolean {
 
 /** What the log and the inbox keep of a failure: the error's name and message. */
 export function toHandlerError(thrown: unknown): HandlerError {
-  if (!(thrown instanceof Error)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
-  return { name: thrown.name, message: String(thrown.message).slice(0, MAX_MESSAGE_LENGTH) };
+  if (!isErrorLike(thrown)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
+  return { name: shortened(thrown.name), message: shortened(thrown.message) };
+}
+
+/** `instanceof` misses the errors of another realm, such as an AbortError in a test runner. */
+function isErrorLike(thrown: unknown): thrown is Record<'name' | 'message', unknown> {
+  return typeof thrown === 'object' && thrown !== null && 'name' in thrown && 'message' in thrown;
+}
+
+function shortened(text: unknown): string {
+  return String(text).slice(0, MAX_LENGTH).toWellFormed();
 }
 
 function codeOf(thrown: unknown): unknown {

@@ -9,6 +9,7 @@ import type { HandlerClaim, HandlerSettlement } from '../inbox/inbox-store.js';
  * - `failed`: it ran and threw; a retry runs it again
  * - `refused`: it ran and said that a retry cannot help; it is dead from now on
  * - `overdue`: it had not ended when its deadline passed
+ * - `not_started`: the transport could not take it, or the inbox did not answer for it; a retry starts it
  * - `running`: another process runs it, or an earlier delivery's run has not ended
  * - `already_done`, `already_dead`: an earlier delivery settled it, so it did not run
  */
@@ -18,6 +19,7 @@ export type HandlerReportState =
   | 'failed'
   | 'refused'
   | 'overdue'
+  | 'not_started'
   | 'running'
   | 'already_done'
   | 'already_dead';
@@ -33,22 +35,20 @@ export interface HandlerReport {
 const STATE_OF_SETTLEMENT = { done: 'done', queued: 'queued', failed: 'failed', dead: 'refused' } as const;
 
 /** The report of a handler that was run. */
-export function reportRun(
-  handlerId: string,
-  settlement: HandlerSettlement | undefined,
-  overdue: boolean,
-): HandlerReport {
-  if (!settlement) return { handlerId, state: 'overdue' };
+export function reportRun(handlerId: string, settlement: HandlerSettlement, overdue: boolean): HandlerReport {
   const state = overdue && settlement.state === 'failed' ? 'overdue' : STATE_OF_SETTLEMENT[settlement.state];
   return settlement.error ? { handlerId, state, error: settlement.error } : { handlerId, state };
 }
 
-/** The report of a handler that could not be claimed. */
-export function reportClaim(
-  handlerId: string,
-  claim: Exclude<HandlerClaim, { state: 'claimed' }>,
-): HandlerReport {
-  if (claim.state === 'done') return { handlerId, state: 'already_done' };
-  if (claim.state === 'dead') return { handlerId, state: 'already_dead' };
-  return { handlerId, state: claim.state };
+const STATE_OF_CLAIM = {
+  done: 'already_done',
+  dead: 'already_dead',
+  queued: 'queued',
+  running: 'running',
+  claimed: 'not_started',
+} as const;
+
+/** The report of a handler that was not run. */
+export function reportClaim(handlerId: string, claim: HandlerClaim | undefined): HandlerReport {
+  return { handlerId, state: STATE_OF_CLAIM[claim?.state ?? 'claimed'] };
 }

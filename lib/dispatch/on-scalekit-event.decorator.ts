@@ -31,6 +31,9 @@ type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)
     ? P
     : never;
 
+// A class, which is what a static method belongs to, has a prototype.
+type ClassInstance = object & { readonly prototype?: never };
+
 type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: ScalekitDelivery) => unknown;
 
 /**
@@ -51,7 +54,7 @@ export function OnScalekitEvent<
 >(pattern: P, options: OnScalekitEventOptions = {}) {
   const patterns: readonly ScalekitEventPattern[] = typeof pattern === 'string' ? [pattern] : pattern;
   return <H extends ScalekitEventHandler<P>>(
-    target: object,
+    target: ClassInstance,
     methodName: string | symbol,
     descriptor: TypedPropertyDescriptor<H>,
   ): void => {

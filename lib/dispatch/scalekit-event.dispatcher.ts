@@ -33,7 +33,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
       inbox: this.options.inbox,
       transport: this.options.transport,
       handlerTimeout: this.options.handlerTimeout,
-      onFault: (fault, received, error) => this.log.fault(fault, received, error),
+      log: this.log,
     });
   }
 
@@ -75,7 +75,10 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
   /** Takes nothing new, and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
-    const finished = Promise.allSettled(this.#inFlight.values()).then(() => this.#processor?.drain());
-    await waitAtMost(finished, this.options.handlerTimeout);
+    const processor = this.#processor;
+    if (!processor) return;
+    const finished = Promise.allSettled(this.#inFlight.values()).then(() => processor.drain());
+    // Beyond its lease a run could no longer record its end.
+    await waitAtMost(finished, processor.leaseMs);
   }
 }

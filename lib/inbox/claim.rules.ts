@@ -22,13 +22,13 @@ export function claimRow(
   lease: InboxLease,
   now: number,
 ): { row?: LedgerRow; claim: HandlerClaim } {
-  if (row && (row.state === 'done' || row.state === 'dead' || row.state === 'queued')) {
-    return { claim: { state: row.state } };
-  }
-  if (row && isRunning(row, now)) {
+  if (row && (row.state === 'done' || row.state === 'dead')) return { claim: { state: row.state } };
+  if (row?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
+  const handedOver = row?.state === 'running' && row.leaseToken === lease.takesOver;
+  if (row && isRunning(row, now) && !handedOver) {
     return { claim: { state: 'running', leaseEndsInMs: (row.leaseEndsAt ?? now) - now } };
   }
-  const attempt = (row?.attempts ?? 0) + 1;
+  const attempt = (row?.attempts ?? 0) + (handedOver ? 0 : 1);
   return {
     row: {
       state: 'running',
@@ -49,6 +49,14 @@ export function settleRow(
   now: number,
 ): LedgerRow | undefined {
   if (row?.state !== 'running' || row.leaseToken !== lease.token) return undefined;
-  const settled: LedgerRow = { state: settlement.state, attempts: row.attempts, updatedAt: now };
+  // A run that was queued without an error has not begun.
+  const attempts = settlement.state === 'queued' && !settlement.error ? row.attempts - 1 : row.attempts;
+  const settled: LedgerRow = { state: settlement.state, attempts, updatedAt: now };
   return settlement.error ? { ...settled, error: settlement.error } : settled;
+}
+
+/** The row as the next claim may take it, or undefined where it stays: a run is in progress, or it is done unasked. */
+export function reopenRow(row: LedgerRow, asked: boolean, now: number): LedgerRow | undefined {
+  if (isRunning(row, now) || (row.state === 'done' && !asked)) return undefined;
+  return { ...row, state: 'failed', updatedAt: now };
 }

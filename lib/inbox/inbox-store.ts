@@ -6,6 +6,11 @@ export interface InboxLease {
   readonly token: string;
   /** How long the claim holds, in ms, by the store's own clock. */
   readonly durationMs: number;
+  /**
+   * The token of the lease under which a delivery queued the run. With it, a queue's worker claims rows that are
+   * queued, and rows that still run under that lease.
+   */
+  readonly takesOver?: string;
 }
 
 /** What a claim says of one handler. */
@@ -65,6 +70,19 @@ export interface InboxStore {
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]>;
+  /**
+   * Records a success inside the caller's own database transaction, so that the effect and its record commit
+   * together. Only stores that live in a transactional database have it. Rejects where the lease is lost, so that
+   * the transaction is rolled back. A later `settle` of the same run as `done` counts as written.
+   */
+  complete?(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void>;
+  /** The bytes of an event that was received, or undefined where the store has none (any more). */
+  payload(key: InboxKey): Promise<Uint8Array | undefined>;
+  /**
+   * Lets handlers run once more: their rows, unless a run is in progress, become `failed`, for the next claim to take.
+   * Without ids, every row that is not done. Resolves to the ids of the rows that were changed.
+   */
+  reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
   /** One entry with its handlers' rows, or undefined. */
   get(key: InboxKey): Promise<InboxEntry | undefined>;
   /** A page of entries, oldest first. */

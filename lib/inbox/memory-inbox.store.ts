@@ -1,6 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { claimRow, isRunning, type LedgerRow, settleRow } from './claim.rules.js';
+import { claimRow, isRunning, type LedgerRow, reopenRow, settleRow } from './claim.rules.js';
 import type { InboxEntry, InboxEvent, InboxKey } from './inbox-entry.js';
 import type {
   HandlerClaim,
@@ -27,6 +27,8 @@ export interface MemoryInboxOptions {
 }
 
 interface MemoryEntry extends InboxKey {
+  /** Its place in the order of receipt, which stays the same when others are forgotten. */
+  readonly number: number;
   readonly type: string;
   readonly occurredAt: string;
   readonly receivedAt: number;
@@ -43,6 +45,7 @@ const DEFAULT_PAGE_SIZE = 50;
  */
 export class MemoryInboxStore implements InboxStore {
   readonly #entries = new Map<string, MemoryEntry>();
+  #recorded = 0;
   readonly #maxEvents: number;
   readonly #maxAgeMs: number;
 
@@ -90,6 +93,23 @@ export class MemoryInboxStore implements InboxStore {
     });
   }
 
+  /** Always undefined: what is kept in memory is the ledger alone. */
+  async payload(): Promise<undefined> {
+    return undefined;
+  }
+
+  async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    const rows = this.#find(key)?.rows ?? new Map<string, LedgerRow>();
+    const now = Date.now();
+    return [...rows].flatMap(([handlerId, row]) => {
+      const asked = handlerIds?.includes(handlerId) ?? false;
+      const reopened = handlerIds && !asked ? undefined : reopenRow(row, asked, now);
+      if (!reopened) return [];
+      rows.set(handlerId, reopened);
+      return [handlerId];
+    });
+  }
+
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
     const entry = this.#find(key);
     return entry && toInboxEntry(entry);
@@ -97,11 +117,11 @@ export class MemoryInboxStore implements InboxStore {
 
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const limit = page.limit ?? DEFAULT_PAGE_SIZE;
-    const start = Number(page.cursor ?? 0);
-    const matching = this.#matching(filter);
-    const entries = matching.slice(start, start + limit).map(toInboxEntry);
-    const next = start + entries.length;
-    return next < matching.length ? { entries, nextCursor: String(next) } : { entries };
+    const after = Number(page.cursor ?? 0);
+    const matching = this.#matching(filter).filter(({ number }) => number > after);
+    const entries = matching.slice(0, limit);
+    const last = matching.length > limit ? entries.at(-1) : undefined;
+    return { entries: entries.map(toInboxEntry), ...(last && { nextCursor: String(last.number) }) };
   }
 
   async count(filter: InboxFilter = {}): Promise<number> {
@@ -124,7 +144,9 @@ export class MemoryInboxStore implements InboxStore {
 
   #record({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): MemoryEntry {
     this.#makeRoom(now);
+    this.#recorded += 1;
     const entry = {
+      number: this.#recorded,
       endpoint,
       eventId,
       type,
@@ -137,11 +159,9 @@ export class MemoryInboxStore implements InboxStore {
   }
 
   #makeRoom(now: number): void {
-    if (this.#entries.size < this.#maxEvents) return;
     for (const [key, entry] of this.#entries) {
-      if (hasRun(entry, now)) continue;
-      this.#entries.delete(key);
-      return;
+      if (this.#entries.size < this.#maxEvents) return;
+      if (!hasRun(entry, now)) this.#entries.delete(key);
     }
   }
 
@@ -171,7 +191,7 @@ function hasRun(entry: MemoryEntry, now: number): boolean {
   return [...entry.rows.values()].some((row) => isRunning(row, now));
 }
 
-function toInboxEntry({ rows, receivedAt, ...entry }: MemoryEntry): InboxEntry {
+function toInboxEntry({ rows, receivedAt, endpoint, eventId, type, occurredAt }: MemoryEntry): InboxEntry {
   const handlers = [...rows].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
     handlerId,
     state,
@@ -179,5 +199,5 @@ function toInboxEntry({ rows, receivedAt, ...entry }: MemoryEntry): InboxEntry {
     updatedAt: new Date(updatedAt),
     ...(error && { error }),
   }));
-  return { ...entry, receivedAt: new Date(receivedAt), handlers };
+  return { endpoint, eventId, type, occurredAt, receivedAt: new Date(receivedAt), handlers };
 }

@@ -17,6 +17,11 @@ export function rememberBody(message: object, body: CapturedBody): void {
   CAPTURED.set(message, body);
 }
 
+/** Whether a body was captured before, by another endpoint whose path matches as well. */
+export function isRemembered(message: object): boolean {
+  return CAPTURED.has(message);
+}
+
 /** The captured body of a request, whichever platform's request object it is. */
 export function bodyOf(request: object): CapturedBody {
   const message = 'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;

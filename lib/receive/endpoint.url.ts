@@ -22,8 +22,7 @@ export class EndpointUrl {
   matches(method: string | undefined, url: string | undefined): boolean {
     if (method !== 'POST' || url === undefined) return false;
     this.#pattern ??= toPattern(this.path);
-    const query = url.indexOf('?');
-    return this.#pattern.test(query < 0 ? url : url.slice(0, query));
+    return this.#pattern.test(pathOf(url));
   }
 
   #isExcluded(path: string): boolean {
@@ -31,6 +30,16 @@ export class EndpointUrl {
       ({ pathRegex, requestMethod }) =>
         (requestMethod === RequestMethod.ALL || requestMethod === RequestMethod.POST) && pathRegex.test(path),
     );
+  }
+}
+
+/** A request's path as the platforms' routers find it: of a URL in absolute form as well, and percent-decoded. */
+function pathOf(url: string): string {
+  const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
   }
 }
 

@@ -5,7 +5,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
-import { rememberBody } from './captured-body.js';
+import { isRemembered, rememberBody } from './captured-body.js';
 import { EndpointUrl } from './endpoint.url.js';
 import { captureOnExpress } from './express.capture.js';
 import { captureOnFastify } from './fastify.capture.js';
@@ -40,6 +40,7 @@ export class RawBodyCapture {
 
   readonly #read: BodyReader = async (message, body) => {
     if (!this.url.matches(message.method, message.url)) return false;
+    if (isRemembered(message)) return true;
     rememberBody(message, await readBody(body, message.headers, this.options.maxBodyBytes));
     return true;
   };

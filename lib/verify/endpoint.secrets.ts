@@ -27,7 +27,8 @@ export class EndpointSecrets implements OnModuleInit {
 
   /** @throws ScalekitWebhooksConfigurationError when a secret is missing, empty, or cannot be decoded */
   async onModuleInit(): Promise<void> {
-    const setting = this.options.signingSecret ?? (await environmentSecrets(this.moduleRef));
+    const { signingSecret: given } = this.options;
+    const setting = given === undefined ? await environmentSecrets(this.moduleRef) : given;
     if (typeof setting === 'function') {
       this.#resolver = setting;
       return;

@@ -14,14 +14,16 @@ export function splitSecrets(text: string | undefined): readonly string[] {
 /** The secrets from the application's `ConfigService` where it has one, else from the environment. */
 export async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string[]> {
   const configured = await fromConfigService(moduleRef);
-  return splitSecrets(configured ?? process.env[SECRET_VARIABLE]);
+  return [configured ?? process.env[SECRET_VARIABLE]]
+    .flat()
+    .flatMap((value) => splitSecrets(value?.toString()));
 }
 
-async function fromConfigService(moduleRef: ModuleRef): Promise<string | undefined> {
+async function fromConfigService(moduleRef: ModuleRef): Promise<string | string[] | undefined> {
   try {
     // Imported only where it is needed: the package is an optional peer.
     const { ConfigService } = await import('@nestjs/config');
-    return moduleRef.get(ConfigService, { strict: false }).get<string>(SECRET_VARIABLE);
+    return moduleRef.get(ConfigService, { strict: false }).get<string | string[]>(SECRET_VARIABLE);
   } catch {
     return undefined;
   }

@@ -1,0 +1,137 @@
+import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { TIME_UP, waitAtMost } from './deadline.js';
+import { toHandlerError } from './handler-failure.js';
+import type { ReceivedEvent } from './received-event.js';
+
+/** What can go wrong between an answer and the inbox or the transport. */
+export type ProcessingFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
+
+/** Hears what a result does not tell. */
+export interface ProcessingLog {
+  fault(fault: ProcessingFault, received: ReceivedEvent, error?: unknown): void;
+  /** A run ended after its delivery was answered. */
+  lateEnd(received: ReceivedEvent, settlement: HandlerSettlement): void;
+}
+
+/** What the ledger works with. */
+export interface DeliveryLedgerOptions {
+  readonly endpoint: string;
+  readonly inbox: InboxStore;
+  readonly handlerTimeout: number;
+  readonly log: ProcessingLog;
+}
+
+// What the inbox gets after the handlers' deadline, so that an answer still leaves within Scalekit's 10 s.
+const INBOX_GRACE_MS = 500;
+
+/** The inbox as deliveries use it: within their time, and with an end for what comes too late. */
+export class DeliveryLedger {
+  readonly #late = new Set<Promise<unknown>>();
+
+  constructor(private readonly options: DeliveryLedgerOptions) {}
+
+  /** Undefined where the inbox cannot be reached in time. */
+  claim(
+    received: ReceivedEvent,
+    handlerIds: readonly string[],
+    lease: InboxLease,
+  ): Promise<ReadonlyMap<string, HandlerClaim> | undefined> {
+    const { type, occurred_at: occurredAt } = received.event;
+    const event = { ...this.#keyOf(received), type, occurredAt, payload: received.rawBody };
+    return this.#reach(
+      received,
+      'claim_failed',
+      () => this.options.inbox.claim(event, handlerIds, lease),
+      (claims) => this.#release(received, claims, lease),
+    );
+  }
+
+  /** Whether the inbox took it in time. */
+  async settle(
+    received: ReceivedEvent,
+    settlements: readonly HandlerSettlement[],
+    lease: InboxLease,
+  ): Promise<boolean> {
+    const record = () => this.#record(received, settlements, lease);
+    return (await this.#reach(received, 'settle_failed', record)) ?? false;
+  }
+
+  /** Settles a run that outlives its delivery when it ends. */
+  settleLate(received: ReceivedEvent, ending: Promise<HandlerSettlement>, lease: InboxLease): void {
+    const settled = ending.then((settlement) => {
+      this.options.log.lateEnd(received, settlement);
+      return this.#record(received, [settlement], lease);
+    });
+    this.#finishLater(received, 'settle_failed', settled);
+  }
+
+  /** Resolves when everything late has ended: runs and their records, and answers of the inbox. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.#late);
+  }
+
+  /** How much of the handlers' time is left, in ms; below 0 after the deadline. */
+  timeLeft({ receivedAt }: ReceivedEvent): number {
+    return receivedAt.getTime() + this.options.handlerTimeout - Date.now();
+  }
+
+  /** Gives back claims that came too late to be run, so that a retry need not wait for their lease to end. */
+  async #release(
+    received: ReceivedEvent,
+    claims: ReadonlyMap<string, HandlerClaim>,
+    lease: InboxLease,
+  ): Promise<boolean> {
+    const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
+    const error = new Error(MESSAGES.claimedTooLate);
+    const released = claimed.map(([handlerId]) => failedSettlement(handlerId, error));
+    return this.#record(received, released, lease);
+  }
+
+  async #record(
+    received: ReceivedEvent,
+    settlements: readonly HandlerSettlement[],
+    lease: InboxLease,
+  ): Promise<boolean> {
+    if (settlements.length === 0) return true;
+    const written = new Set(await this.options.inbox.settle(this.#keyOf(received), settlements, lease));
+    // A queued run that cannot be written is with a worker that was quicker.
+    const isLost = ({ handlerId, state }: HandlerSettlement) => state !== 'queued' && !written.has(handlerId);
+    if (settlements.some(isLost)) this.options.log.fault('lease_lost', received);
+    return true;
+  }
+
+  async #reach<T>(
+    received: ReceivedEvent,
+    fault: ProcessingFault,
+    ask: () => Promise<T>,
+    whenLate?: (answer: T) => Promise<unknown>,
+  ): Promise<T | undefined> {
+    try {
+      const asked = ask();
+      const answer = await waitAtMost(asked, this.timeLeft(received) + INBOX_GRACE_MS);
+      if (answer !== TIME_UP) return answer;
+      this.#finishLater(received, fault, asked.then(whenLate));
+      throw new Error(MESSAGES.inboxTooSlow);
+    } catch (error) {
+      this.options.log.fault(fault, received, error);
+      return undefined;
+    }
+  }
+
+  #finishLater(received: ReceivedEvent, fault: ProcessingFault, work: Promise<unknown>): void {
+    const late = work
+      .catch((error) => this.options.log.fault(fault, received, error))
+      .finally(() => this.#late.delete(late));
+    this.#late.add(late);
+  }
+
+  #keyOf({ event }: ReceivedEvent) {
+    return { endpoint: this.options.endpoint, eventId: event.id };
+  }
+}
+
+/** The end of a run that did not take place: a retry may claim it again. */
+export function failedSettlement(handlerId: string, error: unknown): HandlerSettlement {
+  return { handlerId, state: 'failed', error: toHandlerError(error) };
+}

@@ -1,0 +1,69 @@
+import {
+  type EventTransport,
+  type HandlerSettlement,
+  type InboxStore,
+  MemoryInboxStore,
+} from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+import type { ProcessingFault, ProcessingLog } from '../../../lib/dispatch/delivery.ledger.js';
+import { EventProcessor } from '../../../lib/dispatch/event.processor.js';
+import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
+import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
+import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
+import type { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
+
+export const HANDLER_TIMEOUT_MS = 9000;
+export const LEASE_MS = 2 * HANDLER_TIMEOUT_MS;
+export const GRACE_MS = 500;
+
+/** Keeps what a processor has to say besides its results. */
+export class RecordedLog implements ProcessingLog {
+  readonly faults: string[] = [];
+  readonly lateEnds: HandlerSettlement[] = [];
+
+  fault(fault: ProcessingFault, _received: ReceivedEvent, error?: unknown): void {
+    this.faults.push(error instanceof Error ? `${fault}: ${error.message}` : fault);
+  }
+
+  lateEnd(_received: ReceivedEvent, settlement: HandlerSettlement): void {
+    this.lateEnds.push(settlement);
+  }
+}
+
+/** A processor of `user.created` with a memory inbox, and all that a test wants to look at. */
+export function setUp(
+  handlers: Readonly<Record<string, EventHandler['run'] | Omit<EventHandler, 'id' | 'patterns'>>>,
+  options: { inbox?: InboxStore; transport?: EventTransport } = {},
+) {
+  const log = new RecordedLog();
+  const inbox = options.inbox ?? new MemoryInboxStore();
+  const registry = new HandlerRegistry(
+    Object.entries(handlers).map(([id, handler]) => ({
+      id,
+      patterns: ['user.created'],
+      ...(typeof handler === 'function' ? { run: handler } : handler),
+    })),
+  );
+  const processor = new EventProcessor(registry, {
+    endpoint: 'default',
+    inbox,
+    transport: options.transport ?? new InlineTransport(),
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    log,
+  });
+  return { processor, inbox, log };
+}
+
+/** One delivery of always the same event, which arrives now. */
+export function aDelivery(changes: Partial<ReceivedEvent> = {}): ReceivedEvent {
+  const event = createScalekitEvent('user.created', {}, { seed: 1 });
+  return {
+    event,
+    issues: [],
+    deliveryId: 'msg_1',
+    receivedAt: new Date(),
+    rawBody: Buffer.from(JSON.stringify(event)),
+    headers: {},
+    ...changes,
+  };
+}

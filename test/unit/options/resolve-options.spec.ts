@@ -1,0 +1,57 @@
+import { describe, expect, it } from '@jest/globals';
+import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
+import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
+import { resolveEndpointOptions } from '../../../lib/receive/endpoint.options.js';
+import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.table.js';
+import { resolveOptions } from '../../../lib/scalekit-webhooks.options.js';
+
+const ENDPOINT = { path: 'webhooks/scalekit', name: 'default' };
+
+describe('resolveOptions', () => {
+  it('fills in the documented defaults', () => {
+    expect(resolveOptions({}, ENDPOINT)).toEqual({
+      ...ENDPOINT,
+      toleranceSeconds: 300,
+      validation: 'strict',
+      handlerTimeout: 9000,
+      maxBodyBytes: 1_048_576,
+      eventEmitter: false,
+      inbox: expect.any(MemoryInboxStore),
+      transport: expect.any(InlineTransport),
+      statusCodes: DEFAULT_STATUS_CODES,
+    });
+  });
+
+  it('keeps what is given, and freezes the whole', () => {
+    const inbox = new MemoryInboxStore();
+
+    const options = resolveOptions({ inbox, statusCodes: { processed: 200 }, maxBodyBytes: 5 }, ENDPOINT);
+
+    expect(options).toMatchObject({ inbox, statusCodes: { processed: 200, failed: 500 }, maxBodyBytes: 5 });
+    expect([Object.isFrozen(options), Object.isFrozen(options.statusCodes)]).toEqual([true, true]);
+  });
+
+  it('gives each endpoint an inbox of its own', () => {
+    expect(resolveOptions({}, ENDPOINT).inbox).not.toBe(resolveOptions({}, ENDPOINT).inbox);
+  });
+
+  it.each([
+    ['env_1', ['env_1']],
+    [
+      ['env_1', 'env_2'],
+      ['env_1', 'env_2'],
+    ],
+  ])('takes %j as environments', (environmentId, expected) => {
+    expect([...(resolveOptions({ environmentId }, ENDPOINT).environmentIds ?? [])]).toEqual(expected);
+  });
+});
+
+describe('resolveEndpointOptions', () => {
+  it('fills in the documented defaults', () => {
+    expect(resolveEndpointOptions({})).toEqual(ENDPOINT);
+  });
+
+  it.each(['hooks', '/hooks', 'hooks/', '/hooks/'])('takes the path %s as hooks', (path) => {
+    expect(resolveEndpointOptions({ path }).path).toBe('hooks');
+  });
+});

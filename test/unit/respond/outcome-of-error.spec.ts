@@ -1,0 +1,22 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  InvalidEventError,
+  ScalekitWebhooksConfigurationError,
+  type ScalekitWebhooksError,
+  WebhookVerificationError,
+} from 'nestjs-scalekit-webhooks';
+import { DeliveryRefusedError } from '../../../lib/errors/delivery-refused.error.js';
+import { outcomeOfError } from '../../../lib/respond/outcome-of-error.js';
+
+const ERRORS: readonly (readonly [string, ScalekitWebhooksError])[] = [
+  ['unauthenticated', new WebhookVerificationError('signature_mismatch', 'no match')],
+  ['invalid_event', new InvalidEventError('not_json', 'no JSON')],
+  ['body_too_large', new DeliveryRefusedError('body_too_large', 'too large')],
+  ['misconfigured', new ScalekitWebhooksConfigurationError('signingSecret', 'no secret')],
+];
+
+describe('outcomeOfError', () => {
+  it.each(ERRORS)('is %s for its error', (outcome, error) => {
+    expect(outcomeOfError(error)).toBe(outcome);
+  });
+});
