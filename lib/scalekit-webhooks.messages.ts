@@ -99,12 +99,27 @@ export const MESSAGES = {
     'There is no @OnScalekitEvent handler for this endpoint: every event will be acknowledged and ignored.',
   patternOfNoKnownType: (id: string, pattern: string) =>
     `${id} waits for "${pattern}", which matches no event type that this version knows: is it misspelt?`,
+  notPostgresClient: (setting: string) =>
+    `${setting} must have query(text, values), as a pg Pool, PoolClient or PGlite has; for Prisma use prismaQueryable(…).`,
+  schemaNameInvalid: (found: unknown) =>
+    `schema takes 1 to 63 letters, digits and "_", and begins with no digit; found ${printed(found)}.`,
+  notACursor: (found: unknown) => `cursor must be the nextCursor of a page before; found ${printed(found)}.`,
   handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>
     `${id} failed for ${eventId} (${type}): ${error.name}: ${error.message}`,
   handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
   inboxTooSlow: 'the inbox did not answer in time',
   claimedTooLate: 'the inbox gave the claim too late for the handler to run',
+  leaseLost: (eventId: string, handlerId: string) =>
+    `${handlerId} no longer holds the lease for ${eventId}: it took longer than its lease, and another run may have taken over. Roll back.`,
+  notASqliteDatabase: (setting: string) =>
+    `${setting} must be an open connection of node:sqlite, better-sqlite3 or libsql.`,
+  noOpenTransaction:
+    'No transaction is open on this connection: begin one, do the work in it, call complete, and commit.',
+  tablePrefixInvalid: (found: unknown) =>
+    `tablePrefix takes 1 to 40 letters, digits and "_", begins with no digit and not with "sqlite_"; found ${printed(found)}.`,
+  ledgerIsNewer: (table: string) =>
+    `The ledger was made by a newer version of this package (see the table ${table}): update this one.`,
   transportReturnedTooFew: 'the transport did not return a promise for each run',
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
   deliveryRefused: (
@@ -136,6 +151,20 @@ export const MESSAGES = {
     `The endpoint "${endpoint}" has no secret that is known before a request: give the tester one, new ScalekitWebhookTester(app, { secret }).`,
   testerWithoutEndpoint: (endpoint: string) =>
     `The application has no endpoint "${endpoint}": import ScalekitWebhooksModule, or give the tester its name, new ScalekitWebhookTester(app, { endpoint }).`,
+  redisFailed: (reason: string) => `The inbox could not use Redis: ${reason}`,
+  redisCursorInvalid: (found: unknown) =>
+    `cursor takes the nextCursor of a page that was read from Redis; found ${printed(found)}.`,
+  redisKeyPrefixInvalid: (found: unknown) =>
+    `keyPrefix takes 1 or more characters without "{" and "}"; found ${printed(found)}.`,
+  inboxWithoutTransactions:
+    'delivery.complete() needs an inbox in a database with transactions: PostgresInboxStore or SqliteInboxStore.',
+  inboxNotShared:
+    'The transport hands runs to other processes, which do not see a MemoryInboxStore: give the option inbox a ' +
+    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  handlerGone: (id: string) => `No handler of this process has the id ${id}.`,
+  handlerAttemptsInvalid: (method: string, found: unknown) =>
+    `The attempts of ${method} must be a whole number greater than 0, found ${printed(found)}.`,
+  queueWithoutEndpoint: (endpoint: string) => `This process has no endpoint "${endpoint}" to work for.`,
   wrongEnvironment: 'The event belongs to another Scalekit environment than environmentId says.',
 } as const;
 

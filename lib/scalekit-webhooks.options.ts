@@ -168,6 +168,9 @@ function check(options: ResolvedOptions): void {
   if (!VALIDATION_MODES.includes(options.validation)) {
     refuse('validation', MESSAGES.notOneOf('validation', options.validation, VALIDATION_MODES));
   }
+  if (options.transport.spansProcesses && options.inbox instanceof MemoryInboxStore) {
+    refuse('inbox', MESSAGES.inboxNotShared);
+  }
   if (typeof options.eventEmitter !== 'boolean') {
     refuse('eventEmitter', MESSAGES.notOneOf('eventEmitter', options.eventEmitter, ['true', 'false']));
   }

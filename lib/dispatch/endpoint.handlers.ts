@@ -21,7 +21,7 @@ export class EndpointHandlers {
 
   /** @throws HandlerDeclarationError for a decorated method that could never run */
   async load(): Promise<readonly EventHandler[]> {
-    this.#explored = this.explorer.explore();
+    this.#explored = await this.explorer.explore();
     const own = this.#explored.handlers.filter(
       ({ endpoints }) => endpoints?.includes(this.options.name) ?? true,
     );

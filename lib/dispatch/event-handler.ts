@@ -1,4 +1,5 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import type { HandlerRetries } from './event-transport.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** What request-scoped providers of one event's handlers get when they inject `REQUEST`. */
@@ -9,7 +10,7 @@ export interface ScalekitEventContext {
 }
 
 /** A handler ready to be run: what a decorated method became. */
-export interface EventHandler {
+export interface EventHandler extends HandlerRetries {
   readonly id: string;
   readonly patterns: readonly string[];
   /** Undefined: every endpoint. */

@@ -49,7 +49,7 @@ export class EventProcessor {
 
     const claims = await this.#ledger.claim(received, handlerIds, lease);
     if (!claims) return { outcome: 'unavailable', handlers: [] };
-    const ends = await this.#run(received, this.#prepare(received, handlers, claims), lease);
+    const ends = await this.#run(received, this.#prepare(received, handlers, claims, lease), lease);
     const settlements = ends.flatMap(({ settlement }) => settlement ?? []);
     const settled = await this.#ledger.settle(received, settlements, lease);
 
@@ -67,13 +67,16 @@ export class EventProcessor {
     received: ReceivedEvent,
     handlers: readonly EventHandler[],
     claims: ReadonlyMap<string, HandlerClaim>,
+    lease: InboxLease,
   ): readonly TimedRun[] {
-    const context = { event: received.event, endpoint: this.options.endpoint, headers: received.headers };
-    const timeLeft = this.#ledger.timeLeft(received);
+    const { endpoint, inbox } = this.options;
+    const context = { event: received.event, endpoint, headers: received.headers };
+    const timeoutMs = this.#ledger.timeLeft(received);
     return handlers.flatMap((handler) => {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
-      return [prepareRun(handler, claim.attempt, received, context, timeLeft)];
+      const { attempt } = claim;
+      return [prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease })];
     });
   }
 
@@ -83,7 +86,7 @@ export class EventProcessor {
     lease: InboxLease,
   ): Promise<readonly RunEnd[]> {
     if (runs.length === 0) return [];
-    const completions = this.#start(received, runs);
+    const completions = this.#start(received, runs, lease);
     return Promise.all(
       runs.map(async (run, index) => {
         const ending = this.#ending(received, run, completions[index]);
@@ -96,10 +99,14 @@ export class EventProcessor {
     );
   }
 
-  #start(received: ReceivedEvent, runs: readonly TimedRun[]): readonly Promise<HandlerSettlement>[] {
+  #start(
+    { event, rawBody, deliveryId, receivedAt }: ReceivedEvent,
+    runs: readonly TimedRun[],
+    { token: leaseToken }: InboxLease,
+  ): readonly Promise<HandlerSettlement>[] {
     const { endpoint, transport } = this.options;
     try {
-      return transport.start({ endpoint, event: received.event, rawBody: received.rawBody, runs });
+      return transport.start({ endpoint, event, rawBody, deliveryId, receivedAt, leaseToken, runs });
     } catch (error) {
       return runs.map(() => Promise.reject(error));
     }

@@ -39,24 +39,23 @@ export class HandlerExplorer {
   ) {}
 
   /** @throws HandlerDeclarationError for a decorated method that could never run */
-  explore(): ExploredHandlers {
+  async explore(): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
     const oddities: string[] = [];
     const explored = new Set<object>();
-    const opaque: string[] = [];
+    const scopedFactories: InstanceWrapper[] = [];
     const classOf = new Map<string, object>();
 
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       if (wrapper.isAlias || NEST_FACTORIES.has(wrapper.token)) continue;
       if (isScopedFactory(wrapper)) {
         this.#refuseDeclarationsOf(wrapper);
-        opaque.push(String(wrapper.name));
+        scopedFactories.push(wrapper);
         continue;
       }
       const prototype = prototypeOf(wrapper);
       if (!prototype) continue;
-      for (let owner = prototype; owner; owner = Object.getPrototypeOf(owner))
-        explored.add(owner.constructor);
+      for (const declaring of classesOf(prototype)) explored.add(declaring);
       for (const { methodName, ...declared } of this.#declared(prototype)) {
         const method = `${prototype.constructor.name}.${methodName}`;
         const id = declared.id ?? method;
@@ -70,8 +69,10 @@ export class HandlerExplorer {
         }
       }
     }
-    const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring)).map(nameOf);
-    oddities.push(...lost.map((name) => MESSAGES.handlerNotProvided(name, opaque)));
+    const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring));
+    if (lost.length > 0) await refuseProducts(scopedFactories, lost);
+    const factories = scopedFactories.map(({ name }) => String(name));
+    oddities.push(...lost.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), factories)));
     return { handlers: [...handlers.values()], oddities };
   }
 
@@ -130,6 +131,25 @@ function prototypeOf(wrapper: InstanceWrapper): object | null {
   if (!isStatic(wrapper)) return wrapper.metatype?.prototype ?? null;
   const { instance } = wrapper;
   return typeof instance === 'object' && instance !== null ? Object.getPrototypeOf(instance) : null;
+}
+
+function classesOf(prototype: object): object[] {
+  const parent = Object.getPrototypeOf(prototype);
+  return [prototype.constructor, ...(parent ? classesOf(parent) : [])];
+}
+
+/** Some handler classes were found nowhere: a scoped factory tells only by being run whether it makes one of them. */
+async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
+  for (const { host, token } of factories) {
+    const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
+    // One that cannot run outside of a request keeps its secret; the warning names it.
+    const product = await moduleRef
+      ?.resolve(token, ContextIdFactory.create(), { strict: true })
+      .catch(() => undefined);
+    if (typeof product !== 'object' || product === null) continue;
+    const made = classesOf(Object.getPrototypeOf(product)).find((declaring) => lost.includes(declaring));
+    if (made) throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(made)));
+  }
 }
 
 function nameOf(declaring: object): string {

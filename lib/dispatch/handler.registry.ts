@@ -4,8 +4,10 @@ import { patternsOf } from './event-pattern.js';
 /** The handlers of one endpoint, found by event type. Its cost does not grow with their number. */
 export class HandlerRegistry {
   readonly #byPattern = new Map<string, EventHandler[]>();
+  readonly #byId: ReadonlyMap<string, EventHandler>;
 
   constructor(readonly handlers: readonly EventHandler[]) {
+    this.#byId = new Map(handlers.map((handler) => [handler.id, handler]));
     for (const handler of handlers) {
       for (const pattern of new Set(handler.patterns)) {
         const sharing = this.#byPattern.get(pattern);
@@ -13,6 +15,11 @@ export class HandlerRegistry {
         else this.#byPattern.set(pattern, [handler]);
       }
     }
+  }
+
+  /** The handler with this id. */
+  byId(id: string): EventHandler | undefined {
+    return this.#byId.get(id);
   }
 
   /** Every handler with a pattern that the type matches, each once. */

@@ -1,3 +1,6 @@
+import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import type { InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { HandlerRun } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
@@ -10,16 +13,30 @@ export interface TimedRun extends HandlerRun {
   isOverdue(): boolean;
 }
 
+/** A claimed run, and all that it needs. */
+export interface ClaimedRun {
+  readonly handler: EventHandler;
+  readonly attempt: number;
+  readonly received: ReceivedEvent;
+  readonly context: ScalekitEventContext;
+  /** How long it may take, in ms; the handler's own `timeout` may be shorter. */
+  readonly timeoutMs: number;
+  readonly inbox: InboxStore;
+  readonly lease: InboxLease;
+}
+
 /** Prepares one run of one handler: its delivery, and the signal that fires at its deadline. */
-export function prepareRun(
-  handler: EventHandler,
-  attempt: number,
-  received: ReceivedEvent,
-  context: ScalekitEventContext,
-  timeLeftMs: number,
-): TimedRun {
+export function prepareRun({
+  handler,
+  attempt,
+  received,
+  context,
+  inbox,
+  lease,
+  ...given
+}: ClaimedRun): TimedRun {
   const deadline = new AbortController();
-  const timeoutMs = Math.max(0, Math.min(handler.timeout ?? timeLeftMs, timeLeftMs));
+  const timeoutMs = Math.max(0, Math.min(handler.timeout ?? given.timeoutMs, given.timeoutMs));
   const { event, issues, receivedAt, rawBody, headers } = received;
   const delivery: ScalekitDelivery = {
     id: received.deliveryId,
@@ -33,10 +50,19 @@ export function prepareRun(
     get idempotencyKey() {
       return idempotencyKey(context.endpoint, event.id, handler.id);
     },
+    async complete(transaction) {
+      if (!inbox.complete) {
+        throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
+      }
+      const key = { endpoint: context.endpoint, eventId: event.id };
+      await inbox.complete(transaction, key, handler.id, lease);
+    },
   };
   return {
     handlerId: handler.id,
     attempt,
+    ...(handler.attempts !== undefined && { attempts: handler.attempts }),
+    ...(handler.backoff !== undefined && { backoff: handler.backoff }),
     timeoutMs,
     isOverdue: () => deadline.signal.aborted,
     async execute() {

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { HandlerRetries } from './event-transport.js';
 import { declareHandler } from './handler-metadata.accessor.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
@@ -23,6 +24,17 @@ export interface OnScalekitEventOptions {
    * @default the module's `handlerTimeout`
    */
   timeout?: number;
+  /**
+   * How many runs a queue starts before it gives the event up, the first included. Without a queue, Scalekit's own
+   * retries decide.
+   * @default the transport's
+   */
+  attempts?: number;
+  /**
+   * How long a queue waits before each retry, in ms, or how the wait grows.
+   * @default the transport's
+   */
+  backoff?: HandlerRetries['backoff'];
 }
 
 type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]

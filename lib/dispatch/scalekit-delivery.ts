@@ -20,6 +20,15 @@ export interface ScalekitDelivery {
   readonly signal: AbortSignal;
   /** The same for every run of this handler for this event: hand it on to APIs that take one. */
   readonly idempotencyKey: string;
+  /**
+   * Records this run's success inside your own database transaction, so that the handler's effect and its row in the
+   * inbox commit together, or not at all. For the Postgres and the SQLite inbox, in the same database.
+   *
+   * @param transaction the connection, or the client, on which your transaction is open
+   * @throws LeaseLostError where another run has taken over: let it roll your transaction back
+   * @throws ScalekitWebhooksConfigurationError where the inbox does not live in a database with transactions
+   */
+  complete(transaction: unknown): Promise<void>;
 }
 
 /** A digest, so that its length fits other APIs' limits whatever the ids are. */

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEventObject } from '../parse/parse-event.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
@@ -8,6 +14,7 @@ import { DeliveryLog } from './delivery.log.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import { EventProcessor } from './event.processor.js';
 import { HandlerRegistry } from './handler.registry.js';
+import { QueuedRunProcessor } from './queued-run.processor.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /**
@@ -15,9 +22,10 @@ import type { DispatchResult, ReceivedEvent } from './received-event.js';
  * inject it to handle an event that did not come by HTTP, such as one read from Scalekit's Events API.
  */
 @Injectable()
-export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
+export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #inFlight = new Map<string, Promise<DispatchResult>>();
   #processor?: EventProcessor;
+  #queued?: QueuedRunProcessor;
   #closing = false;
 
   constructor(
@@ -28,13 +36,21 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
 
   async onModuleInit(): Promise<void> {
     const registry = new HandlerRegistry(await this.handlers.load());
+    const { name: endpoint, inbox, validation } = this.options;
+    this.#queued = new QueuedRunProcessor(registry, { endpoint, inbox, validation });
     this.#processor = new EventProcessor(registry, {
-      endpoint: this.options.name,
-      inbox: this.options.inbox,
+      endpoint,
+      inbox,
       transport: this.options.transport,
       handlerTimeout: this.options.handlerTimeout,
       log: this.log,
     });
+  }
+
+  onApplicationBootstrap(): void {
+    const queued = this.#queued;
+    if (queued)
+      this.options.transport.work?.(this.options.name, (run, attempt) => queued.process(run, attempt));
   }
 
   /**
@@ -75,6 +91,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnModuleDestroy {
   /** Takes nothing new, and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
+    await this.options.transport.close?.();
     const processor = this.#processor;
     if (!processor) return;
     const finished = Promise.allSettled(this.#inFlight.values()).then(() => processor.drain());

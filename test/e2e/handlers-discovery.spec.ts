@@ -1,44 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  applyDecorators,
-  Injectable,
-  Module,
-  type ModuleMetadata,
-  type Provider,
-  Scope,
-  SetMetadata,
-} from '@nestjs/common';
+import { applyDecorators, Injectable, Module, type Provider, SetMetadata } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import {
-  HandlerDeclarationError,
-  OnScalekitEvent,
-  type ScalekitDelivery,
-  type ScalekitEvent,
-  ScalekitEventDispatcher,
-  ScalekitWebhooksModule,
-} from 'nestjs-scalekit-webhooks';
-import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import { CapturedLogger } from '../helpers/captured-logger.js';
-import { runOnExpress } from '../helpers/running-app.js';
-import { SECRET } from '../helpers/test-app.js';
+import { OnScalekitEvent, type ScalekitDelivery, type ScalekitEvent } from 'nestjs-scalekit-webhooks';
+import { dispatch } from '../helpers/dispatch.js';
 
 const seen: unknown[] = [];
 beforeEach(() => {
   seen.length = 0;
 });
-
-/** Starts an application with these handlers, and dispatches an event. */
-async function dispatch({ imports = [], ...metadata }: ModuleMetadata) {
-  const logger = new CapturedLogger();
-  const app = await runOnExpress(
-    { imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET }), ...imports], ...metadata },
-    undefined,
-    { logger },
-  );
-  const event = createScalekitEvent('user.created');
-  const result = await app.get(ScalekitEventDispatcher, { strict: false }).dispatch(event);
-  return { ids: result.handlers.map(({ handlerId }) => handlerId), warnings: logger.ours('warn') };
-}
 
 class Base {
   @OnScalekitEvent('user.created')
@@ -223,90 +192,5 @@ describe('where handlers are found', () => {
     await dispatch({ providers: [Handlers] });
 
     expect(seen).toEqual(['private', true]);
-  });
-});
-
-describe('handlers that could never run', () => {
-  it('are an error at boot where two classes share a name', async () => {
-    const make = () => {
-      class Twin {
-        @OnScalekitEvent('user.created')
-        created() {}
-      }
-      return Twin;
-    };
-
-    await expect(dispatch({ providers: [make(), { provide: 'other', useClass: make() }] })).rejects.toThrow(
-      /Two handlers have the id "Twin.created".*give one of them an id/,
-    );
-  });
-
-  it('are an error at boot where a request-scoped factory makes them under their class', async () => {
-    const factory = { provide: Plain, useFactory: () => new Plain(), scope: Scope.REQUEST };
-
-    await expect(dispatch({ providers: [factory] })).rejects.toThrow(
-      /The handlers of Plain could never run.*useClass/,
-    );
-  });
-
-  it('are reported where a request-scoped factory may make them under another token', async () => {
-    class Hidden {
-      @OnScalekitEvent('user.created')
-      created() {}
-    }
-    const factory = { provide: 'handlers', useFactory: () => new Hidden(), scope: Scope.REQUEST };
-
-    const { warnings } = await dispatch({ providers: [factory] });
-
-    expect(warnings).toContainEqual(expect.stringMatching(/^Hidden declares handlers, .*\(handlers\)/));
-  });
-
-  it('are reported where no module provides their class', async () => {
-    class Forgotten {
-      @OnScalekitEvent('user.created')
-      created() {}
-    }
-
-    const { warnings } = await dispatch({ providers: [Plain] });
-
-    expect(Forgotten.name).toBe('Forgotten');
-    expect(warnings).toContainEqual(expect.stringMatching(/^Forgotten declares handlers, but no module/));
-  });
-
-  it.each([
-    ['a static method', 'static'],
-    ['a property', 'property'],
-  ])('cannot be declared on %s', (_kind, kind) => {
-    const target =
-      kind === 'static' ? [class {}, 'created', { value: () => {} }] : [{}, 'created', undefined];
-    const declare = () => Reflect.apply(OnScalekitEvent('user.created'), undefined, target);
-
-    expect(declare).toThrow(HandlerDeclarationError);
-    expect(declare).toThrow(/created, which is no method of an instance/);
-  });
-
-  it.each([
-    [{ id: '' }, /has no usable id/],
-    [{ timeout: 0 }, /timeout of Handlers.created must be a number of ms greater than 0, found "0"/],
-    [{ timeout: Number.NaN }, /timeout of Handlers.created must be/],
-  ])('are refused at boot with %j', async (options, message) => {
-    class Handlers {
-      @OnScalekitEvent('user.created', options)
-      created() {}
-    }
-
-    await expect(dispatch({ providers: [Handlers] })).rejects.toThrow(message);
-  });
-
-  it('are refused at boot where stacked decorators disagree on the id', async () => {
-    class Handlers {
-      @OnScalekitEvent('user.created', { id: 'a' })
-      @OnScalekitEvent('user.updated', { id: 'b' })
-      saved() {}
-    }
-
-    await expect(dispatch({ providers: [Handlers] })).rejects.toThrow(
-      /decorators of Handlers.saved disagree on id/,
-    );
   });
 });

@@ -1,12 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  ArgumentsHost,
   BadRequestException,
   CallHandler,
   CanActivate,
-  Catch,
   Controller,
-  ExceptionFilter,
   ExecutionContext,
   Injectable,
   Module,
@@ -15,7 +12,6 @@ import {
   type Provider,
   SetMetadata,
   type Type,
-  UseFilters,
   UseGuards,
   UseInterceptors,
   UsePipes,
@@ -23,7 +19,6 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
-  NonRetryableEventError,
   OnScalekitEvent,
   SCALEKIT_CONTEXT_TYPE,
   type ScalekitDelivery,
@@ -185,87 +180,5 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
 
     expect(await deliver(Handlers)).toBe(422);
     expect(seen).toEqual([]);
-  });
-
-  describe('filters', () => {
-    @Catch(RangeError)
-    class Swallow implements ExceptionFilter<RangeError> {
-      catch(error: RangeError, host: ArgumentsHost) {
-        seen.push([error.message, host.getType<string>(), host.getArgs<[ScalekitEvent]>()[0].type]);
-        return 'all is well';
-      }
-    }
-    @Catch(RangeError)
-    class GiveUp implements ExceptionFilter<RangeError> {
-      catch(error: RangeError) {
-        throw new NonRetryableEventError(error.message);
-      }
-    }
-
-    class OnMethod {
-      @UseFilters(Swallow)
-      @OnScalekitEvent('user.created')
-      created() {
-        throw new RangeError('too far');
-      }
-    }
-
-    @UseFilters(Swallow)
-    class OnClass {
-      @OnScalekitEvent('user.created')
-      async created() {
-        throw new RangeError('too far');
-      }
-    }
-
-    it.each([
-      ['method', OnMethod],
-      ['class', OnClass],
-    ])('on a %s see the error, and cannot turn the failure into a success', async (_level, handlers) => {
-      expect(await deliver(handlers)).toBe(500);
-      expect(seen).toEqual([['too far', SCALEKIT_CONTEXT_TYPE, 'user.created']]);
-    });
-
-    it('leave alone what they do not catch', async () => {
-      @UseFilters(Swallow)
-      class Handlers {
-        @OnScalekitEvent('user.created')
-        created() {
-          throw new TypeError('another error');
-        }
-      }
-
-      expect(await deliver(Handlers)).toBe(500);
-      expect(seen).toEqual([]);
-    });
-
-    it('may turn a failure into a final one', async () => {
-      class Handlers {
-        @UseFilters(GiveUp)
-        @OnScalekitEvent('user.created')
-        created() {
-          throw new RangeError('too far');
-        }
-      }
-
-      expect(await deliver(Handlers)).toBe(422);
-    });
-
-    it("see what the handler's guard threw", async () => {
-      class Deny implements CanActivate {
-        canActivate(): never {
-          throw new RangeError('denied');
-        }
-      }
-      class Handlers {
-        @UseGuards(Deny)
-        @UseFilters(Swallow)
-        @OnScalekitEvent('user.created')
-        created() {}
-      }
-
-      expect(await deliver(Handlers)).toBe(500);
-      expect(seen).toEqual([['denied', SCALEKIT_CONTEXT_TYPE, 'user.created']]);
-    });
   });
 });

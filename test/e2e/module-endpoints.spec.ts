@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { OnScalekitEvent, type ScalekitDelivery, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import {
+  type InboxStore,
+  MemoryInboxStore,
+  OnScalekitEvent,
+  type ScalekitDelivery,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from '../helpers/captured-logger.js';
 import { run, runOnExpress } from '../helpers/running-app.js';
@@ -29,18 +35,18 @@ class Handlers {
   }
 }
 
-const endpoints = () => [
-  ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, name: 'staff', path: 'webhooks/staff' }),
+const endpoints = (inbox?: InboxStore) => [
+  ScalekitWebhooksModule.forRoot({ inbox, signingSecret: SECRET, name: 'staff', path: 'webhooks/staff' }),
   ScalekitWebhooksModule.forRootAsync({
     name: 'partners',
     path: 'webhooks/partners',
-    useFactory: () => ({ signingSecret: OTHER_SECRET }),
+    useFactory: () => ({ inbox, signingSecret: OTHER_SECRET }),
   }),
 ];
 
 describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter) => {
-  async function start() {
-    const app = await run(adapter, { imports: endpoints(), providers: [Handlers] });
+  async function start(inbox?: InboxStore) {
+    const app = await run(adapter, { imports: endpoints(inbox), providers: [Handlers] });
     const staff = new ScalekitWebhookTester(app, { endpoint: 'staff' });
     return { staff, partners: new ScalekitWebhookTester(app, { endpoint: 'partners' }) };
   }
@@ -65,8 +71,8 @@ describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter
     expect(seen.sort()).toEqual(['both', 'everywhere: partners 1', 'partners']);
   });
 
-  it('do not take an event of one for a duplicate of the same id at the other', async () => {
-    const { staff, partners } = await start();
+  it('do not take an event of one for a duplicate of the same id at the other, even in one inbox', async () => {
+    const { staff, partners } = await start(new MemoryInboxStore());
     const event = createScalekitEvent('user.created');
 
     const answers = [await staff.deliver(event), await partners.deliver(event), await staff.deliver(event)];

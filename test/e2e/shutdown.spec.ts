@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     const closed = jest.fn();
 
     const closing = bench.app.close().then(closed);
-    await jest.advanceTimersByTimeAsync(DEADLINE_MS - 1);
+    await jest.advanceTimersByTimeAsync(LEASE_MS - 1);
     expect(closed).not.toHaveBeenCalled();
     gate.resolve();
     await closing;

@@ -174,7 +174,7 @@ describe('EventProcessor', () => {
       });
       const processing = processor.process(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
-      await processing;
+      expect(await processing).toMatchObject({ outcome: 'unprocessable', handlers: [{ state: 'refused' }] });
       await processor.drain();
 
       expect(await processor.process(aDelivery())).toMatchObject({

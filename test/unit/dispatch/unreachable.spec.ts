@@ -117,6 +117,19 @@ describe('A delivery whose inbox', () => {
     ]);
   });
 
+  it('has several runs in progress asks for a retry after the longest of their leases', async () => {
+    const inbox = new MemoryInboxStore();
+    const running = (leaseEndsInMs: number) => ({ state: 'running' as const, leaseEndsInMs });
+    const claims = { 'A.run': running(1000), 'B.run': running(7001), 'C.run': running(3000) };
+    jest.spyOn(inbox, 'claim').mockResolvedValueOnce(new Map(Object.entries(claims)));
+    const { processor } = setUp({ 'A.run': succeed, 'B.run': succeed, 'C.run': succeed }, { inbox });
+
+    expect(await processor.process(aDelivery())).toMatchObject({
+      outcome: 'unavailable',
+      retryAfterSeconds: 8,
+    });
+  });
+
   it('says nothing of a handler is unavailable, not ignored', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockResolvedValueOnce(new Map());
@@ -265,6 +278,9 @@ describe('A delivery whose transport', () => {
       endpoint: 'default',
       event: delivery.event,
       rawBody: delivery.rawBody,
+      deliveryId: delivery.deliveryId,
+      receivedAt: delivery.receivedAt,
+      leaseToken: expect.any(String),
       runs: [
         expect.objectContaining({ handlerId: 'A.run', attempt: 1 }),
         expect.objectContaining({ handlerId: 'B.run', attempt: 1 }),

@@ -1,0 +1,122 @@
+import { Logger } from '@nestjs/common';
+import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import type {
+  EventTransport,
+  HandlerBatch,
+  HandlerRetries,
+  QueuedRunner,
+} from '../dispatch/event-transport.js';
+import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
+import type { HandlerSettlement } from '../inbox/inbox-store.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { type RunJobData, toJobData, toQueuedRun } from './run-job.js';
+
+/** Settings of a {@link BullMqTransport}. */
+export interface BullMqTransportOptions {
+  /** The queue, as `@InjectQueue()` of `@nestjs/bullmq` gives it, or made with `new Queue()`. */
+  queue: Queue;
+  /**
+   * Whether this process works on the queue, and how. With `false` it only fills it, so that one image can serve as
+   * web process and as worker.
+   * @default true
+   */
+  worker?: boolean | Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'limiter'>;
+  /**
+   * How many runs a handler gets in all before its row is dead.
+   * @default 8
+   */
+  attempts?: number;
+  /**
+   * The wait before each retry, in ms, or how it grows.
+   * @default exponential, from 1000 ms
+   */
+  backoff?: HandlerRetries['backoff'];
+  /**
+   * How long a handler may take in a worker, in ms. Scalekit does not wait for it.
+   * @default 60000
+   */
+  handlerTimeout?: number;
+}
+
+// Jobs hold payloads, so finished ones are not kept for ever.
+const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
+
+/**
+ * Runs handlers as jobs of a BullMQ queue: one job for each event and handler. A delivery is answered with 202 once
+ * Redis has all of its jobs. The inbox must be one that all processes share.
+ */
+export class BullMqTransport implements EventTransport {
+  readonly spansProcesses = true;
+  readonly #options: Required<Omit<BullMqTransportOptions, 'worker'>>;
+  readonly #workerOptions: Partial<WorkerOptions> | undefined;
+  readonly #runners = new Map<string, QueuedRunner>();
+  readonly #logger = new Logger('ScalekitWebhooks:bullmq');
+  #worker?: Worker<RunJobData>;
+
+  constructor({
+    queue,
+    worker = true,
+    attempts = 8,
+    backoff = { type: 'exponential', delay: 1000 },
+    handlerTimeout = 60_000,
+  }: BullMqTransportOptions) {
+    this.#options = { queue, attempts, backoff, handlerTimeout };
+    this.#workerOptions = worker === false ? undefined : worker === true ? {} : worker;
+  }
+
+  start(batch: HandlerBatch): readonly Promise<HandlerSettlement>[] {
+    const { queue, attempts, backoff } = this.#options;
+    const { removeOnComplete = KEEP_FINISHED, removeOnFail = KEEP_FINISHED } =
+      queue.opts.defaultJobOptions ?? {};
+    const jobs = batch.runs.map((run) => ({
+      name: batch.event.type,
+      data: toJobData(batch, run.handlerId),
+      opts: {
+        // A retry of the delivery claims with another attempt, and so gets a job of its own.
+        jobId: `${idempotencyKey(batch.endpoint, batch.event.id, run.handlerId)}-${run.attempt}`,
+        attempts: run.attempts ?? attempts,
+        backoff: run.backoff ?? backoff,
+        removeOnComplete,
+        removeOnFail,
+      },
+    }));
+    const added = queue.addBulk(jobs);
+    return batch.runs.map(async ({ handlerId }): Promise<HandlerSettlement> => {
+      await added;
+      return { handlerId, state: 'queued' };
+    });
+  }
+
+  work(endpoint: string, runner: QueuedRunner): void {
+    if (!this.#workerOptions) return;
+    this.#runners.set(endpoint, runner);
+    if (this.#worker) return;
+    const { name, opts } = this.#options.queue;
+    this.#worker = new Worker<RunJobData>(name, (job, token) => this.#perform(job, token), {
+      ...this.#workerOptions,
+      connection: opts.connection,
+      ...(opts.prefix !== undefined && { prefix: opts.prefix }),
+    });
+    // Without a listener, a lost connection would end the process; BullMQ connects again by itself.
+    this.#worker.on('error', (error) => this.#logger.error(`${error.name}: ${error.message}`));
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.close();
+  }
+
+  async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
+    const runner = this.#runners.get(job.data.endpoint);
+    if (!runner) throw new Error(MESSAGES.queueWithoutEndpoint(job.data.endpoint));
+    const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    const { handlerTimeout: timeoutMs } = this.#options;
+    const end = await runner(toQueuedRun(job.data), { timeoutMs, isLast });
+    if (end.state === 'busy') {
+      await job.moveToDelayed(Date.now() + end.retryInMs, token);
+      throw new DelayedError();
+    }
+    if (end.state === 'done') return;
+    const message = `${end.error.name}: ${end.error.message}`;
+    throw end.state === 'dead' ? new UnrecoverableError(message) : new Error(message);
+  }
+}

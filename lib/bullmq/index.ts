@@ -1,0 +1,1 @@
+export { BullMqTransport, type BullMqTransportOptions } from './bullmq.transport.js';

@@ -1,0 +1,16 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { redisInboxHarness } from '../helpers/redis-inbox.js';
+import { describeWithRedisServers, RedisCluster } from '../helpers/redis-server.js';
+import { describeInboxStore } from './inbox-store.conformance.js';
+
+describeWithRedisServers('RedisInboxStore on a cluster', () => {
+  let cluster: RedisCluster;
+
+  beforeAll(async () => {
+    cluster = await RedisCluster.start();
+  }, 60_000);
+
+  afterAll(() => cluster.stop());
+
+  describeInboxStore('RedisInboxStore', async () => redisInboxHarness(cluster.client));
+});

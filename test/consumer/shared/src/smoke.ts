@@ -1,0 +1,24 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { NestFactory } from '@nestjs/core';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { createAdapter } from './adapter.js';
+import { AppModule, Greetings } from './app.module.js';
+
+async function smoke(): Promise<void> {
+  const app = await NestFactory.create(AppModule, createAdapter(), { logger: ['error', 'warn'] });
+  await app.listen(0, '127.0.0.1');
+  const scalekit = new ScalekitWebhookTester(app);
+  const event = createScalekitEvent('user.created', { data: { user: { email: 'ada@example.com' } } });
+
+  const [first, again] = await scalekit.deliverTwice(event);
+  equal(first.status, 201);
+  equal(again.status, 200);
+  equal((await scalekit.deliver(createScalekitEvent('user.updated'))).status, 200);
+  equal((await scalekit.deliver(createScalekitEvent('organization.sso_created'))).status, 422);
+  equal((await scalekit.withForgedSignature(event)).status, 401);
+  deepEqual(app.get(Greetings).sent, ['ada@example.com']);
+
+  await app.close();
+}
+
+void smoke();

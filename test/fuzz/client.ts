@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request as open } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FuzzRequest } from './fuzz-request.js';
+import type { MalformedCase } from './malformed.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** How long an answer may take before the request counts as hung. */
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 2;
+
+/** Sends requests over a few connections that are kept open. */
+export class FuzzClient {
+  readonly #agent: Agent;
+
+  constructor(
+    private readonly port: number,
+    connections: number,
+  ) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  /** @throws Error when no answer comes */
+  async send({ method, path, headers, body, chunked }: FuzzRequest): Promise<Answer> {
+    const framing = chunked ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(body.length)];
+    const outgoing = open({
+      host: '127.0.0.1',
+      port: this.port,
+      agent: this.#agent,
+      method,
+      path,
+      // A flat list goes out as it is: order, case and repetition.
+      headers: ['Host', `127.0.0.1:${this.port}`, ...framing, ...headers.flat()],
+      timeout: PATIENCE_MS,
+    });
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer')));
+    outgoing.end(body);
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    return { status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+  }
+
+  /** Sends bytes over a connection of their own. @returns the statuses of all answers, once the connection is over */
+  async sendMalformed({ chunks, after }: MalformedCase): Promise<number[]> {
+    const socket = connect(this.port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (data) => received.push(data));
+    // A server may well reset such a connection.
+    socket.on('error', () => {});
+    const closed = once(socket, 'close');
+    for (const chunk of chunks) {
+      socket.write(chunk);
+      await sleep(PAUSE_MS);
+    }
+    if (after === 'end') socket.end();
+    if (after === 'destroy') socket.destroy();
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+    const start = Date.now();
+    await closed;
+    if (Date.now() - start >= PATIENCE_MS) throw new Error('the connection was left open');
+    const text = Buffer.concat(received).toString('latin1');
+    return Array.from(text.matchAll(/HTTP\/1\.1 (\d{3})/g), ([, status]) => Number(status)).filter(
+      (status) => status >= 200,
+    );
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

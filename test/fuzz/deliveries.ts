@@ -1,0 +1,67 @@
+import { SCALEKIT_EVENT_TYPES, unlistedScalekitEvent } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+import type { FuzzRequest, Header } from './fuzz-request.js';
+import { SECRET, scalekitSignature, standardSignature } from './oracle.js';
+import type { Random } from './random.js';
+
+export interface SigningOptions {
+  readonly secret?: string;
+  readonly id?: string;
+  readonly timestamp?: string;
+  readonly scheme?: 'standard' | 'scalekit' | 'both';
+}
+
+export const PATH = '/webhooks/scalekit';
+
+/** An event of any type, known or not. */
+export function randomEvent(random: Random): object {
+  const seed = random.int(0, 2 ** 31);
+  const event = random.chance(0.05)
+    ? createScalekitEvent(unlistedScalekitEvent('planet.discovered'), {}, { seed })
+    : createScalekitEvent(random.pick(SCALEKIT_EVENT_TYPES), {}, { seed });
+  // The seed leads to few ids, and a duplicate is not handled.
+  return { ...event, id: `evt_${seed}${random.int(0, 2 ** 31)}` };
+}
+
+/** A delivery that has to be accepted. */
+export function validDelivery(random: Random): FuzzRequest {
+  return signedDelivery(random, Buffer.from(JSON.stringify(randomEvent(random))), {
+    scheme: random.pick(['standard', 'standard', 'scalekit', 'both'] as const),
+  });
+}
+
+/** Any bytes, signed as if Scalekit had sent them. */
+export function signedDelivery(random: Random, body: Buffer, options: SigningOptions = {}): FuzzRequest {
+  return {
+    method: 'POST',
+    path: PATH,
+    headers: [['Content-Type', 'application/json'], ...signatureHeaders(random, body, options)],
+    body,
+    chunked: random.chance(0.2),
+  };
+}
+
+export function nowInSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function signatureHeaders(random: Random, body: Buffer, options: SigningOptions): Header[] {
+  const {
+    secret = SECRET,
+    id = `msg_${random.int(0, 2 ** 31)}`,
+    timestamp = String(nowInSeconds()),
+    scheme = 'standard',
+  } = options;
+  const headers: Header[] = [];
+  if (scheme !== 'scalekit') {
+    headers.push(
+      ['Webhook-Id', id],
+      ['Webhook-Timestamp', timestamp],
+      ['Webhook-Signature', `v1,${standardSignature(secret, id, timestamp, body)}`],
+    );
+  }
+  if (scheme !== 'standard') {
+    headers.push(['Scalekit-Signature', `t=${timestamp},v1=${scalekitSignature(secret, timestamp, body)}`]);
+  }
+  return headers;
+}

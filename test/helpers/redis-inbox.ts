@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { Cluster, type Redis } from 'ioredis';
+import { RedisInboxStore } from '../../lib/redis/index.js';
+
+// Moves all that an inbox has stored under one key into the past.
+const SHIFT = `
+local key, ms = KEYS[1], tonumber(ARGV[1])
+local kind = redis.call('TYPE', key).ok
+if kind == 'zset' then
+  local shift = string.match(key, ':expires$') and ms or ms * 1000
+  local scored = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  for i = 1, #scored, 2 do redis.call('ZINCRBY', key, -shift, scored[i]) end
+  return
+end
+if kind == 'hash' then
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    local field, value = fields[i], fields[i + 1]
+    if field == 'receivedAt' then
+      redis.call('HINCRBY', key, field, -ms * 1000)
+    elseif string.match(field, '^row:') then
+      local head, at, tail = string.match(value, '^(%S+ %S+ )(%S+)( .*)$')
+      redis.call('HSET', key, field, head .. (at - ms) .. tail)
+    elseif string.match(field, '^lease:') then
+      local at, tail = string.match(value, '^(%S+)( .*)$')
+      redis.call('HSET', key, field, (at - ms) .. tail)
+    end
+  end
+end
+redis.call('PEXPIRE', key, redis.call('PTTL', key) - ms)
+`;
+
+/** A store under a key prefix of its own, with a clock that can be moved on. */
+export function redisInboxHarness(client: Redis | Cluster, options: { retention?: number } = {}) {
+  const keyPrefix = `test:${randomUUID()}`;
+  const keys = () => keysBelow(client, keyPrefix);
+  return {
+    store: new RedisInboxStore({ client, keyPrefix, ...options }),
+    keyPrefix,
+    keys,
+    async advance(ms: number): Promise<void> {
+      for (const key of await keys()) await client.eval(SHIFT, 1, key, ms);
+    },
+    async dispose(): Promise<void> {
+      for (const key of await keys()) await client.del(key);
+    },
+  };
+}
+
+async function keysBelow(client: Redis | Cluster, keyPrefix: string): Promise<string[]> {
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+  const keys: string[] = [];
+  for (const node of nodes) {
+    for await (const found of node.scanStream({ match: `${keyPrefix}:*`, count: 1000 })) keys.push(...found);
+  }
+  return keys;
+}

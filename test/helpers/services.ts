@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, it } from '@jest/globals';
+
+/** A real service that tests run against. */
+export type Service = 'postgres' | 'redis';
+
+interface ServiceFacts {
+  readonly label: string;
+  readonly variable: string;
+  readonly defaultUrl: string;
+}
+
+const SERVICES: Readonly<Record<Service, ServiceFacts>> = {
+  postgres: {
+    label: 'Postgres',
+    variable: 'POSTGRES_URL',
+    defaultUrl: 'postgres://postgres@127.0.0.1:5432/test',
+  },
+  redis: { label: 'Redis', variable: 'REDIS_URL', defaultUrl: 'redis://127.0.0.1:6379' },
+};
+
+const DEFAULT_PORTS: Readonly<Record<Service, number>> = { postgres: 5432, redis: 6379 };
+const CONNECT_TIMEOUT_MS = 2000;
+
+/** Where the tests find a service. */
+export function serviceUrl(service: Service): string {
+  const { variable, defaultUrl } = SERVICES[service];
+  return process.env[variable] || defaultUrl;
+}
+
+/** Whether something listens at the service's URL. */
+export async function isReachable(service: Service): Promise<boolean> {
+  const { hostname, port } = new URL(serviceUrl(service));
+  const socket = connect({ host: hostname, port: Number(port) || DEFAULT_PORTS[service] });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * A `describe` on a real service, to be awaited at the top of a spec file. Where the service cannot be reached the suite
+ * is left out with one line, and with `CI=true` it fails.
+ */
+export async function describeWithService(
+  service: Service,
+  suite: string,
+  body: (url: string) => void,
+): Promise<void> {
+  const { label, variable } = SERVICES[service];
+  const { host } = new URL(serviceUrl(service));
+  if (await isReachable(service)) {
+    describe(suite, () => body(serviceUrl(service)));
+    return;
+  }
+  const hint = `${label} cannot be reached at ${host}: start it, or set ${variable}`;
+  if (process.env.CI === 'true') {
+    it(`${suite} runs on ${label}`, () => {
+      throw new Error(hint);
+    });
+    return;
+  }
+  process.stderr.write(`Left out: ${suite}. ${hint}.\n`);
+  describe.skip(suite, () => {
+    it(`is left out: ${hint}`, () => {});
+  });
+}

@@ -1,0 +1,25 @@
+import type { PGlite, Transaction } from '@electric-sql/pglite';
+import type { Client, Pool, PoolClient } from 'pg';
+import { PostgresInboxStore, type PostgresQueryable } from '../../lib/postgres/index.js';
+
+// Checked by `tsc`, never run.
+
+declare const pool: Pool;
+declare const client: Client;
+declare const poolClient: PoolClient;
+declare const pglite: PGlite;
+declare const pgliteTransaction: Transaction;
+/** As TypeORM declares it on its DataSource, EntityManager and QueryRunner. */
+declare const typeOrm: { query<T = unknown>(query: string, parameters?: unknown[]): Promise<T> };
+
+export const queryables: PostgresQueryable[] = [pool, client, poolClient, pglite, pgliteTransaction];
+
+export const stores = [
+  new PostgresInboxStore({ client: pool }),
+  new PostgresInboxStore({ client: pglite }),
+  new PostgresInboxStore({ client: typeOrm }),
+  // @ts-expect-error a client is needed
+  new PostgresInboxStore({}),
+  // @ts-expect-error this is no client
+  new PostgresInboxStore({ client: { query: 'SELECT 1' } }),
+];
