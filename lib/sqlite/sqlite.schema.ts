@@ -1,0 +1,65 @@
+import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { selectJson } from './select-json.js';
+import type { SqliteTables } from './sqlite.tables.js';
+import type { SqliteDatabase } from './sqlite-database.js';
+
+/** Each takes the tables from the version that is its index to the next. Published ones are never changed. */
+const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
+  // AUTOINCREMENT: a number that was forgotten must not come again, or a cursor would skip its new owner.
+  // The payloads have a table of their own so that reading the ledger does not read past them.
+  ({ events, payloads, handlers }) => `
+    CREATE TABLE ${events} (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      endpoint TEXT NOT NULL,
+      event_id TEXT NOT NULL,
+      type TEXT NOT NULL,
+      occurred_at TEXT NOT NULL,
+      received_at INTEGER NOT NULL,
+      UNIQUE (endpoint, event_id)
+    );
+    CREATE INDEX ${events}_by_age ON ${events} (received_at);
+    CREATE TABLE ${payloads} (
+      event_number INTEGER PRIMARY KEY,
+      payload BLOB NOT NULL
+    );
+    CREATE TABLE ${handlers} (
+      event_number INTEGER NOT NULL,
+      handler_id TEXT NOT NULL,
+      state TEXT NOT NULL,
+      attempts INTEGER NOT NULL,
+      updated_at INTEGER NOT NULL,
+      lease_token TEXT,
+      lease_ends_at INTEGER,
+      error_name TEXT,
+      error_message TEXT,
+      PRIMARY KEY (event_number, handler_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX ${handlers}_by_state ON ${handlers} (state, event_number);
+  `,
+];
+
+/**
+ * Makes the tables, or brings them up to date. To be called in a write transaction, which lets one process do it.
+ * @throws ScalekitWebhooksConfigurationError when a newer version of this package has made the tables
+ */
+export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
+  database.exec(`CREATE TABLE IF NOT EXISTS ${tables.meta} (version INTEGER NOT NULL)`);
+  const version = readVersion(database, tables) ?? 0;
+  if (version > MIGRATIONS.length) {
+    throw new ScalekitWebhooksConfigurationError('database', MESSAGES.ledgerIsNewer(tables.meta));
+  }
+  if (version === MIGRATIONS.length) return;
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration(tables));
+  database.exec(`DELETE FROM ${tables.meta}`);
+  database.prepare(`INSERT INTO ${tables.meta} (version) VALUES (?)`).run(MIGRATIONS.length);
+}
+
+/** The version of the tables. */
+export function readVersion(database: SqliteDatabase, tables: SqliteTables): number | undefined {
+  const [row] = selectJson<{ version: number }>(
+    database,
+    `SELECT json_object('version', version) AS json FROM ${tables.meta}`,
+  );
+  return row?.version;
+}

@@ -1,0 +1,148 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type Database from 'libsql';
+import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
+import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
+import { aLease, anEvent, LEASE_MS } from '../../helpers/sqlite-events.js';
+import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+
+const DONE = [{ handlerId: 'A.run', state: 'done' as const }];
+
+describe.each(['a connection of its own', "the store's connection"])('complete on %s', (kind) => {
+  let database: Database.Database;
+  let store: SqliteInboxStore;
+  const event = anEvent();
+  const lease = aLease();
+
+  beforeEach(async () => {
+    const file = await sqliteFile();
+    database = openSqlite(file);
+    store = new SqliteInboxStore({
+      database: kind === 'a connection of its own' ? openSqlite(file) : database,
+    });
+    database.exec('CREATE TABLE seats (taken INTEGER)');
+    await store.claim(event, ['A.run', 'B.run'], lease);
+    database.exec('BEGIN IMMEDIATE');
+    database.exec('INSERT INTO seats VALUES (1)');
+  });
+
+  const seats = () => database.prepare('SELECT * FROM seats').all().length;
+  const claimAgain = async () => (await store.claim(event, ['A.run'], aLease())).get('A.run');
+  const loseLease = async () => {
+    database.exec('COMMIT');
+    holdDate();
+    jest.setSystemTime(Date.now() + LEASE_MS + 1);
+    const next = aLease();
+    await store.claim(event, ['A.run'], next);
+    database.exec('BEGIN IMMEDIATE');
+    database.exec('INSERT INTO seats VALUES (2)');
+    return next;
+  };
+
+  it('commits the record with the effect', async () => {
+    await store.complete(database, event, 'A.run', lease);
+    database.exec('COMMIT');
+
+    expect(seats()).toBe(1);
+    expect(await claimAgain()).toEqual({ state: 'done' });
+    expect(await store.get(event)).toMatchObject({
+      handlers: [
+        { handlerId: 'A.run', state: 'done', attempts: 1 },
+        { handlerId: 'B.run', state: 'running' },
+      ],
+    });
+  });
+
+  it('rolls the record back with the effect', async () => {
+    await store.complete(database, event, 'A.run', lease);
+    database.exec('ROLLBACK');
+
+    expect(seats()).toBe(0);
+    expect(await claimAgain()).toMatchObject({ state: 'running' });
+  });
+
+  it('counts the settlement as written that follows it', async () => {
+    await store.complete(database, event, 'A.run', lease);
+    database.exec('COMMIT');
+
+    expect(await store.settle(event, DONE, lease)).toEqual(['A.run']);
+    expect(await store.settle(event, DONE, aLease())).toEqual([]);
+    expect(await claimAgain()).toEqual({ state: 'done' });
+  });
+
+  it('cannot be undone by a settlement that tells of a failure', async () => {
+    await store.complete(database, event, 'A.run', lease);
+    database.exec('COMMIT');
+
+    const failed = {
+      handlerId: 'A.run',
+      state: 'failed' as const,
+      error: { name: 'Error', message: 'late' },
+    };
+    expect(await store.settle(event, [failed], lease)).toEqual([]);
+    expect(await claimAgain()).toEqual({ state: 'done' });
+  });
+
+  it('may be called twice', async () => {
+    await store.complete(database, event, 'A.run', lease);
+
+    await expect(store.complete(database, event, 'A.run', lease)).resolves.toBeUndefined();
+    database.exec('COMMIT');
+  });
+
+  it('rejects when another run has taken over', async () => {
+    const next = await loseLease();
+
+    const completed = store.complete(database, event, 'A.run', lease);
+
+    await expect(completed).rejects.toThrow(LeaseLostError);
+    await expect(completed).rejects.toMatchObject({ code: 'lease_lost', handlerId: 'A.run' });
+    database.exec('ROLLBACK');
+    expect(seats()).toBe(1);
+    expect(await store.settle(event, DONE, next)).toEqual(['A.run']);
+  });
+
+  it('rejects when the run that took over is done', async () => {
+    const next = await loseLease();
+    await store.complete(database, event, 'A.run', next);
+    database.exec('COMMIT');
+    database.exec('BEGIN');
+
+    await expect(store.complete(database, event, 'A.run', lease)).rejects.toThrow(LeaseLostError);
+    database.exec('ROLLBACK');
+  });
+
+  it('rejects for a handler that was never claimed', async () => {
+    await expect(store.complete(database, event, 'C.run', lease)).rejects.toThrow(LeaseLostError);
+    await expect(store.complete(database, anEvent(), 'A.run', lease)).rejects.toThrow(LeaseLostError);
+    database.exec('ROLLBACK');
+  });
+
+  it('holds as long as nobody has taken over, though the lease has run out', async () => {
+    holdDate();
+    jest.setSystemTime(Date.now() + LEASE_MS + 1);
+
+    await store.complete(database, event, 'A.run', lease);
+    database.exec('COMMIT');
+
+    expect(await claimAgain()).toEqual({ state: 'done' });
+  });
+
+  it('refuses a connection without a transaction, and writes nothing', async () => {
+    database.exec('ROLLBACK');
+
+    const completed = store.complete(database, event, 'A.run', lease);
+
+    await expect(completed).rejects.toMatchObject({ code: 'configuration_invalid', setting: 'transaction' });
+    expect(database.inTransaction).toBe(false);
+    expect(await claimAgain()).toMatchObject({ state: 'running' });
+  });
+
+  it('refuses what is no connection', async () => {
+    for (const transaction of [undefined, 'tx', { query: () => [] }]) {
+      await expect(store.complete(transaction, event, 'A.run', lease)).rejects.toMatchObject({
+        setting: 'transaction',
+      });
+    }
+    database.exec('ROLLBACK');
+  });
+});

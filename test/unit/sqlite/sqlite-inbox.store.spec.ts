@@ -1,0 +1,273 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { SqliteDatabase } from '../../../lib/sqlite/index.js';
+import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
+import { aLease, anEvent, LEASE_MS, numberedEvents } from '../../helpers/sqlite-events.js';
+import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+async function handle(store: SqliteInboxStore, event = anEvent()) {
+  const lease = aLease();
+  await store.claim(event, ['A.run'], lease);
+  await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
+}
+
+function pragma(database: SqliteDatabase, name: string): unknown {
+  return Object.values(Object(database.prepare(`PRAGMA ${name}`).all()[0]))[0];
+}
+
+describe('SqliteInboxStore', () => {
+  it('makes nothing before its first use', async () => {
+    const database = openSqlite(await sqliteFile());
+    const store = new SqliteInboxStore({ database });
+
+    expect(database.prepare('SELECT name FROM sqlite_schema').all()).toEqual([]);
+    await store.ping();
+    expect(database.prepare('SELECT name FROM sqlite_schema').all()).not.toEqual([]);
+  });
+
+  it('writes ahead to a log, and waits until that is on the disk', async () => {
+    const database = openSqlite(await sqliteFile());
+    database.exec('PRAGMA synchronous = NORMAL');
+
+    await new SqliteInboxStore({ database }).ping();
+
+    expect(pragma(database, 'journal_mode')).toBe('wal');
+    expect(pragma(database, 'synchronous')).toBe(2);
+  });
+
+  it('leaves a connection alone that is more careful', async () => {
+    const database = openSqlite(await sqliteFile(), { timeout: 3000 });
+    database.exec('PRAGMA synchronous = EXTRA');
+
+    await new SqliteInboxStore({ database }).ping();
+
+    expect(pragma(database, 'synchronous')).toBe(3);
+    expect(pragma(database, 'busy_timeout')).toBe(3000);
+  });
+
+  it('remembers when it is opened again', async () => {
+    const file = await sqliteFile();
+    const event = anEvent();
+    await handle(new SqliteInboxStore({ database: openSqlite(file) }), event);
+
+    const again = new SqliteInboxStore({ database: openSqlite(file) });
+
+    expect(await again.claim(event, ['A.run'], aLease())).toEqual(new Map([['A.run', { state: 'done' }]]));
+    expect(Buffer.from((await again.payload(event)) ?? [])).toEqual(event.payload);
+  });
+
+  it('keeps ledgers with different table prefixes apart', async () => {
+    const database = openSqlite(':memory:');
+    await handle(new SqliteInboxStore({ database, tablePrefix: 'one_' }));
+
+    expect(await new SqliteInboxStore({ database, tablePrefix: 'two_' }).count()).toBe(0);
+  });
+
+  it.each([
+    ['tablePrefix', { tablePrefix: '' }],
+    ['tablePrefix', { tablePrefix: 'a; DROP TABLE users; --' }],
+    ['tablePrefix', { tablePrefix: '1st_' }],
+    ['tablePrefix', { tablePrefix: 'SQLite_' }],
+    ['tablePrefix', { tablePrefix: 'x'.repeat(41) }],
+    ['retention', { retention: 0 }],
+    ['retention', { retention: Number.NaN }],
+    ['busyTimeout', { busyTimeout: 1.5 }],
+  ])('refuses a %s that cannot work: %j', (setting, options) => {
+    expect(() => new SqliteInboxStore({ database: openSqlite(':memory:'), ...options })).toThrow(
+      expect.objectContaining({ code: 'configuration_invalid', setting }),
+    );
+  });
+
+  it('refuses what is no connection', () => {
+    const options = JSON.parse('{ "database": "ledger.db" }');
+
+    expect(() => new SqliteInboxStore(options)).toThrow(/node:sqlite, better-sqlite3 or libsql/);
+  });
+
+  it('refuses the tables of a newer version', async () => {
+    const database = openSqlite(':memory:');
+    await new SqliteInboxStore({ database }).ping();
+    database.exec('UPDATE scalekit_webhooks_meta SET version = version + 1');
+
+    await expect(new SqliteInboxStore({ database }).ping()).rejects.toThrow(/newer version/);
+  });
+
+  it('does not close the connection that it was given', async () => {
+    const database = openSqlite(':memory:');
+    const store = new SqliteInboxStore({ database });
+    await handle(store);
+
+    await store.close();
+
+    expect(database.open).toBe(true);
+    expect(await store.count()).toBe(1);
+  });
+
+  it('has written what was asked of it when close resolves', async () => {
+    const database = openSqlite(await sqliteFile());
+    const store = new SqliteInboxStore({ database });
+    const claimed = store.claim(anEvent(), ['A.run'], aLease());
+
+    await store.close();
+
+    expect(database.prepare('SELECT state FROM scalekit_webhooks_handlers').all()).toEqual([
+      { state: 'running' },
+    ]);
+    await claimed;
+  });
+
+  it('rejects while the database cannot be used, and is well again when it can', async () => {
+    const database = openSqlite(':memory:');
+    const outage = { on: true };
+    const store = new SqliteInboxStore({
+      database: {
+        exec: (sql) => {
+          if (outage.on) throw new Error('disk I/O error');
+          return database.exec(sql);
+        },
+        prepare: (sql) => database.prepare(sql),
+      },
+    });
+
+    await expect(store.claim(anEvent(), ['A.run'], aLease())).rejects.toThrow('disk I/O error');
+    await expect(store.ping()).rejects.toThrow('disk I/O error');
+    outage.on = false;
+
+    await expect(store.ping()).resolves.toBeUndefined();
+    await handle(store);
+    expect(await store.count()).toBe(1);
+  });
+
+  it('writes all of a claim or nothing', async () => {
+    const database = openSqlite(':memory:');
+    const store = new SqliteInboxStore({ database });
+    await store.ping();
+    database.exec(`CREATE TRIGGER full BEFORE INSERT ON scalekit_webhooks_handlers
+      WHEN NEW.handler_id = 'B.run' BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`);
+
+    await expect(store.claim(anEvent(), ['A.run', 'B.run'], aLease())).rejects.toThrow('disk is full');
+
+    expect(await store.count()).toBe(0);
+    expect(database.inTransaction).toBe(false);
+  });
+
+  it('commits together what comes together, and fails alone what fails', async () => {
+    const database = openSqlite(':memory:');
+    const commits = jest.spyOn(database, 'exec');
+    const store = new SqliteInboxStore({ database });
+    await store.ping();
+    database.exec(`CREATE TRIGGER refuse BEFORE INSERT ON scalekit_webhooks_handlers
+      WHEN NEW.handler_id = 'B.run' BEGIN SELECT RAISE(ABORT, 'no room'); END`);
+    commits.mockClear();
+
+    const answers = await Promise.allSettled(
+      numberedEvents(20).map((event, number) =>
+        store.claim(event, ['A.run', number === 7 ? 'B.run' : 'C.run'], aLease()),
+      ),
+    );
+
+    expect(answers.flatMap(({ status }, number) => (status === 'rejected' ? [number] : []))).toEqual([7]);
+    expect(await store.count()).toBe(19);
+    expect(commits.mock.calls.filter(([sql]) => sql === 'COMMIT').length).toBeLessThan(4);
+  });
+
+  it('tells of a failure all whose transaction the database gave up, and writes none of it', async () => {
+    const database = openSqlite(':memory:');
+    const store = new SqliteInboxStore({ database });
+    await handle(store);
+    database.exec(`CREATE TRIGGER full BEFORE INSERT ON scalekit_webhooks_handlers
+      WHEN NEW.handler_id = 'B.run' BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END`);
+
+    const answers = await Promise.allSettled(
+      numberedEvents(6).map((event, number) =>
+        store.claim(event, [number === 3 ? 'B.run' : 'A.run'], aLease()),
+      ),
+    );
+
+    const written = answers.filter(({ status }) => status === 'fulfilled').length;
+    expect(answers[3]).toMatchObject({ status: 'rejected', reason: { message: 'disk is full' } });
+    expect(await store.count()).toBe(1 + written);
+    database.exec('DROP TRIGGER full');
+    await handle(store);
+    expect(await store.count()).toBe(2 + written);
+  });
+});
+
+describe('retention', () => {
+  it('forgets events of more than 30 days, payloads included, while new ones come in', async () => {
+    holdDate();
+    const database = openSqlite(':memory:');
+    const store = new SqliteInboxStore({ database });
+    await handle(store);
+    jest.setSystemTime(Date.now() + 30 * DAY_MS + 1);
+
+    await handle(store);
+
+    expect(await store.count()).toBe(1);
+    expect(database.prepare('SELECT * FROM scalekit_webhooks_payloads').all()).toHaveLength(1);
+    expect(database.prepare('SELECT * FROM scalekit_webhooks_handlers').all()).toHaveLength(1);
+  });
+
+  it('keeps an expired event as long as a run is in progress', async () => {
+    holdDate();
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: 1000 });
+    const event = anEvent();
+    await store.claim(event, ['A.run'], aLease());
+    jest.setSystemTime(Date.now() + 1001);
+
+    await handle(store);
+
+    expect(await store.get(event)).toBeDefined();
+  });
+
+  it('answers for an expired event before it forgets it', async () => {
+    holdDate();
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: 1000 });
+    const event = anEvent();
+    await handle(store, event);
+    jest.setSystemTime(Date.now() + 60_001);
+
+    expect(await store.claim(event, ['A.run'], aLease())).toEqual(new Map([['A.run', { state: 'done' }]]));
+    expect(await store.get(event)).toBeUndefined();
+  });
+
+  it('looks at most once a minute, and takes 200 events at a time until none is left', async () => {
+    holdDate();
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: LEASE_MS });
+    await Promise.all(numberedEvents(450).map((event) => handle(store, event)));
+    jest.setSystemTime(Date.now() + LEASE_MS + 1);
+    await handle(store);
+    expect(await store.count()).toBe(451);
+    jest.setSystemTime(Date.now() + 50_000);
+
+    const counts: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      await handle(store);
+      counts.push(await store.count());
+    }
+
+    expect(counts).toEqual([252, 53, 3]);
+  });
+
+  it('lets prune forget any number', async () => {
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:') });
+    await Promise.all(numberedEvents(450).map((event) => handle(store, event)));
+
+    expect(await store.prune(new Date(Date.now() + 1))).toBe(450);
+    expect(await store.count()).toBe(0);
+  });
+
+  it('does not give the number of a forgotten event to another, so that a cursor skips nothing', async () => {
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:') });
+    for (const event of numberedEvents(3)) await handle(store, event);
+    const { nextCursor = '' } = await store.list({}, { limit: 2 });
+    await store.prune(new Date(Date.now() + 1));
+    const next = anEvent();
+    await handle(store, next);
+
+    const { entries } = await store.list({}, { cursor: nextCursor });
+
+    expect(entries).toMatchObject([{ eventId: next.eventId }]);
+  });
+});

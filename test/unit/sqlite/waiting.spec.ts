@@ -1,0 +1,127 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
+import { aLease, anEvent } from '../../helpers/sqlite-events.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+
+const DONE = [{ handlerId: 'B.run', state: 'done' as const }];
+
+/** Whether a promise has settled after the event loop has turned a while. */
+async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => {
+    settled = true;
+  };
+  promise.then(note, note);
+  for (let turns = 0; turns < 100 && !settled; turns += 1) await turn();
+  return settled;
+}
+
+describe.each(['another connection', "the store's connection"])(
+  'while a handler has a transaction open on %s',
+  (kind) => {
+    async function setUp() {
+      const file = await sqliteFile();
+      const handlers = openSqlite(file, { timeout: 60_000 });
+      const own = kind === 'another connection' ? openSqlite(file, { timeout: 60_000 }) : handlers;
+      const store = new SqliteInboxStore({ database: own });
+      const event = anEvent();
+      const lease = aLease();
+      await store.claim(event, ['A.run', 'B.run'], lease);
+      handlers.exec('BEGIN IMMEDIATE');
+      return { file, store, handlers, event, lease };
+    }
+
+    it('its sibling is settled when the transaction has ended, and the event loop goes on meanwhile', async () => {
+      const { store, handlers, event, lease } = await setUp();
+
+      const settled = store.settle(event, DONE, lease);
+      expect(await hasSettled(settled)).toBe(false);
+      await store.complete(handlers, event, 'A.run', lease);
+      expect(await hasSettled(settled)).toBe(false);
+      handlers.exec('COMMIT');
+
+      expect(await settled).toEqual(['B.run']);
+      expect(await store.count({ state: 'done' })).toBe(1);
+      expect(await store.count({ state: 'running' })).toBe(0);
+    });
+
+    it('a rollback takes away nothing of what its sibling settles', async () => {
+      const { store, handlers, event, lease } = await setUp();
+
+      const settled = store.settle(event, DONE, lease);
+      await hasSettled(settled);
+      await store.complete(handlers, event, 'A.run', lease);
+      handlers.exec('ROLLBACK');
+
+      expect(await settled).toEqual(['B.run']);
+      expect(await store.get(event)).toMatchObject({ handlers: [{ state: 'running' }, { state: 'done' }] });
+    });
+
+    it('the writes that wait take place in the order in which they were asked for', async () => {
+      const { store, handlers } = await setUp();
+      const events = [anEvent(), anEvent(), anEvent()];
+
+      const claims = events.map((event) => store.claim(event, ['A.run'], aLease()));
+      await hasSettled(Promise.all(claims));
+      handlers.exec('COMMIT');
+      await Promise.all(claims);
+
+      const { entries } = await store.list();
+      expect(entries.slice(1).map(({ eventId }) => eventId)).toEqual(events.map(({ eventId }) => eventId));
+    });
+
+    it('the ledger can be read', async () => {
+      const { store, handlers, event } = await setUp();
+
+      expect(await store.get(event)).toBeDefined();
+      await expect(store.ping()).resolves.toBeUndefined();
+      handlers.exec('ROLLBACK');
+    });
+
+    it('a new store waits with making its tables', async () => {
+      const { file, store, handlers } = await setUp();
+      const database = kind === 'another connection' ? openSqlite(file) : handlers;
+      const other = new SqliteInboxStore({ database, tablePrefix: 'other_' });
+
+      const ready = other.ping();
+      expect(await hasSettled(ready)).toBe(false);
+      handlers.exec('ROLLBACK');
+
+      await expect(ready).resolves.toBeUndefined();
+      expect(await store.count()).toBe(1);
+    });
+  },
+);
+
+describe('a transaction that does not end', () => {
+  it("makes a claim reject after busyTimeout with the driver's error, and a later one is well again", async () => {
+    const file = await sqliteFile();
+    const other = openSqlite(file);
+    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeout: 50 });
+    await store.ping();
+    other.exec('BEGIN IMMEDIATE');
+
+    await expect(store.claim(anEvent(), ['A.run'], aLease())).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+    other.exec('ROLLBACK');
+
+    await expect(store.claim(anEvent(), ['A.run'], aLease())).resolves.toBeDefined();
+    expect(await store.count()).toBe(1);
+  });
+
+  it('holds up every write for no longer than busyTimeout, however many wait', async () => {
+    const file = await sqliteFile();
+    const other = openSqlite(file);
+    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeout: 100 });
+    await store.ping();
+    other.exec('BEGIN IMMEDIATE');
+    const begun = performance.now();
+
+    const claims = Array.from({ length: 20 }, () => store.claim(anEvent(), ['A.run'], aLease()));
+    const answers = await Promise.allSettled(claims);
+
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill('rejected'));
+    expect(performance.now() - begun).toBeLessThan(1000);
+    other.exec('ROLLBACK');
+  });
+});
