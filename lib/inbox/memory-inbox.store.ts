@@ -118,7 +118,7 @@ export class MemoryInboxStore implements InboxStore {
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const limit = page.limit ?? DEFAULT_PAGE_SIZE;
     const after = Number(page.cursor ?? 0);
-    const matching = this.#matching(filter).filter(({ number }) => number >= after);
+    const matching = this.#matching(filter).filter(({ number }) => number > after);
     const entries = matching.slice(0, limit);
     const last = matching.length > limit ? entries.at(-1) : undefined;
     return { entries: entries.map(toInboxEntry), ...(last && { nextCursor: String(last.number) }) };

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import type { Pool } from 'pg';
+import { PostgresInboxStore } from '../../lib/postgres/index.js';
+import { aSchemaName, dropSchema, emptyLedger, openPool, passTime } from '../helpers/postgres.js';
+import { describeWithService } from '../helpers/services.js';
+import { describeInboxStore } from './inbox-store.conformance.js';
+
+await describeWithService('postgres', 'on Postgres', () => {
+  const schema = aSchemaName();
+  let pool: Pool;
+
+  beforeAll(() => {
+    pool = openPool();
+  });
+
+  afterAll(async () => {
+    await dropSchema(pool, schema);
+    await pool.end();
+  });
+
+  describeInboxStore('PostgresInboxStore', async () => {
+    const store = new PostgresInboxStore({ client: pool, schema });
+    await store.migrate();
+    await emptyLedger(pool, schema);
+    return { store, advance: (ms) => passTime(pool, schema, ms) };
+  });
+});

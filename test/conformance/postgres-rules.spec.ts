@@ -1,0 +1,72 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type HandlerSettlement, type InboxStore, MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { PostgresLedger } from '../helpers/postgres-ledger.js';
+import { describeWithService } from '../helpers/services.js';
+import { anEvent } from './inbox-store.bench.js';
+
+const HANDLERS = ['A.run', 'B.run', 'C.run'];
+const RUNS = 60;
+
+const handlerIds = fc.subarray(HANDLERS, { minLength: 1 });
+// A lease of less than nothing has run out at once, by every clock.
+const claim = fc.record({
+  step: fc.constant('claim' as const),
+  handlerIds,
+  durationMs: fc.constantFrom(3_600_000, -1),
+  takesOver: fc.option(fc.nat(7), { nil: undefined }),
+});
+const settle = fc.record({
+  step: fc.constant('settle' as const),
+  lease: fc.nat(7),
+  handlerIds,
+  state: fc.constantFrom<HandlerSettlement['state']>('done', 'failed', 'dead', 'queued'),
+  withError: fc.boolean(),
+});
+const reopen = fc.record({
+  step: fc.constant('reopen' as const),
+  handlerIds: fc.option(handlerIds, { nil: undefined }),
+});
+const steps = fc.array(fc.oneof({ weight: 3, arbitrary: claim }, { weight: 3, arbitrary: settle }, reopen), {
+  maxLength: 14,
+});
+type Steps = typeof steps extends fc.Arbitrary<infer T> ? T : never;
+
+/** What a store answers to each step, and what it holds at the end; without times. */
+async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
+  const event = anEvent({ eventId: 'evt_1' });
+  const given: unknown[] = [];
+  for (const [index, step] of history.entries()) {
+    if (step.step === 'claim') {
+      const takesOver = step.takesOver === undefined ? {} : { takesOver: `lease ${step.takesOver}` };
+      const lease = { token: `lease ${index}`, durationMs: step.durationMs, ...takesOver };
+      const claims = await store.claim(event, step.handlerIds, lease);
+      given.push(step.handlerIds.map((id) => ({ ...claims.get(id), leaseEndsInMs: undefined })));
+    } else if (step.step === 'settle') {
+      const error = step.withError ? { error: { name: 'Error', message: `of step ${index}` } } : {};
+      const ends = step.handlerIds.map((handlerId) => ({ handlerId, state: step.state, ...error }));
+      const lease = { token: `lease ${step.lease}`, durationMs: 1 };
+      given.push([...(await store.settle(event, ends, lease))].sort());
+    } else {
+      given.push([...(await store.reopen(event, step.handlerIds))].sort());
+    }
+  }
+  const rows = (await store.get(event))?.handlers ?? [];
+  const timeless = rows.map((row) => ({ ...row, updatedAt: undefined }));
+  return [...given, timeless.sort((one, other) => one.handlerId.localeCompare(other.handlerId))];
+}
+
+await describeWithService('postgres', 'The rules of claims on Postgres', () => {
+  const ledger = PostgresLedger.use();
+
+  it('are those of the memory store, whatever happens in whatever order', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (history) => {
+        await ledger.pool.query(`DELETE FROM "${ledger.schema}".inbox_events`);
+
+        expect(await answers(ledger.store, history)).toEqual(await answers(new MemoryInboxStore(), history));
+      }),
+      { numRuns: RUNS },
+    );
+  }, 60_000);
+});
