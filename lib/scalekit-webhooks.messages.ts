@@ -44,6 +44,7 @@ export const MESSAGES = {
 
   notAPositiveInteger: (setting: string, found: unknown) =>
     `${setting} must be a whole number greater than 0, found ${printed(found)}.`,
+  tooLarge: (setting: string, found: number) => `${setting} must be less than 2^31, found ${found}.`,
   notOneOf: (setting: string, found: unknown, allowed: readonly string[]) =>
     `${setting} takes ${allowed.join(', ')}; found ${printed(found)}.`,
   notUsable: (setting: string, method: string) =>
@@ -161,6 +162,12 @@ export const MESSAGES = {
   inboxNotShared:
     'The transport hands runs to other processes, which do not see a MemoryInboxStore: give the option inbox a ' +
     'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  replayOfUnknownEvent: (eventId: string, endpoint: string) =>
+    `The inbox of the endpoint "${endpoint}" has no event ${printed(eventId)}: it was never received, or is forgotten.`,
+  replayWithoutPayload: (eventId: string) =>
+    `The inbox does not keep what it received of ${printed(eventId)}, so it cannot be replayed: give the option inbox a ` +
+    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${printed(id)}.`,
   handlerGone: (id: string) => `No handler of this process has the id ${id}.`,
   handlerAttemptsInvalid: (method: string, found: unknown) =>
     `The attempts of ${method} must be a whole number greater than 0, found ${printed(found)}.`,

@@ -7,6 +7,7 @@ import { HandlerExplorer } from './dispatch/handler.explorer.js';
 import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 import { EndpointReporter } from './endpoint.reporter.js';
+import { ScalekitInbox } from './inbox/scalekit-inbox.js';
 import { EndpointUrl } from './receive/endpoint.url.js';
 import { RawBodyCapture } from './receive/raw-body.capture.js';
 import { WebhookResponder } from './respond/webhook.responder.js';
@@ -36,9 +37,10 @@ import { EndpointSecrets } from './verify/endpoint.secrets.js';
     HandlerInvoker,
     RawBodyCapture,
     ScalekitEventDispatcher,
+    ScalekitInbox,
     WebhookResponder,
   ],
-  exports: [ScalekitEventDispatcher],
+  exports: [ScalekitEventDispatcher, ScalekitInbox],
 })
 export class ScalekitWebhooksModule extends ConfigurableModuleClass {
   /**

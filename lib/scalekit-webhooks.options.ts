@@ -156,11 +156,16 @@ export function resolveOptions(
   return Object.freeze(resolved);
 }
 
+// Node's timers fire at once beyond it, and no buffer is larger.
+const MAX_INT32 = 2 ** 31 - 1;
+
 function check(options: ResolvedOptions): void {
   for (const setting of ['handlerTimeout', 'maxBodyBytes'] as const) {
     const value = options[setting];
-    if (!Number.isSafeInteger(value) || value <= 0)
+    if (!Number.isSafeInteger(value) || value <= 0) {
       refuse(setting, MESSAGES.notAPositiveInteger(setting, value));
+    }
+    if (value > MAX_INT32) refuse(setting, MESSAGES.tooLarge(setting, value));
   }
   if (!Number.isFinite(options.toleranceSeconds) || options.toleranceSeconds < 0) {
     refuse('toleranceSeconds', MESSAGES.toleranceIsInvalid);

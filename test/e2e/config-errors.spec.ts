@@ -31,6 +31,7 @@ const BAD_OPTIONS: [setting: string, options: object, message: RegExp][] = [
   ['signingSecret', { signingSecret: null }, /is object instead of text/],
   ['handlerTimeout', { handlerTimeout: 0 }, /handlerTimeout must be a whole number.*found "0"/],
   ['handlerTimeout', { handlerTimeout: '9s' }, /handlerTimeout must be a whole number.*found "9s"/],
+  ['handlerTimeout', { handlerTimeout: 2 ** 31 }, /handlerTimeout must be less than 2\^31/],
   ['maxBodyBytes', { maxBodyBytes: -1 }, /maxBodyBytes must be a whole number/],
   ['maxBodyBytes', { maxBodyBytes: 1.5 }, /maxBodyBytes must be a whole number/],
   ['toleranceSeconds', { toleranceSeconds: -1 }, /toleranceSeconds must be/],
