@@ -34,7 +34,6 @@ export default {
     '^nestjs-scalekit-webhooks/(\\w+)$': '<rootDir>/lib/$1/index.ts',
   },
   collectCoverageFrom: ['lib/{verify,parse,respond,inbox,dispatch}/**/*.ts'],
-  coverageProvider: 'v8',
   coverageReporters: ['text'],
   coverageThreshold: Object.fromEntries(
     ['verify', 'parse', 'respond', 'inbox', 'dispatch'].map((stage) => [`./lib/${stage}/`, { branches: 95 }]),

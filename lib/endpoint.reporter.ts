@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { EndpointHandlers } from './dispatch/endpoint.handlers.js';
 import { ScalekitWebhooksConfigurationError } from './errors/configuration.error.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive/endpoint.options.js';
@@ -21,6 +21,7 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     @Inject(EndpointUrl) private readonly url: EndpointUrl,
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
     @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
@@ -39,7 +40,7 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
-    logger.log(MESSAGES.endpointReady(this.url.path));
+    logger.log(this.host.httpAdapter ? MESSAGES.endpointReady(this.url.path) : MESSAGES.endpointWithoutHttp);
     for (const row of this.handlers.table) logger.log(row);
     for (const oddity of [...this.handlers.oddities, ...this.#applicationOddities()]) logger.warn(oddity);
     if (this.secrets.hasShortKey) logger.warn(MESSAGES.secretIsShort);

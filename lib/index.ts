@@ -8,6 +8,7 @@ export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
 export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 export { ScalekitWebhooksConfigurationError } from './errors/configuration.error.js';
 export { HandlerDeclarationError } from './errors/handler-declaration.error.js';
+export { InboxReplayError, type InboxReplayErrorCode } from './errors/inbox-replay.error.js';
 export { InvalidEventError, type InvalidEventErrorCode } from './errors/invalid-event.error.js';
 export { NonRetryableEventError } from './errors/non-retryable-event.error.js';
 export { ScalekitWebhooksError } from './errors/scalekit-webhooks.error.js';
@@ -145,6 +146,8 @@ export type {
   InboxStore,
 } from './inbox/inbox-store.js';
 export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
+export { ScalekitInbox } from './inbox/scalekit-inbox.js';
+export type { ReplayCounts, ReplayOptions, ScalekitInboxFilter } from './inbox/scalekit-inbox.options.js';
 export type { EventIssue } from './parse/event-issue.js';
 export type { ValidationMode } from './parse/validation-mode.js';
 export type { Outcome } from './respond/outcome.js';

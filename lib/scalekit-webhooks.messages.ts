@@ -72,6 +72,7 @@ export const MESSAGES = {
   endpointUnknown: (id: string, endpoint: string) =>
     `${id} waits for events of the endpoint "${endpoint}", but no forRoot has that name: it gets none of them.`,
   endpointReady: (path: string) => `Receiving Scalekit events at POST ${path}`,
+  endpointWithoutHttp: 'This process receives no Scalekit events: it has no HTTP server.',
   platformUnknown: (found: string) =>
     `The HTTP platform "${found}" is not supported: use @nestjs/platform-express or @nestjs/platform-fastify.`,
   eventEmitterMissing:
@@ -107,6 +108,8 @@ export const MESSAGES = {
   notACursor: (found: unknown) => `cursor must be the nextCursor of a page before; found ${printed(found)}.`,
   handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>
     `${id} failed for ${eventId} (${type}): ${error.name}: ${error.message}`,
+  queuedRunEnded: (id: string, eventId: string, type: string, state: string) =>
+    `${id} for ${eventId} (${type}), from the queue: ${state}`,
   handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
   inboxTooSlow: 'the inbox did not answer in time',

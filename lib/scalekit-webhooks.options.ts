@@ -91,7 +91,7 @@ export interface ScalekitWebhooksEndpointOptions {
    */
   controllerDecorators?: readonly ClassDecorator[];
   /**
-   * Whether `ScalekitEventDispatcher` can be injected without importing the module.
+   * Whether `ScalekitEventDispatcher` and `ScalekitInbox` can be injected without importing the module.
    * @default false
    */
   isGlobal?: boolean;

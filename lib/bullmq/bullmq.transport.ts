@@ -4,8 +4,10 @@ import type {
   EventTransport,
   HandlerBatch,
   HandlerRetries,
+  QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
+import { toHandlerError } from '../dispatch/handler-failure.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import type { HandlerSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
@@ -13,7 +15,10 @@ import { type RunJobData, toJobData, toQueuedRun } from './run-job.js';
 
 /** Settings of a {@link BullMqTransport}. */
 export interface BullMqTransportOptions {
-  /** The queue, as `@InjectQueue()` of `@nestjs/bullmq` gives it, or made with `new Queue()`. */
+  /**
+   * The queue, as `@InjectQueue()` of `@nestjs/bullmq` gives it, or made with `new Queue()`. Endpoints that share a queue
+   * should share the transport too.
+   */
   queue: Queue;
   /**
    * Whether this process works on the queue, and how. With `false` it only fills it, so that one image can serve as
@@ -40,6 +45,8 @@ export interface BullMqTransportOptions {
 
 // Jobs hold payloads, so finished ones are not kept for ever.
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
+// When to look again at a job that could not be tried.
+const PUT_BACK_MS = 1000;
 
 /**
  * Runs handlers as jobs of a BullMQ queue: one job for each event and handler. A delivery is answered with 202 once
@@ -95,6 +102,8 @@ export class BullMqTransport implements EventTransport {
     this.#worker = new Worker<RunJobData>(name, (job, token) => this.#perform(job, token), {
       ...this.#workerOptions,
       connection: opts.connection,
+      // The default gives a job up when its worker is killed for the second time, and its event would be lost.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
       ...(opts.prefix !== undefined && { prefix: opts.prefix }),
     });
     // Without a listener, a lost connection would end the process; BullMQ connects again by itself.
@@ -106,11 +115,7 @@ export class BullMqTransport implements EventTransport {
   }
 
   async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
-    const runner = this.#runners.get(job.data.endpoint);
-    if (!runner) throw new Error(MESSAGES.queueWithoutEndpoint(job.data.endpoint));
-    const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    const { handlerTimeout: timeoutMs } = this.#options;
-    const end = await runner(toQueuedRun(job.data), { timeoutMs, isLast });
+    const end = await this.#attempt(job);
     if (end.state === 'busy') {
       await job.moveToDelayed(Date.now() + end.retryInMs, token);
       throw new DelayedError();
@@ -118,5 +123,20 @@ export class BullMqTransport implements EventTransport {
     if (end.state === 'done') return;
     const message = `${end.error.name}: ${end.error.message}`;
     throw end.state === 'dead' ? new UnrecoverableError(message) : new Error(message);
+  }
+
+  /** What keeps a run from being tried or recorded is no fault of its handler, and uses up none of its attempts. */
+  async #attempt(job: Job<RunJobData>): Promise<QueuedRunEnd> {
+    const runner = this.#runners.get(job.data.endpoint);
+    const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    const { handlerTimeout: timeoutMs } = this.#options;
+    try {
+      if (!runner) throw new Error(MESSAGES.queueWithoutEndpoint(job.data.endpoint));
+      return await runner(toQueuedRun(job.data), { timeoutMs, isLast });
+    } catch (error) {
+      const { name, message } = toHandlerError(error);
+      this.#logger.error(`${name}: ${message}`);
+      return { state: 'busy', retryInMs: PUT_BACK_MS };
+    }
   }
 }

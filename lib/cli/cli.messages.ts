@@ -24,6 +24,34 @@ export const CLI_MESSAGES = {
   summary: (tally: readonly (readonly [string, number])[]) =>
     tally.map(([answer, count]) => `${count} x ${answer}`).join(', '),
 
+  inboxMissing: (variable: string) =>
+    `No inbox: set ${variable} to the application's own, or give --store (postgres://..., redis://... or sqlite:path).`,
+  inboxUrlUnknown: 'The inbox must be given as postgres://..., redis://..., rediss://... or sqlite:path.',
+  inboxFailed: (reason: string) => `The inbox cannot be used: ${reason}`,
+  optionOfOtherStore: (option: string, store: string) => `${option} means nothing to an inbox in ${store}.`,
+  driverMissing: (store: string, packages: readonly string[]) =>
+    `An inbox in ${store} needs ${packages.join(' or ')}: run \`npm install ${packages[0]}\` in the folder of the application, and ` +
+    'call this tool from there.',
+  sqliteFileMissing: (path: string) => `There is no file ${path}.`,
+  ledgerMissing: (place: string) =>
+    `There is no inbox in ${place}: is it the right one, and are --schema and --prefix those of the application?`,
+  notATime:
+    'must be an ISO 8601 date, such as 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago: 30d, 12h.',
+  timeInTheFuture: 'must not be in the future.',
+  noEntries: 'No event matches.',
+  moreEntries: (cursor: string) => `There are more: add --cursor ${cursor}`,
+  eventUnknown: (eventId: string, endpoint: string) =>
+    `The inbox of the endpoint ${JSON.stringify(endpoint)} has no event ${JSON.stringify(eventId)}.`,
+  payloadMissing: 'the inbox does not keep what was received.',
+  pruned: (count: number, time: string) => `Forgot ${count} event(s) received before ${time}.`,
+  replayWhat: 'Say which events: give one event id, or --state, or --type, or both.',
+  replayStopped:
+    'Stopped: this is no answer of an endpoint that took the event. The other events were left as they are.',
+  entryField: (name: string, value: string) => `${name.padEnd(10)}${value}`,
+  handlerState: (state: string, attempts: number, time: string) =>
+    `          ${state} at ${time}, ${attempts} run(s)`,
+  handlerError: (name: string, message: string) => `          ${name}: ${message}`,
+
   schemeFound: (scheme: string) => `Scheme      ${scheme}`,
   signedAt: (time: string, ageSeconds: number, toleranceSeconds: number) => {
     const age = ageSeconds < 0 ? `${-ageSeconds} s in the future` : `${ageSeconds} s ago`;

@@ -1,11 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
+import { CliFailureError } from './cli-failure.error.js';
 import type { CliContext, CliIo } from './cli-io.js';
 import { addEventsCommand } from './events.command.js';
+import { addInboxCommand } from './inbox.command.js';
 import { addTriggerCommand } from './trigger.command.js';
 import { addVerifyCommand } from './verify.command.js';
 import { VERSION } from './version.js';
 
+const FAILURE = 1;
 const USAGE_ERROR = 2;
 
 /**
@@ -24,7 +27,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
     if (!(error instanceof ScalekitWebhooksError)) throw error;
     io.stderr.write(`error: ${error.message}\n`);
-    return USAGE_ERROR;
+    return error instanceof CliFailureError ? FAILURE : USAGE_ERROR;
   }
 }
 
@@ -42,10 +45,12 @@ function createProgram(context: CliContext): Command {
 Examples:
   $ scalekit-webhooks events
   $ scalekit-webhooks trigger user.created
-  $ scalekit-webhooks verify --headers headers.txt --body body.json`,
+  $ scalekit-webhooks verify --headers headers.txt --body body.json
+  $ scalekit-webhooks inbox list --store sqlite:ledger.db --state dead`,
     );
   addTriggerCommand(program, context);
   addVerifyCommand(program, context);
   addEventsCommand(program, context);
+  addInboxCommand(program, context);
   return program;
 }

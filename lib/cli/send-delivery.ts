@@ -1,5 +1,6 @@
 import { CLI_MESSAGES } from './cli.messages.js';
 import { errorField } from './error-field.js';
+import { onOneLine } from './printable.js';
 
 const TIMEOUT_SECONDS = 30;
 const SHOWN_BODY_LENGTH = 120;
@@ -12,7 +13,7 @@ export type DeliveryAnswer =
 /** Posts one signed event. A redirect is an answer like any other: Scalekit does not follow it either. */
 export async function sendDelivery(
   url: URL,
-  body: string,
+  body: string | Uint8Array,
   signature: Record<string, string>,
 ): Promise<DeliveryAnswer> {
   const started = performance.now();
@@ -27,20 +28,12 @@ export async function sendDelivery(
     const text = await response.text();
     return {
       status: response.status,
-      body: onOneLine(text),
+      body: onOneLine(text.slice(0, SHOWN_BODY_LENGTH)),
       milliseconds: Math.round(performance.now() - started),
     };
   } catch (error) {
     return { reason: explain(error, url) };
   }
-}
-
-/** A server's answer may hold anything: nothing of it may steer the terminal. */
-function onOneLine(text: string): string {
-  return text
-    .slice(0, SHOWN_BODY_LENGTH)
-    .replaceAll(/[\p{C}\s]+/gu, ' ')
-    .trim();
 }
 
 function explain(error: unknown, { origin }: URL): string {

@@ -8,11 +8,12 @@ import { CLI_MESSAGES } from './cli.messages.js';
 import { findSecrets, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
 import { CliUsageError } from './cli-usage.error.js';
+import { DEFAULT_URL } from './default-url.js';
+import { DeliveryReport } from './delivery.report.js';
 import { makeEvent, readOverrides } from './event-template.js';
 import { nearestTypes } from './nearest-types.js';
 import { runBounded } from './run-bounded.js';
 import { sendDelivery } from './send-delivery.js';
-import { TriggerReport } from './trigger.report.js';
 
 interface TriggerOptions {
   readonly url: URL;
@@ -24,7 +25,6 @@ interface TriggerOptions {
 }
 
 const CONCURRENCY = 8;
-const DEFAULT_URL = 'http://localhost:3000/webhooks/scalekit';
 
 /** `trigger`: sends signed, made-up events to a server, as the test button of the dashboard does. */
 export function addTriggerCommand(program: Command, context: CliContext): void {
@@ -65,7 +65,7 @@ async function trigger(type: string, options: TriggerOptions, io: CliIo): Promis
   }
   const secret = parseSigningSecret(findSecrets(options.secret, io)[0]);
   const overrides = await readOverrides(options.data);
-  const report = new TriggerReport(io, count);
+  const report = new DeliveryReport(io, count);
   let isSuccess = true;
   await runBounded(count, CONCURRENCY, async () => {
     const event = makeEvent(type, overrides);

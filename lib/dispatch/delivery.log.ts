@@ -50,6 +50,19 @@ export class DeliveryLog implements ProcessingLog {
     if (error) this.#handlerFailed(handlerId, event, error);
   }
 
+  /** An attempt at a queued run ended. */
+  queuedEnd({ event }: ReceivedEvent, { handlerId, state, error }: HandlerSettlement): void {
+    if (error) this.#handlerFailed(handlerId, event, error);
+    const line = MESSAGES.queuedRunEnded(
+      handlerId,
+      event.id,
+      event.type,
+      state === 'queued' ? 'retried later' : state,
+    );
+    if (error) this.#logger.warn(line);
+    else this.#logger.debug(line);
+  }
+
   #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: HandlerError): void {
     this.#logger.error(MESSAGES.handlerFailed(handlerId, id, type, error));
   }

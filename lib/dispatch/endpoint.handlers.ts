@@ -30,6 +30,11 @@ export class EndpointHandlers {
     return this.#handlers;
   }
 
+  /** The ids under which the inbox knows them. */
+  get ids(): readonly string[] {
+    return this.#handlers.map(({ id }) => id);
+  }
+
   /** One line per handler: what it takes. */
   get table(): readonly string[] {
     return this.#handlers.map(({ id, patterns }) => MESSAGES.handlerTableRow(patterns, id));

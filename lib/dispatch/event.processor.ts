@@ -41,8 +41,10 @@ export class EventProcessor {
     return this.options.handlerTimeout * LEASE_FACTOR;
   }
 
-  async process(received: ReceivedEvent): Promise<DispatchResult> {
-    const handlers = this.registry.matching(received.event.type);
+  /** @param only the ids of the handlers to run, instead of all that take the event */
+  async process(received: ReceivedEvent, only?: readonly string[]): Promise<DispatchResult> {
+    const matching = this.registry.matching(received.event.type);
+    const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return { outcome: 'ignored', handlers: [] };
     const lease = { token: randomUUID(), durationMs: this.leaseMs };
     const handlerIds = handlers.map(({ id }) => id);

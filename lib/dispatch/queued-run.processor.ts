@@ -3,7 +3,6 @@ import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '..
 import { parseEvent } from '../parse/parse-event.js';
 import type { ValidationMode } from '../parse/validation-mode.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { EventHandler } from './event-handler.js';
 import type { QueuedAttempt, QueuedRun, QueuedRunEnd } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
 import { prepareRun } from './handler.run.js';
@@ -15,6 +14,8 @@ export interface QueuedRunProcessorOptions {
   readonly endpoint: string;
   readonly inbox: InboxStore;
   readonly validation: ValidationMode;
+  /** Hears how each attempt ended. */
+  readonly log: { queuedEnd(received: ReceivedEvent, settlement: HandlerSettlement): void };
 }
 
 // As for a delivery: a run may outlast its deadline for as long again before another may take it over.
@@ -28,11 +29,7 @@ export class QueuedRunProcessor {
   ) {}
 
   async process(run: QueuedRun, attempt: QueuedAttempt): Promise<QueuedRunEnd> {
-    const handler = this.registry.byId(run.handlerId);
-    // Another release may have the handler, so the run is not given up before its attempts are.
-    if (!handler)
-      return { state: 'failed', error: toHandlerError(new Error(MESSAGES.handlerGone(run.handlerId))) };
-    const { endpoint, validation, inbox } = this.options;
+    const { endpoint, validation, inbox, log } = this.options;
     // It was judged when it was received, and is not refused any more.
     const parsed = parseEvent(run.rawBody, validation === 'off' ? 'off' : 'lenient');
     const received: ReceivedEvent = { ...run, ...parsed, headers: {} };
@@ -41,15 +38,16 @@ export class QueuedRunProcessor {
 
     const { id: eventId, type, occurred_at: occurredAt } = received.event;
     const event = { endpoint, eventId, type, occurredAt, payload: run.rawBody };
-    const claim = (await inbox.claim(event, [handler.id], lease)).get(handler.id);
+    const claim = (await inbox.claim(event, [run.handlerId], lease)).get(run.handlerId);
     if (claim?.state !== 'claimed') return endOfUnclaimed(claim);
-    const settlement = await this.#run(handler, claim.attempt, received, attempt, lease);
+    const settlement = await this.#run(run.handlerId, claim.attempt, received, attempt, lease);
+    log.queuedEnd(received, settlement);
     await inbox.settle(event, [settlement], lease);
     return endOf(settlement);
   }
 
   async #run(
-    handler: EventHandler,
+    handlerId: string,
     attempt: number,
     received: ReceivedEvent,
     { timeoutMs, isLast }: QueuedAttempt,
@@ -57,8 +55,10 @@ export class QueuedRunProcessor {
   ): Promise<HandlerSettlement> {
     const { endpoint, inbox } = this.options;
     const context = { event: received.event, endpoint, headers: received.headers };
-    const handlerId = handler.id;
+    const handler = this.registry.byId(handlerId);
     try {
+      // Another release may have the handler, so the run is not given up before its attempts are.
+      if (!handler) throw new Error(MESSAGES.handlerGone(handlerId));
       await prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease }).execute();
       return { handlerId, state: 'done' };
     } catch (thrown) {

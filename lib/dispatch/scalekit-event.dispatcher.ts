@@ -13,9 +13,12 @@ import { waitAtMost } from './deadline.js';
 import { DeliveryLog } from './delivery.log.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import { EventProcessor } from './event.processor.js';
+import { EventsInFlight } from './events-in-flight.js';
 import { HandlerRegistry } from './handler.registry.js';
 import { QueuedRunProcessor } from './queued-run.processor.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
+
+const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
 
 /**
  * Hands events to their handlers, each handler once per event. The module's controller uses it for deliveries;
@@ -23,7 +26,7 @@ import type { DispatchResult, ReceivedEvent } from './received-event.js';
  */
 @Injectable()
 export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  readonly #inFlight = new Map<string, Promise<DispatchResult>>();
+  readonly #inFlight = new EventsInFlight();
   #processor?: EventProcessor;
   #queued?: QueuedRunProcessor;
   #closing = false;
@@ -37,7 +40,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async onModuleInit(): Promise<void> {
     const registry = new HandlerRegistry(await this.handlers.load());
     const { name: endpoint, inbox, validation } = this.options;
-    this.#queued = new QueuedRunProcessor(registry, { endpoint, inbox, validation });
+    this.#queued = new QueuedRunProcessor(registry, { endpoint, inbox, validation, log: this.log });
     this.#processor = new EventProcessor(registry, {
       endpoint,
       inbox,
@@ -77,15 +80,27 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    * @internal
    */
   async handle(received: ReceivedEvent): Promise<DispatchResult> {
-    if (this.#closing || !this.#processor) return { outcome: 'unavailable', handlers: [] };
-    const eventId = received.event.id;
-    const inFlight = this.#inFlight.get(eventId);
-    if (inFlight) return inFlight;
-    const processing = this.#processor.process(received).finally(() => this.#inFlight.delete(eventId));
-    this.#inFlight.set(eventId, processing);
-    const result = await processing;
-    this.log.result(received, result);
-    return result;
+    if (this.#closing) return UNAVAILABLE;
+    return this.#inFlight.share(received.event.id, () => this.#process(received));
+  }
+
+  /**
+   * Handles an event again that is in the inbox. `reopen` is called when no delivery of it is in progress: that one would
+   * not run what is reopened meanwhile. A delivery that comes meanwhile waits, since some handlers alone may be run.
+   *
+   * @internal
+   */
+  handleAgain(
+    received: ReceivedEvent,
+    reopen: () => Promise<unknown>,
+    handlerIds?: readonly string[],
+  ): Promise<DispatchResult> {
+    return this.#inFlight.alone(received.event.id, async () => {
+      if (this.#closing) return UNAVAILABLE;
+      await reopen();
+      // The handlers' time begins now, however long the wait was.
+      return this.#process({ ...received, receivedAt: new Date() }, handlerIds);
+    });
   }
 
   /** Takes nothing new, and finishes what is in progress. */
@@ -94,8 +109,15 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     await this.options.transport.close?.();
     const processor = this.#processor;
     if (!processor) return;
-    const finished = Promise.allSettled(this.#inFlight.values()).then(() => processor.drain());
+    const finished = this.#inFlight.settled().then(() => processor.drain());
     // Beyond its lease a run could no longer record its end.
     await waitAtMost(finished, processor.leaseMs);
+  }
+
+  async #process(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
+    if (this.#closing || !this.#processor) return UNAVAILABLE;
+    const result = await this.#processor.process(received, handlerIds);
+    this.log.result(received, result);
+    return result;
   }
 }

@@ -32,6 +32,8 @@ export class RawBodyCapture {
 
   #install(): void {
     const { httpAdapter } = this.host;
+    // An application context, such as a queue's worker, has no HTTP.
+    if (!httpAdapter) return;
     const platform = httpAdapter.getType();
     if (platform === 'express') captureOnExpress(httpAdapter, this.#read);
     else if (platform === 'fastify') captureOnFastify(httpAdapter, this.#read);

@@ -3,6 +3,19 @@ export {
   createScalekitEvent,
   type ScalekitEventOverrides,
 } from './create-scalekit-event.js';
+export { ScalekitDeliverySimulator } from './delivery-simulator.js';
+export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.options.js';
+export type {
+  SimulatedAttempt,
+  SimulatedEvent,
+  SimulatedState,
+  SimulatedStatus,
+  SimulationReport,
+  SimulationTotals,
+} from './delivery-simulator.report.js';
+export type { SimulatedPayload } from './delivery-simulator.run.js';
+export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.schedule.js';
+export type { SimulatedSecret } from './delivery-simulator.secrets.js';
 export {
   ScalekitWebhookTester,
   type ScalekitWebhookTesterOptions,

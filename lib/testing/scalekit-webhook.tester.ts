@@ -1,13 +1,7 @@
-import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/endpoint.options.js';
-import { EndpointUrl } from '../receive/endpoint.url.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { EndpointSecrets } from '../verify/endpoint.secrets.js';
 import type { SignatureScheme } from '../verify/signature-scheme.js';
 import { signWebhook } from './sign-webhook.js';
+import { TestedEndpoint } from './tested-endpoint.js';
 
 /** Which endpoint of the application a tester delivers to. */
 export interface ScalekitWebhookTesterOptions {
@@ -68,10 +62,14 @@ const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toS
  * ```
  */
 export class ScalekitWebhookTester {
+  readonly #endpoint: TestedEndpoint;
+
   constructor(
-    private readonly app: INestApplication,
+    app: INestApplication,
     private readonly options: ScalekitWebhookTesterOptions = {},
-  ) {}
+  ) {
+    this.#endpoint = new TestedEndpoint(app, options.endpoint);
+  }
 
   /** Delivers an event once, signed as Scalekit signs it. */
   async deliver(
@@ -109,7 +107,7 @@ export class ScalekitWebhookTester {
   }
 
   async #post(body: string | Uint8Array, headers: Record<string, string>): Promise<TestDeliveryAnswer> {
-    const response = await fetch(await this.#url(), {
+    const response = await fetch(await this.#endpoint.url(this.options.path), {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: Buffer.from(body),
@@ -118,32 +116,8 @@ export class ScalekitWebhookTester {
     return { status: response.status, body: parsed(text), headers: response.headers };
   }
 
-  async #url(): Promise<string> {
-    const server = this.app.getHttpServer();
-    if (!server.listening) await this.app.listen(0, '127.0.0.1');
-    const { port }: AddressInfo = server.address();
-    return `http://127.0.0.1:${port}${this.options.path ?? this.#find(EndpointUrl).path}`;
-  }
-
   async #secret(): Promise<string> {
-    if (this.options.secret !== undefined) return this.options.secret;
-    if (!this.app.getHttpServer().listening) await this.#url();
-    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.#name, params: {}, headers: {} });
-    if (first) return first.text;
-    throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.testerWithoutSecret(this.#name));
-  }
-
-  get #name(): string {
-    return this.options.endpoint ?? 'default';
-  }
-
-  /** A provider of the endpoint's own module, since each endpoint has an instance of its own. */
-  #find<T>(token: abstract new (...args: never[]) => T): T {
-    for (const module of this.app.get(ModulesContainer).values()) {
-      const endpoint = module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
-      if (endpoint?.name === this.#name) return module.providers.get(token)?.instance as T;
-    }
-    throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.testerWithoutEndpoint(this.#name));
+    return this.options.secret ?? this.#endpoint.secret();
   }
 }
 

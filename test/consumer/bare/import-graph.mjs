@@ -1,4 +1,5 @@
-// Follows what is imported while the main entry loads: nothing but the required peers, the validator and Node.
+// Follows what is imported while an entry point loads: nothing but the required peers, the validator and Node, and
+// at most the one optional peer that an entry point is for.
 import { deepEqual } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,17 +14,23 @@ const ALLOWED = [
   'reflect-metadata',
   'rxjs',
 ];
-const FORMATS = { esm: findImports, cjs: findRequires };
+const FORMATS = { import: findImports, require: findRequires };
 
-const packageRoot = dirname(createRequire(import.meta.url).resolve('nestjs-scalekit-webhooks/package.json'));
+const ENTRY_PEERS = { './bullmq': ['bullmq'] };
 
-for (const [format, find] of Object.entries(FORMATS)) {
-  const files = new Set();
-  const packages = new Set();
-  walk(join(packageRoot, 'dist', format, 'index.js'), find, files, packages);
-  const others = [...packages].filter((name) => !name.startsWith('node:') && !ALLOWED.includes(name));
-  deepEqual(others, [], `${format} imports what an application may not have`);
-  console.log(`${format}: ${files.size} files, ${[...packages].sort().join(' ')}`);
+const manifest = createRequire(import.meta.url).resolve('nestjs-scalekit-webhooks/package.json');
+const { exports: entries } = JSON.parse(readFileSync(manifest, 'utf8'));
+
+for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }]) => esm)) {
+  for (const [format, find] of Object.entries(FORMATS)) {
+    const files = new Set();
+    const packages = new Set();
+    walk(join(dirname(manifest), entry[format].default), find, files, packages);
+    const allowed = [...ALLOWED, ...(ENTRY_PEERS[path] ?? [])];
+    const others = [...packages].filter((name) => !name.startsWith('node:') && !allowed.includes(name));
+    deepEqual(others, [], `${path} imports what an application may not have`);
+    console.log(`${path} (${format}): ${files.size} files, ${[...packages].sort().join(' ')}`);
+  }
 }
 
 function walk(file, find, files, packages) {

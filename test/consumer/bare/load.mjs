@@ -1,5 +1,5 @@
-// Both entry points load, in both formats, where no optional peer is installed.
-import { deepEqual, equal, throws } from 'node:assert/strict';
+// Every entry point loads in both formats where no optional peer is installed, save those that are for one peer.
+import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -10,14 +10,22 @@ const OPTIONAL = [
   '@nestjs/platform-fastify',
   '@nestjs/testing',
   '@scalekit-sdk/node',
+  'bullmq',
+  'ioredis',
+  'pg',
 ];
+const FOR_ONE_PEER = ['./bullmq'];
 
-for (const name of OPTIONAL) throws(() => require.resolve(name), { code: 'MODULE_NOT_FOUND' }, name);
+for (const peer of OPTIONAL) throws(() => require.resolve(peer), { code: 'MODULE_NOT_FOUND' }, peer);
 
-for (const entry of ['nestjs-scalekit-webhooks', 'nestjs-scalekit-webhooks/testing']) {
-  const esm = await import(entry);
-  const cjs = require(entry);
-  deepEqual(Object.keys(esm), Object.keys(cjs).sort(), `the exports of ${entry}`);
+const { name, exports: entries } = require('nestjs-scalekit-webhooks/package.json');
+for (const path of Object.keys(entries).filter((path) => path !== './package.json')) {
+  const entry = path.replace('.', name);
+  if (FOR_ONE_PEER.includes(path)) {
+    await rejects(import(entry), { code: 'ERR_MODULE_NOT_FOUND' }, entry);
+    continue;
+  }
+  deepEqual(Object.keys(await import(entry)), Object.keys(require(entry)).sort(), `the exports of ${entry}`);
 }
 
 const { ScalekitWebhooksModule } = await import('nestjs-scalekit-webhooks');

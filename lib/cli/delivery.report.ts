@@ -6,7 +6,7 @@ import type { DeliveryAnswer } from './send-delivery.js';
 const LARGE_COUNT = 20;
 
 /** Shows the answers as they come: one line each, or one progress bar for many of them on a terminal. */
-export class TriggerReport {
+export class DeliveryReport {
   readonly #tally = new Map<string, number>();
   readonly #progress?: cliProgress.SingleBar;
 

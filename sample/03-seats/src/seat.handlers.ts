@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import {
+  NonRetryableEventError,
+  OnScalekitEvent,
+  type ScalekitDelivery,
+  type ScalekitEvent,
+} from 'nestjs-scalekit-webhooks';
+import { SeatDatabase } from './seat.database.js';
+
+type MembershipEvent = ScalekitEvent<
+  'user.organization_membership_created' | 'user.organization_membership_deleted'
+>;
+
+const CHANGE_SEATS = `
+  INSERT INTO seats (organization_id, used) VALUES (?, ?)
+  ON CONFLICT (organization_id) DO UPDATE SET used = used + excluded.used`;
+
+@Injectable()
+export class SeatHandlers {
+  constructor(private readonly database: SeatDatabase) {}
+
+  @OnScalekitEvent('user.organization_membership_created')
+  async take(event: ScalekitEvent<'user.organization_membership_created'>, delivery: ScalekitDelivery) {
+    await this.#change(1, event, delivery);
+  }
+
+  @OnScalekitEvent('user.organization_membership_deleted')
+  async free(event: ScalekitEvent<'user.organization_membership_deleted'>, delivery: ScalekitDelivery) {
+    await this.#change(-1, event, delivery);
+  }
+
+  async #change(by: number, event: MembershipEvent, delivery: ScalekitDelivery): Promise<void> {
+    const organizationId = event.data.organization?.id ?? event.organization_id;
+    if (!organizationId) throw new NonRetryableEventError('the event names no organization');
+    await this.database.transaction(async (connection) => {
+      connection.prepare(CHANGE_SEATS).run(organizationId, by);
+      await delivery.complete(connection);
+    });
+  }
+}

@@ -1,0 +1,18 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import Database from 'libsql';
+
+/** The file that holds the seats and the ledger. Whoever has transactions takes a connection of its own. */
+@Injectable()
+export class SqliteFile implements OnApplicationShutdown {
+  readonly #connections: Database.Database[] = [];
+
+  connect(): Database.Database {
+    const connection = new Database(process.env.SEATS_FILE ?? 'seats.db', { timeout: 5000 });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  onApplicationShutdown(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+}

@@ -1,0 +1,36 @@
+// The sample as a process that halts in its first transaction, at the place that the argument names; see halting-app.ts.
+import type { AddressInfo } from 'node:net';
+import { Injectable } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import type Database from 'libsql';
+import { AppModule } from '../src/app.module.js';
+import { SeatDatabase } from '../src/seat.database.js';
+
+const place = process.argv[3];
+
+@Injectable()
+class HaltingDatabase extends SeatDatabase {
+  override async transaction<T>(work: (connection: Database.Database) => T | Promise<T>): Promise<T> {
+    const result = await super.transaction(async (connection) => {
+      const effect = await work(connection);
+      if (place === 'before the commit') await halt();
+      return effect;
+    });
+    await halt();
+    return result;
+  }
+}
+
+function halt(): Promise<never> {
+  console.log('halted');
+  return new Promise(() => {});
+}
+
+const module = await Test.createTestingModule({ imports: [AppModule] })
+  .overrideProvider(SeatDatabase)
+  .useClass(HaltingDatabase)
+  .compile();
+const app = module.createNestApplication({ logger: false });
+await app.listen(0, '127.0.0.1');
+const { port }: AddressInfo = app.getHttpServer().address();
+console.log(`http://127.0.0.1:${port}/webhooks/scalekit`);

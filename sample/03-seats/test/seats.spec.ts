@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { ScalekitEventDispatcher } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { holdDate, sqliteFile } from '../../../test/helpers/sqlite-files.js';
+import { AppModule } from '../src/app.module.js';
+import { SeatDatabase } from '../src/seat.database.js';
+import { SeatsController } from '../src/seats.controller.js';
+import { crashDuring } from './halting-app.js';
+
+const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+
+const data = { organization: { id: 'org_1' } };
+const joined = () => createScalekitEvent('user.organization_membership_created', { data });
+const left = () => createScalekitEvent('user.organization_membership_deleted', { data });
+
+describe('the seats sample', () => {
+  let app: INestApplication;
+  let scalekit: ScalekitWebhookTester;
+
+  beforeEach(async () => {
+    process.env.SCALEKIT_WEBHOOK_SECRET = SECRET;
+    process.env.SEATS_FILE = await sqliteFile();
+    await start();
+  });
+
+  afterEach(async () => {
+    await app.close();
+    delete process.env.SCALEKIT_WEBHOOK_SECRET;
+    delete process.env.SEATS_FILE;
+  });
+
+  async function start(): Promise<void> {
+    const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
+    app = module.createNestApplication({ logger: false });
+    scalekit = new ScalekitWebhookTester(app);
+  }
+
+  const used = async () => (await app.get(SeatsController).used('org_1')).used;
+
+  it('counts who joins and who leaves', async () => {
+    for (const event of [joined(), joined(), left()]) await scalekit.deliver(event);
+
+    expect(await used()).toBe(1);
+  });
+
+  it('counts right where a member leaves before the news that it joined', async () => {
+    await scalekit.deliver(left());
+    await scalekit.deliver(joined());
+
+    expect(await used()).toBe(0);
+  });
+
+  it('counts a repeated event once', async () => {
+    const answers = await scalekit.deliverTwice(joined());
+
+    expect(answers.map(({ status }) => status)).toEqual([201, 200]);
+    expect(await used()).toBe(1);
+  });
+
+  it('counts each of many events once that come at the same time, three times over', async () => {
+    const events = Array.from({ length: 20 }, joined);
+
+    await Promise.all(events.map((event) => scalekit.deliverConcurrently(event, 3)));
+
+    expect(await used()).toBe(20);
+  });
+
+  it('keeps the transactions of handlers apart that run side by side', async () => {
+    await app.init();
+    const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
+
+    const results = await Promise.all(Array.from({ length: 20 }, () => dispatcher.dispatch(joined())));
+
+    expect(new Set(results.map(({ outcome }) => outcome))).toEqual(new Set(['processed']));
+    expect(await used()).toBe(20);
+  });
+
+  it('takes the count back where the handler fails half-way, and counts the retry once', async () => {
+    const database = app.get(SeatDatabase);
+    const { transaction } = database;
+    jest.spyOn(database, 'transaction').mockImplementationOnce((work) =>
+      transaction.call(database, async (connection) => {
+        await work(connection);
+        throw new Error('half-way');
+      }),
+    );
+    const event = joined();
+
+    expect((await scalekit.deliver(event)).status).toBe(500);
+    expect(await used()).toBe(0);
+    expect((await scalekit.deliver(event)).status).toBe(201);
+    expect(await used()).toBe(1);
+  });
+
+  it('refuses an event without an organization for good', async () => {
+    const event = createScalekitEvent('user.organization_membership_created', {
+      organization_id: null,
+      data: { organization: null },
+    });
+
+    expect((await scalekit.deliver(event)).status).toBe(422);
+  });
+
+  it('has counted once what it committed before a crash kept it from answering', async () => {
+    const event = joined();
+    await app.close();
+
+    await crashDuring(event, 'after the commit', SECRET);
+    await start();
+
+    expect((await scalekit.deliver(event)).status).toBe(200);
+    expect(await used()).toBe(1);
+  });
+
+  it('has not counted what a crash cut short, and counts it once when the lease has run out', async () => {
+    const event = joined();
+    await app.close();
+
+    await crashDuring(event, 'before the commit', SECRET);
+    await start();
+
+    const { status, headers } = await scalekit.deliver(event);
+    expect(status).toBe(503);
+    expect(await used()).toBe(0);
+    holdDate();
+    jest.setSystemTime(Date.now() + Number(headers.get('retry-after')) * 1000);
+    expect((await scalekit.deliver(event)).status).toBe(201);
+    expect(await used()).toBe(1);
+  });
+});

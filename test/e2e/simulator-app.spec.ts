@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent, ScalekitDeliverySimulator } from 'nestjs-scalekit-webhooks/testing';
+import { run } from '../helpers/running-app.js';
+import { ADAPTERS, SECRET } from '../helpers/test-app.js';
+
+const NEW_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+
+@Injectable()
+class Seats {
+  readonly taken: string[] = [];
+  failures = 0;
+
+  @OnScalekitEvent('user.created')
+  take({ id }: ScalekitEvent<'user.created'>): void {
+    if (this.failures++ % 5 === 0) throw new Error('one in five fails');
+    this.taken.push(id);
+  }
+}
+
+describe.each(ADAPTERS)('A simulated storm on %s', (_, adapter) => {
+  const events = Array.from({ length: 60 }, (_, seed) => createScalekitEvent('user.created', {}, { seed }));
+  const ids = events.map(({ id }) => id).sort();
+
+  it('leaves each event handled once', async () => {
+    const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
+    const app = await run(adapter, { imports, providers: [Seats] });
+    const simulator = new ScalekitDeliverySimulator({
+      app,
+      timeScale: 100_000,
+      duplicates: 6,
+      reorder: true,
+    });
+
+    const { totals } = await simulator.send(events);
+
+    expect(totals).toMatchObject({ events: 60, acknowledged: 60, givenUp: 0 });
+    expect(app.get(Seats).taken.sort()).toEqual(ids);
+  });
+
+  it('takes the secrets of a rotation half-way', async () => {
+    const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: [NEW_SECRET, SECRET] })];
+    const app = await run(adapter, { imports, providers: [Seats] });
+    const secrets = [
+      { secret: SECRET, until: 0.6 },
+      { secret: NEW_SECRET, from: 0.4 },
+    ];
+
+    const { totals } = await new ScalekitDeliverySimulator({ app, secrets, timeScale: 100_000 }).send(events);
+
+    expect(totals.acknowledged).toBe(60);
+    expect(totals.statuses).not.toHaveProperty('401');
+  });
+
+  it('shows what becomes of an application that knows the old secret alone', async () => {
+    const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
+    const app = await run(adapter, { imports, providers: [Seats] });
+    const secrets = [
+      { secret: SECRET, until: 0.5 },
+      { secret: NEW_SECRET, from: 0.5 },
+    ];
+
+    const simulator = new ScalekitDeliverySimulator({ app, secrets, timeScale: 1e9, concurrency: 1 });
+    const { totals } = await simulator.send(events);
+
+    expect(totals.givenUp).toBeGreaterThanOrEqual(30);
+  });
+});

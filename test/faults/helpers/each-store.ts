@@ -1,0 +1,65 @@
+import { describe } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { InboxStore } from 'nestjs-scalekit-webhooks';
+import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
+import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
+import { RecordingClient } from '../../helpers/recording-client.js';
+import { redisInboxHarness } from '../../helpers/redis-inbox.js';
+import { countRoundTrips } from '../../helpers/redis-round-trips.js';
+import { describeWithService } from '../../helpers/services.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { undoAfterTest } from './tidy.js';
+
+/** A store of a test's own. */
+export interface OpenStore {
+  readonly inbox: InboxStore;
+  /** How often it has gone to its database; for SQLite, how many transactions it has begun. */
+  roundTrips(): number;
+}
+
+/** A `describe` on each store that lasts, to be awaited at the top of a spec file. */
+export async function describeOnEachStore(
+  suite: string,
+  body: (open: () => Promise<OpenStore>) => void,
+): Promise<void> {
+  describe(`On SQLite ${suite}`, () => body(openOnSqlite));
+  await describeOnEachServer(suite, body);
+}
+
+/** The same for the stores that several machines can share. */
+export async function describeOnEachServer(
+  suite: string,
+  body: (open: () => Promise<OpenStore>) => void,
+): Promise<void> {
+  await describeWithService('postgres', `On Postgres ${suite}`, () => body(openOnPostgres));
+  await describeWithService('redis', `On Redis ${suite}`, (url) => body(() => openOnRedis(url)));
+}
+
+async function openOnSqlite(): Promise<OpenStore> {
+  const database = openSqlite(await sqliteFile());
+  const exec = database.exec.bind(database);
+  let transactions = 0;
+  database.exec = (sql) => {
+    if (sql.startsWith('BEGIN')) transactions += 1;
+    return exec(sql);
+  };
+  return { inbox: new SqliteInboxStore({ database }), roundTrips: () => transactions };
+}
+
+async function openOnPostgres(): Promise<OpenStore> {
+  const pool = openPool();
+  const schema = aSchemaName();
+  undoAfterTest(() => pool.end());
+  undoAfterTest(() => dropSchema(pool, schema));
+  const client = new RecordingClient(pool);
+  return { inbox: new PostgresInboxStore({ client, schema }), roundTrips: () => client.statements.length };
+}
+
+async function openOnRedis(url: string): Promise<OpenStore> {
+  const client = new Redis(url);
+  const { store: inbox, dispose } = redisInboxHarness(client);
+  undoAfterTest(() => client.quit());
+  undoAfterTest(dispose);
+  return { inbox, roundTrips: countRoundTrips(client) };
+}

@@ -1,0 +1,54 @@
+import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
+
+/** Where a process can be held, to be killed there: between any two steps of a delivery or of a job. */
+export type HoldPoint =
+  | 'before the claim'
+  | 'after the claim'
+  | 'before the effect'
+  | 'before the commit'
+  | 'after the commit'
+  | 'before the settlement'
+  | 'after the settlement'
+  | 'before the queue has it'
+  | 'after the queue has it';
+
+/** Goes on at once, or never. */
+export type Hold = (point: HoldPoint) => Promise<void>;
+
+export const HOLD_NOWHERE: Hold = async () => {};
+
+/** Holds on both sides of claims and settlements. Leases are short, so that nobody waits for the end of one. */
+export function holdInbox(inbox: InboxStore, hold: Hold, leaseMs: number): InboxStore {
+  const [claim, settle] = [inbox.claim.bind(inbox), inbox.settle.bind(inbox)];
+  inbox.claim = async (event, handlerIds, lease) => {
+    await hold('before the claim');
+    const claims = await claim(event, handlerIds, { ...lease, durationMs: leaseMs });
+    await hold('after the claim');
+    return claims;
+  };
+  inbox.settle = async (key, settlements, lease) => {
+    await hold('before the settlement');
+    const written = await settle(key, settlements, lease);
+    await hold('after the settlement');
+    return written;
+  };
+  return inbox;
+}
+
+/** Holds on both sides of what a transport does with a delivery. */
+export function holdTransport(transport: EventTransport, hold: Hold): EventTransport {
+  const start = transport.start.bind(transport);
+  transport.start = (batch) => {
+    const starting = hold('before the queue has it').then(() => Promise.all(start(batch)));
+    const started = starting.then(async (settlements) => {
+      await hold('after the queue has it');
+      return settlements;
+    });
+    return batch.runs.map(async (_run, position) => {
+      const settlement = (await started)[position];
+      if (!settlement) throw new Error('the transport returned too few');
+      return settlement;
+    });
+  };
+  return transport;
+}

@@ -1,0 +1,90 @@
+import { Redis } from 'ioredis';
+import Database from 'libsql';
+import type { InboxStore } from 'nestjs-scalekit-webhooks';
+import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
+import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
+import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { Pool } from 'pg';
+
+/** Which ledger, in a form that a process can be told. */
+export type LedgerPlace =
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string }
+  | { readonly kind: 'redis'; readonly url: string; readonly prefix: string };
+
+/** A ledger and, where it lives in a database with transactions, a table of effects beside it. */
+export interface Ledger {
+  readonly inbox: InboxStore;
+  /** Adds an effect of an event in a transaction of its own. `complete` gets the transaction before the commit. */
+  addEffect?(eventId: string, complete: (transaction: unknown) => Promise<void>): Promise<void>;
+  /** How many effects an event has had. */
+  effectsOf?(eventId: string): Promise<number>;
+  close(): Promise<unknown>;
+}
+
+/** Opens a ledger, as each process does for itself. */
+export async function openLedger(place: LedgerPlace): Promise<Ledger> {
+  if (place.kind === 'sqlite') return openSqliteLedger(place.file);
+  if (place.kind === 'postgres') return openPostgresLedger(place.url, place.schema);
+  const client = new Redis(place.url);
+  return {
+    inbox: new RedisInboxStore({ client, keyPrefix: place.prefix }),
+    close: () => client.quit(),
+  };
+}
+
+function openSqliteLedger(file: string): Ledger {
+  const ledger = new Database(file, { timeout: 10_000 });
+  const shop = new Database(file, { timeout: 10_000 });
+  shop.exec('CREATE TABLE IF NOT EXISTS effects (event_id TEXT)');
+  return {
+    inbox: new SqliteInboxStore({ database: ledger }),
+    async addEffect(eventId, complete) {
+      shop.exec('BEGIN IMMEDIATE');
+      try {
+        shop.prepare('INSERT INTO effects VALUES (?)').run(eventId);
+        await complete(shop);
+        shop.exec('COMMIT');
+      } catch (error) {
+        shop.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    async effectsOf(eventId) {
+      return shop.prepare('SELECT 1 FROM effects WHERE event_id = ?').all(eventId).length;
+    },
+    async close() {
+      shop.close();
+      ledger.close();
+    },
+  };
+}
+
+async function openPostgresLedger(url: string, schema: string): Promise<Ledger> {
+  const pool = new Pool({ connectionString: url });
+  const inbox = new PostgresInboxStore({ client: pool, schema });
+  await inbox.migrate();
+  await pool.query(`CREATE TABLE IF NOT EXISTS "${schema}".effects (event_id text)`);
+  return {
+    inbox,
+    async addEffect(eventId, complete) {
+      const client = await pool.connect();
+      try {
+        await client.query('BEGIN');
+        await client.query(`INSERT INTO "${schema}".effects VALUES ($1)`, [eventId]);
+        await complete(client);
+        await client.query('COMMIT');
+      } catch (error) {
+        await client.query('ROLLBACK');
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    async effectsOf(eventId) {
+      const { rowCount } = await pool.query(`SELECT FROM "${schema}".effects WHERE event_id = $1`, [eventId]);
+      return rowCount ?? 0;
+    },
+    close: () => pool.end(),
+  };
+}

@@ -1,0 +1,23 @@
+import type { HandlerSettlement, InboxStore } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+
+/** A display name that only payloads hold. */
+export const PAYLOAD_MARKER = 'payload-marker';
+
+/** Records an event whose one handler, `Users.sync`, ended this way; returns its id. */
+export async function recordEvent(
+  store: InboxStore,
+  end: Omit<HandlerSettlement, 'handlerId'> | undefined,
+  { endpoint = 'default', id }: { endpoint?: string; id?: string } = {},
+): Promise<string> {
+  const event = createScalekitEvent('organization.created', {
+    ...(id !== undefined && { id }),
+    data: { display_name: PAYLOAD_MARKER },
+  });
+  const lease = { token: event.id, durationMs: 60_000 };
+  const { id: eventId, type, occurred_at: occurredAt } = event;
+  const payload = Buffer.from(JSON.stringify(event));
+  await store.claim({ endpoint, eventId, type, occurredAt, payload }, ['Users.sync'], lease);
+  if (end) await store.settle({ endpoint, eventId }, [{ handlerId: 'Users.sync', ...end }], lease);
+  return eventId;
+}

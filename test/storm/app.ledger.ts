@@ -1,0 +1,71 @@
+import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
+import type { TransactionalEffects } from './effects.js';
+import { type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
+
+/** The ledger of a mode, and where transactional effects are made, if it can have any. */
+export interface StormLedger {
+  readonly inbox: InboxStore;
+  readonly effects?: TransactionalEffects;
+  close(): Promise<void>;
+}
+
+const STATEMENT_TIMEOUT_MS = 2000;
+
+// Each loads what its mode needs and no more: a process starts every second.
+export function openLedger({ mode, postgresUrl, redisPort, sqliteFile }: AppSettings): Promise<StormLedger> {
+  if (usesPostgres(mode)) return onPostgres(postgresUrl);
+  return mode === 'sqlite' ? onSqlite(sqliteFile) : onRedis(redisPort);
+}
+
+/** The queue of a mode that has one. */
+export async function openTransport({ redisPort: port }: AppSettings): Promise<EventTransport> {
+  const { Queue } = await import('bullmq');
+  const { BullMqTransport } = await import('nestjs-scalekit-webhooks/bullmq');
+  const queue = new Queue('storm', { connection: { host: '127.0.0.1', port } });
+  queue.on('error', () => {});
+  return new BullMqTransport({
+    queue,
+    attempts: 20,
+    backoff: 200,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    // Short, so that the jobs of a killed process are soon taken over.
+    worker: { concurrency: 5, lockDuration: 3000, stalledInterval: 1000 },
+  });
+}
+
+async function onPostgres(connectionString: string): Promise<StormLedger> {
+  const { default: pg } = await import('pg');
+  const { PostgresInboxStore } = await import('nestjs-scalekit-webhooks/postgres');
+  const { PostgresEffects } = await import('./effects.postgres.js');
+  const pool = new pg.Pool({
+    connectionString,
+    max: 8,
+    connectionTimeoutMillis: 1000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+  });
+  pool.on('error', () => {});
+  const inbox = new PostgresInboxStore({ client: pool });
+  return { inbox, effects: new PostgresEffects(pool), close: () => pool.end() };
+}
+
+async function onSqlite(file: string): Promise<StormLedger> {
+  const { default: Database } = await import('libsql');
+  const { SqliteInboxStore } = await import('nestjs-scalekit-webhooks/sqlite');
+  const { SqliteEffects } = await import('./effects.sqlite.js');
+  const database = new Database(file);
+  const effects = new SqliteEffects(file);
+  const close = async () => {
+    await effects.close();
+    database.close();
+  };
+  return { inbox: new SqliteInboxStore({ database }), effects, close };
+}
+
+async function onRedis(port: number): Promise<StormLedger> {
+  const { Redis } = await import('ioredis');
+  const { RedisInboxStore } = await import('nestjs-scalekit-webhooks/redis');
+  const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });
+  client.on('error', () => {});
+  const close = async () => client.disconnect();
+  return { inbox: new RedisInboxStore({ client }), close };
+}

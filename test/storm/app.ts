@@ -1,0 +1,52 @@
+// One process of the application under the storm. It gets warm, waits for a port, and listens until it is killed.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { HandlerTools, Plain, Transactional } from './app.handlers.js';
+import { openLedger, openTransport } from './app.ledger.js';
+import { Journal } from './journal.js';
+import { journaled } from './journaled-inbox.js';
+import {
+  type AppReport,
+  type AppSettings,
+  HANDLER_TIMEOUT_MS,
+  type ListenCommand,
+  SECRET,
+  SETTINGS_VARIABLE,
+  usesQueue,
+} from './storm.settings.js';
+
+const settings: AppSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}');
+
+process.once('disconnect', () => process.exit());
+const journal = new Journal(settings.journalDirectory);
+const { inbox, effects } = await openLedger(settings);
+const transport = usesQueue(settings.mode) ? await openTransport(settings) : undefined;
+process.once('message', ({ port }: ListenCommand) => listen(port));
+report('warm');
+
+async function listen(port: number): Promise<void> {
+  const tools = new HandlerTools(journal, settings.seed, effects);
+
+  class StormModule {}
+  Module({
+    imports: [
+      ScalekitWebhooksModule.forRoot({
+        signingSecret: SECRET,
+        handlerTimeout: HANDLER_TIMEOUT_MS,
+        inbox: journaled(inbox, journal),
+        ...(transport && { transport }),
+      }),
+    ],
+    providers: [{ provide: HandlerTools, useValue: tools }, Plain, ...(effects ? [Transactional] : [])],
+  })(StormModule);
+
+  const app = await NestFactory.create(StormModule, { logger: false, abortOnError: false });
+  await app.listen(port, '127.0.0.1');
+  report('listening');
+}
+
+function report(message: AppReport): void {
+  process.send?.(message);
+}

@@ -1,0 +1,111 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type AppReport, type AppSettings, type ListenCommand, SETTINGS_VARIABLE } from './storm.settings.js';
+
+const APP = new URL('./app.js', import.meta.url);
+const START_TIMEOUT_MS = 30_000;
+
+/** A process of the application. */
+class Member {
+  listensSince = 0;
+  readonly #child: ChildProcess;
+  readonly #warm: Promise<void>;
+
+  constructor(settings: AppSettings) {
+    const env = { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) };
+    this.#child = fork(APP, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#warm = this.#hear('warm');
+    // A spare may end unused.
+    this.#warm.catch(() => undefined);
+  }
+
+  get isUp(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async listen(port: number): Promise<void> {
+    await this.#warm;
+    const listening = this.#hear('listening');
+    const command: ListenCommand = { port };
+    this.#child.send(command);
+    await listening;
+    this.listensSince = performance.now();
+  }
+
+  async kill(): Promise<void> {
+    if (!this.isUp) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exit;
+  }
+
+  #hear(expected: AppReport): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = () => reject(new Error(`a process of the application is not ${expected}`));
+      const timer = setTimeout(failed, START_TIMEOUT_MS);
+      this.#child.on('message', (message) => {
+        if (message === expected) done(resolve);
+      });
+      this.#child.once('exit', () => done(failed));
+      const done = (end: () => void) => {
+        clearTimeout(timer);
+        end();
+      };
+    });
+  }
+}
+
+/** The application's processes, one for each port, and a warm one that takes the place of the next to be killed. */
+export class Fleet {
+  /** Processes that were killed while they listened. */
+  readonly killed = new Set<number>();
+  /** What went wrong with a process: none may end by itself. */
+  readonly faults: string[] = [];
+  readonly #members: Member[] = [];
+  #spare: Member;
+  #closing = false;
+
+  private constructor(
+    private readonly settings: AppSettings,
+    private readonly ports: readonly number[],
+  ) {
+    this.#spare = new Member(settings);
+  }
+
+  static async start(settings: AppSettings, ports: readonly number[]): Promise<Fleet> {
+    const fleet = new Fleet(settings, ports);
+    for (const place of ports.keys()) await fleet.#fill(place);
+    return fleet;
+  }
+
+  /** Kills the process that has listened for longest, and starts another in its place. */
+  async killOldest(): Promise<void> {
+    const [oldest, ...others] = this.#members
+      .filter(({ isUp, listensSince }) => isUp && listensSince > 0)
+      .sort((a, b) => a.listensSince - b.listensSince);
+    // Where processes take longer to start than to be killed, soon none would be left.
+    if (!oldest || others.length === 0) return;
+    this.killed.add(oldest.pid);
+    await oldest.kill();
+    await this.#fill(this.#members.indexOf(oldest)).catch((error) => this.faults.push(String(error)));
+  }
+
+  async stop(): Promise<void> {
+    this.#closing = true;
+    const ended = this.#members.filter(({ isUp, pid }) => !isUp && !this.killed.has(pid));
+    this.faults.push(...ended.map(({ pid }) => `process ${pid} ended by itself`));
+    await Promise.all([...this.#members, this.#spare].map((member) => member.kill()));
+  }
+
+  async #fill(place: number): Promise<void> {
+    const member = this.#spare;
+    if (this.#closing) return;
+    this.#members[place] = member;
+    this.#spare = new Member(this.settings);
+    await member.listen(this.ports[place] ?? 0);
+  }
+}

@@ -1,0 +1,31 @@
+import type { SimulatedAttempt } from 'nestjs-scalekit-webhooks/testing';
+
+const EVERY_MS = 10_000;
+
+/** Tells on stderr, now and then, how far a storm is. */
+export class Progress {
+  /** Events of which a first delivery was sent. */
+  readonly begun = new Set<string>();
+  readonly #acknowledged = new Set<string>();
+  readonly #startedAt = performance.now();
+  #requests = 0;
+  #nextAt = EVERY_MS;
+
+  constructor(
+    private readonly mode: string,
+    private readonly events: number,
+  ) {}
+
+  note({ eventId, acknowledged }: SimulatedAttempt): void {
+    this.#requests += 1;
+    this.begun.add(eventId);
+    if (acknowledged) this.#acknowledged.add(eventId);
+    const elapsed = performance.now() - this.#startedAt;
+    if (elapsed < this.#nextAt) return;
+    this.#nextAt = elapsed + EVERY_MS;
+    const seconds = Math.round(elapsed / 1000);
+    console.error(
+      `${this.mode}: ${seconds} s, ${this.#requests} requests, ${this.#acknowledged.size} of ${this.events} events acknowledged`,
+    );
+  }
+}

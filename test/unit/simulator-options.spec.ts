@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { verifyWebhookSignature } from 'nestjs-scalekit-webhooks';
+import {
+  ScalekitDeliverySimulator,
+  type ScalekitDeliverySimulatorOptions,
+} from 'nestjs-scalekit-webhooks/testing';
+import { SimulatedSecrets } from '../../lib/testing/delivery-simulator.secrets.js';
+import { SECRET } from '../helpers/test-app.js';
+
+const OTHER = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+const VALID = { urls: 'http://127.0.0.1:1/', secrets: SECRET };
+
+describe('the delivery simulator', () => {
+  it.each<[string, ScalekitDeliverySimulatorOptions]>([
+    ['urls', { secrets: SECRET }],
+    ['urls', { urls: [], secrets: SECRET }],
+    ['secrets', { urls: VALID.urls }],
+    ['secrets', { ...VALID, secrets: [] }],
+    ['secrets', { ...VALID, secrets: [{ secret: SECRET, until: 0.5 }] }],
+    ['secrets', { ...VALID, secrets: [{ secret: SECRET, from: 0.1 }] }],
+    ['signingSecret', { ...VALID, secrets: 'whsec_!' }],
+    ['timeout', { ...VALID, timeout: 0 }],
+    ['concurrency', { ...VALID, concurrency: 1.5 }],
+    ['duplicates', { ...VALID, duplicates: 0 }],
+    ['timeScale', { ...VALID, timeScale: 0 }],
+    ['schedule', { ...VALID, schedule: [] }],
+    ['schedule', { ...VALID, schedule: [0, -1] }],
+  ])('refuses a %s that cannot work', (setting, options) => {
+    expect(() => new ScalekitDeliverySimulator(options)).toThrow(
+      expect.objectContaining({ code: 'configuration_invalid', setting }),
+    );
+  });
+});
+
+describe.each(['standard', 'scalekit'] as const)('simulated secrets in the %s scheme', (scheme) => {
+  const secrets = new SimulatedSecrets([
+    { secret: SECRET, until: 0.6 },
+    { secret: OTHER, from: 0.4 },
+  ]);
+
+  function accepts(share: number, secret: string): boolean {
+    const headers = secrets.sign(share, { payload: '{}', id: 'msg_1', scheme });
+    try {
+      verifyWebhookSignature({ payload: '{}', headers, secrets: [secret] });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  it.each([
+    [0, true, false],
+    [0.39, true, false],
+    [0.5, true, true],
+    [0.6, false, true],
+    [1, false, true],
+  ])('sign at %d with those that are in use then', (share, withOld, withNew) => {
+    expect([accepts(share, SECRET), accepts(share, OTHER)]).toEqual([withOld, withNew]);
+  });
+});
