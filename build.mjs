@@ -12,16 +12,17 @@ const TSC = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 async function compile(outDir, ...options) {
   const args = [TSC, '-p', 'tsconfig.build.json', '--outDir', outDir, ...options];
   const [exitCode] = await once(spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }), 'exit');
-  if (exitCode !== 0) process.exit(1);
+  return exitCode;
 }
 
 await rm(DIST, { recursive: true, force: true });
-await Promise.all([
+const exitCodes = await Promise.all([
   compile(join(DIST, 'esm')),
   // `bundler` finds the same declarations as `nodenext`, and leaves the module format to choose. The dynamic imports
   // of optional peers become `require` here, which Jest's CommonJS runtime can follow.
   compile(join(DIST, 'cjs'), '--module', 'commonjs', '--moduleResolution', 'bundler'),
 ]);
+if (exitCodes.some((exitCode) => exitCode !== 0)) process.exit(1);
 await writeFile(join(DIST, 'cjs', 'package.json'), '{ "type": "commonjs", "sideEffects": false }\n');
 // The command line has one format: package.json's `bin` names the one in dist/esm.
 await rm(join(DIST, 'cjs', 'cli'), { recursive: true });

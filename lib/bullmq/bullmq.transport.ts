@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import { waitAtMost } from '../dispatch/deadline.js';
 import type {
   EventTransport,
   HandlerBatch,
@@ -47,6 +48,8 @@ export interface BullMqTransportOptions {
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
 // When to look again at a job that could not be tried.
 const PUT_BACK_MS = 1000;
+// How long BullMQ may take to let go of the queue, once no run is in progress.
+const CLOSE_GRACE_MS = 2000;
 
 /**
  * Runs handlers as jobs of a BullMQ queue: one job for each event and handler. A delivery is answered with 202 once
@@ -58,6 +61,7 @@ export class BullMqTransport implements EventTransport {
   readonly #workerOptions: Partial<WorkerOptions> | undefined;
   readonly #runners = new Map<string, QueuedRunner>();
   readonly #logger = new Logger('ScalekitWebhooks:bullmq');
+  readonly #running = new Set<Promise<QueuedRunEnd>>();
   #worker?: Worker<RunJobData>;
 
   constructor({
@@ -107,15 +111,26 @@ export class BullMqTransport implements EventTransport {
       ...(opts.prefix !== undefined && { prefix: opts.prefix }),
     });
     // Without a listener, a lost connection would end the process; BullMQ connects again by itself.
-    this.#worker.on('error', (error) => this.#logger.error(`${error.name}: ${error.message}`));
+    this.#worker.on('error', (error) => this.#reportError(error));
   }
 
   async close(): Promise<void> {
-    await this.#worker?.close();
+    const closed = this.#worker?.close().catch((error) => this.#reportError(error));
+    if (!closed) return;
+    await waitAtMost(Promise.allSettled(this.#running), this.#options.handlerTimeout);
+    // A worker that cannot reach Redis would wait for it for ever.
+    await waitAtMost(closed, CLOSE_GRACE_MS);
+  }
+
+  #reportError(error: unknown): void {
+    const { name, message } = toHandlerError(error);
+    this.#logger.error(`${name}: ${message}`);
   }
 
   async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
-    const end = await this.#attempt(job);
+    const attempt = this.#attempt(job);
+    this.#running.add(attempt);
+    const end = await attempt.finally(() => this.#running.delete(attempt));
     if (end.state === 'busy') {
       await job.moveToDelayed(Date.now() + end.retryInMs, token);
       throw new DelayedError();
@@ -134,8 +149,7 @@ export class BullMqTransport implements EventTransport {
       if (!runner) throw new Error(MESSAGES.queueWithoutEndpoint(job.data.endpoint));
       return await runner(toQueuedRun(job.data), { timeoutMs, isLast });
     } catch (error) {
-      const { name, message } = toHandlerError(error);
-      this.#logger.error(`${name}: ${message}`);
+      this.#reportError(error);
       return { state: 'busy', retryInMs: PUT_BACK_MS };
     }
   }

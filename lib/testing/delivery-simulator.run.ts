@@ -62,7 +62,7 @@ export class SimulationRun {
     const { signal } = this.#abort;
     for (const [retries, wait] of this.#waits.entries()) {
       if (wait > 0) await delay(wait, undefined, { signal }).catch(() => undefined);
-      const acknowledged = await this.#slots.run(async () => {
+      const acknowledged = await this.#slots.run(retries === 0, async () => {
         if (signal.aborted) return undefined;
         if (retries === 0) this.#begun += 1;
         return this.#attempt(copy, retries + 1, body, (this.#begun - 1) / copies);

@@ -1,12 +1,14 @@
-/** Lets so many in at once; the others wait in their order. */
+/** Lets so many in at once; the others wait in their order, those that were in before ahead of the new. */
 export class Slots {
-  readonly #waiting = new Set<() => void>();
+  readonly #new = new Set<() => void>();
+  readonly #returning = new Set<() => void>();
 
   constructor(private free: number) {}
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(isNew: boolean, work: () => Promise<T>): Promise<T> {
+    const waiting = isNew ? this.#new : this.#returning;
     if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((enter) => this.#waiting.add(enter));
+    else await new Promise<void>((enter) => waiting.add(enter));
     try {
       return await work();
     } finally {
@@ -15,12 +17,13 @@ export class Slots {
   }
 
   #leave(): void {
-    const { value: enter } = this.#waiting.values().next();
+    const waiting = this.#returning.size > 0 ? this.#returning : this.#new;
+    const { value: enter } = waiting.values().next();
     if (!enter) {
       this.free += 1;
       return;
     }
-    this.#waiting.delete(enter);
+    waiting.delete(enter);
     enter();
   }
 }

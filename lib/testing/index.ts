@@ -1,3 +1,10 @@
+export type {
+  ConformanceExpect,
+  ConformanceMatchers,
+  ConformanceRunner,
+} from './conformance/conformance-runner.js';
+export type { InboxStoreHarness } from './conformance/inbox-store.bench.js';
+export { describeInboxStore } from './conformance/inbox-store.conformance.js';
 export {
   type CreateScalekitEventOptions,
   createScalekitEvent,

@@ -130,6 +130,15 @@ describeWithRedisServers('With a queue', () => {
       await whenWorkedOff();
       expect(calls()).toEqual([1, 1]);
     });
+
+    it('is down, the application closes all the same', async () => {
+      const { app } = await start();
+      await server.kill();
+
+      await app.close();
+
+      expect(app.getHttpServer().listening).toBe(false);
+    });
   });
 
   it('whose ledger goes down, no job is lost, though it has but one attempt', async () => {

@@ -4,10 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { OnScalekitEvent, type ScalekitDelivery, type ScalekitEvent } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
 import type { Journal } from './journal.js';
-import { FAILURE_RATE } from './storm.settings.js';
-
-export const PLAIN = 'Plain.handle';
-export const TRANSACTIONAL = 'Transactional.handle';
+import { FAILURE_RATE, PLAIN, TRANSACTIONAL } from './storm.settings.js';
 
 /** What the handlers work with. */
 export class HandlerTools {

@@ -1,5 +1,5 @@
-import { PLAIN, TRANSACTIONAL } from './app.handlers.js';
 import type { JournalLine } from './journal.js';
+import { PLAIN } from './storm.settings.js';
 
 /** A time in which a service was down, in ms since 1970. */
 export interface Outage {
@@ -59,18 +59,17 @@ export function judge({ eventIds, lines, transactional, killed, outages }: Evide
   const effects = countByEvent(withEffect);
   const cutAfterEffect = countByEvent(withEffect.filter(isCut));
   const surplus = (eventId: string) => Math.max(0, (effects.get(eventId) ?? 0) - 1);
-  const counted = runs.filter(({ handlerId }) => handlerId === PLAIN || handlerId === TRANSACTIONAL);
   return {
     lost: eventIds.filter((id) => !effects.has(id) || (transactional && !transactional.has(id))),
     ...(transactional && {
       repeatedTransactional: eventIds.filter((id) => (transactional.get(id) ?? 0) > 1),
     }),
     repeatedPlain: eventIds.reduce((sum, id) => sum + surplus(id), 0),
-    cutByKill: counted.filter(isCutByKill).length,
-    cutByOutage: counted.filter(isCutByOutage).length,
+    cutByKill: runs.filter(isCutByKill).length,
+    cutByOutage: runs.filter(isCutByOutage).length,
     unexplained: eventIds.filter((id) => surplus(id) > (cutAfterEffect.get(id) ?? 0)),
-    lapsed: counted.filter(({ end }) => end === 'lapsed').length,
-    unsettled: counted.filter((run) => run.end === 'unsettled' && !isCutByOutage(run)).length,
+    lapsed: runs.filter(({ end }) => end === 'lapsed').length,
+    unsettled: runs.filter((run) => run.end === 'unsettled' && !isCutByOutage(run)).length,
   };
 }
 

@@ -23,6 +23,9 @@ export type AppReport = 'warm' | 'listening';
 
 export const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 export const SETTINGS_VARIABLE = 'STORM_APP';
+/** The ids of the handlers. */
+export const PLAIN = 'Plain.handle';
+export const TRANSACTIONAL = 'Transactional.handle';
 /** Short, so that a run that was cut short is soon taken over: its lease is twice as long. */
 export const HANDLER_TIMEOUT_MS = 1500;
 /** One run in so many fails. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, it } from '@jest/globals';
 import { freePort } from './free-port.js';
-import { aDirectory, undoAfterSuite } from './tidy.js';
+import { aDirectory, undoAfterSuite, undoAfterTest } from './tidy.js';
 
 const run = promisify(execFile);
 const INSTALLED = '/usr/lib/postgresql';
@@ -49,9 +49,11 @@ export class PostgresServer {
     const postmaster = Number.parseInt(await readFile(join(this.directory, 'postmaster.pid'), 'utf8'), 10);
     const processes = [postmaster, ...(await childrenOf(postmaster))];
     for (const pid of processes) process.kill(pid, 'SIGSTOP');
-    return () => {
-      for (const pid of processes) process.kill(pid, 'SIGCONT');
+    const resume = () => {
+      for (const pid of processes.splice(0)) process.kill(pid, 'SIGCONT');
     };
+    undoAfterTest(resume);
+    return resume;
   }
 
   async #run(name: string, ...args: string[]): Promise<void> {

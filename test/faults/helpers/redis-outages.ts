@@ -12,7 +12,9 @@ export async function redisOutages({ port }: RedisServer) {
     /** It keeps its connections, and answers nobody. */
     hang(): () => void {
       process.kill(pid, 'SIGSTOP');
-      return () => process.kill(pid, 'SIGCONT');
+      const resume = () => process.kill(pid, 'SIGCONT');
+      undoAfterTest(resume);
+      return resume;
     },
     /** It has no memory left for anything new. */
     async fill(): Promise<() => Promise<unknown>> {

@@ -10,8 +10,8 @@ export type Ailment = () => Promise<() => unknown>;
 // So large that it fits into nothing that was there before.
 const PADDING = ' '.repeat(200_000);
 
-async function startApp(inbox: InboxStore) {
-  const app = await startScriptedApp(() => new ExpressAdapter(), { inbox, handlerTimeout: 400 });
+async function startApp(inbox: InboxStore, handlerTimeout: number) {
+  const app = await startScriptedApp(() => new ExpressAdapter(), { inbox, handlerTimeout });
   const send = async (event: object) => app.scalekit.deliver(JSON.stringify(event) + PADDING);
   return {
     ...app,
@@ -29,7 +29,7 @@ async function startApp(inbox: InboxStore) {
 
 /** Deliveries that come during an outage get 503, before it ends; they lose nothing, and all is well after it. */
 export async function expectToOutlast(inbox: InboxStore, ailment: Ailment): Promise<void> {
-  const { send, acknowledged, statesOf, calls } = await startApp(inbox);
+  const { send, acknowledged, statesOf, calls } = await startApp(inbox, 400);
   const [before, meanwhile] = [aUserCreated(), aUserCreated()];
   expect((await send(before)).status).toBe(201);
   const cure = await ailment();
@@ -47,7 +47,8 @@ export async function expectToOutlast(inbox: InboxStore, ailment: Ailment): Prom
 
 /** An outage that begins while handlers run has the delivery refused. Resolves to how often each handler ran in all. */
 export async function runsAcross(inbox: InboxStore, ailment: Ailment): Promise<readonly number[]> {
-  const { send, first, acknowledged, statesOf, calls } = await startApp(inbox);
+  // Time enough for the outage to begin before the handlers' deadline.
+  const { send, first, acknowledged, statesOf, calls } = await startApp(inbox, 1500);
   const event = aUserCreated();
   let cure: (() => unknown) | undefined;
   first.mockImplementationOnce(async () => {

@@ -1,8 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import type { ConformanceRunner } from './conformance-runner.js';
 import { aLease, anEvent, type InboxBench, LEASE_MS } from './inbox-store.bench.js';
 
 /** How events are told apart, and forgotten. */
-export function describeKeys(bench: InboxBench): void {
+export function describeKeys(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
   describe('keys', () => {
     const ODD_IDS = [
       ':',
@@ -57,16 +57,15 @@ export function describeKeys(bench: InboxBench): void {
       expect((await bench.entryOf(one)).handlers).toMatchObject([{ state: 'done' }]);
     });
 
-    it.each([':', '\u0000', '/', '|', '.', '-'])(
-      'cannot be confused by %j between endpoint and id',
-      async (mark) => {
+    for (const mark of [':', '\u0000', '/', '|', '.', '-']) {
+      it(`cannot be confused by ${JSON.stringify(mark)} between endpoint and id`, async () => {
         await bench.record(anEvent({ endpoint: 'a', eventId: `${mark}b` }), 'done');
 
         expect(await bench.claim(anEvent({ endpoint: `a${mark}`, eventId: 'b' }))).toEqual({
           'A.run': { state: 'claimed', attempt: 1 },
         });
-      },
-    );
+      });
+    }
   });
 
   describe('prune', () => {

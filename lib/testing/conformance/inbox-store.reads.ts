@@ -1,9 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
 import type { InboxEvent, InboxFilter } from 'nestjs-scalekit-webhooks';
+import type { ConformanceRunner } from './conformance-runner.js';
 import { aLease, anEvent, FAILURE, type InboxBench } from './inbox-store.bench.js';
 
 /** What people and programs read. */
-export function describeReads(bench: InboxBench): void {
+export function describeReads(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
   describe('reads', () => {
     it('find nothing for an event that was never received', async () => {
       expect(await bench.store.get(anEvent())).toBeUndefined();

@@ -1,8 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import type { ConformanceRunner } from './conformance-runner.js';
 import { aLease, anEvent, FAILURE, type InboxBench, LEASE_MS } from './inbox-store.bench.js';
 
 /** How runs end. */
-export function describeSettlements(bench: InboxBench): void {
+export function describeSettlements(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
   describe('settle', () => {
     it('records how each run ended, and tells which it wrote', async () => {
       const event = anEvent();
