@@ -19,14 +19,14 @@ export function judge({ request, expected }: FuzzCase, { status, text }: Answer)
 }
 
 export function judgeMalformed(
-  { statuses: expected, silence }: MalformedCase,
+  { statuses: expected, silence, isWhole }: MalformedCase,
   statuses: readonly number[],
 ): string | undefined {
   const told = `answered with ${statuses.join(', ') || 'nothing'}`;
   if (expected)
     return expected.join() === statuses.join() ? undefined : `${told}, expected ${expected.join(', ')}`;
   if (statuses.length === 0) return silence ? undefined : told;
-  return statuses.some((status) => status >= 500 || isAccepted(status)) ? told : undefined;
+  return statuses.some((status) => status >= 500 || (isAccepted(status) && !isWhole)) ? told : undefined;
 }
 
 function fits(status: number, expected: Expected): boolean {

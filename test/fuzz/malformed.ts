@@ -14,6 +14,8 @@ export interface MalformedCase {
   readonly statuses?: readonly number[];
   /** Whether the connection may end without any answer. */
   readonly silence?: boolean;
+  /** Whether it is a valid delivery up to its last byte, which may be accepted. */
+  readonly isWhole?: boolean;
 }
 
 type Maker = (random: Random, request: FuzzRequest) => Omit<MalformedCase, 'kind'>;
@@ -111,6 +113,7 @@ const KINDS: Readonly<Record<string, Maker>> = {
     chunks: [Buffer.concat([head(request, [['Content-Length', String(request.body.length)]]), request.body])],
     after: 'destroy',
     silence: true,
+    isWhole: true,
   }),
   'large and torn': (random, request) => ({
     chunks: [head(request, [['Content-Length', '5000000']]), Buffer.alloc(random.int(1, 2_000_000), ' ')],

@@ -12,7 +12,7 @@ const { AppModule } = await import('./app.module.js');
 const { DirectoryHandlers } = await import('./directory.handlers.js');
 const { UserHandlers } = await import('./user.handlers.js');
 
-const app = await NestFactory.create(AppModule);
+const app = await NestFactory.create(AppModule, { logger: ['warn', 'error'] });
 await app.listen(0, '127.0.0.1');
 const scalekit = new ScalekitWebhookTester(app);
 const users = app.get(UserHandlers);
