@@ -1,5 +1,14 @@
 export type { ScalekitEventContext } from './dispatch/event-handler.js';
-export type { EventTransport, HandlerBatch, HandlerRun } from './dispatch/event-transport.js';
+export type {
+  EventTransport,
+  HandlerBatch,
+  HandlerRetries,
+  HandlerRun,
+  QueuedAttempt,
+  QueuedRun,
+  QueuedRunEnd,
+  QueuedRunner,
+} from './dispatch/event-transport.js';
 export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
 export type { HandlerReport, HandlerReportState } from './dispatch/handler-report.js';
 export { OnScalekitEvent, type OnScalekitEventOptions } from './dispatch/on-scalekit-event.decorator.js';
@@ -10,6 +19,7 @@ export { ScalekitWebhooksConfigurationError } from './errors/configuration.error
 export { HandlerDeclarationError } from './errors/handler-declaration.error.js';
 export { InboxReplayError, type InboxReplayErrorCode } from './errors/inbox-replay.error.js';
 export { InvalidEventError, type InvalidEventErrorCode } from './errors/invalid-event.error.js';
+export { LeaseLostError } from './errors/lease-lost.error.js';
 export { NonRetryableEventError } from './errors/non-retryable-event.error.js';
 export { ScalekitWebhooksError } from './errors/scalekit-webhooks.error.js';
 export {

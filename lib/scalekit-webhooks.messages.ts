@@ -44,7 +44,7 @@ export const MESSAGES = {
 
   notAPositiveInteger: (setting: string, found: unknown) =>
     `${setting} must be a whole number greater than 0, found ${printed(found)}.`,
-  tooLarge: (setting: string, found: number) => `${setting} must be less than 2^31, found ${found}.`,
+  tooLarge: (setting: string, found: number) => `${setting} must be less than 2^30, found ${found}.`,
   notOneOf: (setting: string, found: unknown, allowed: readonly string[]) =>
     `${setting} takes ${allowed.join(', ')}; found ${printed(found)}.`,
   notUsable: (setting: string, method: string) =>
@@ -126,16 +126,8 @@ export const MESSAGES = {
     `The ledger was made by a newer version of this package (see the table ${table}): update this one.`,
   transportReturnedTooFew: 'the transport did not return a promise for each run',
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
-  deliveryRefused: (
-    outcome: string,
-    code: string,
-    reason: string,
-    issues: readonly { path: string; rule: string }[],
-  ) =>
-    [
-      `Delivery refused as ${outcome} (${code}): ${reason}`,
-      ...issues.map(({ path, rule }) => `${path}: ${rule}`),
-    ].join('; '),
+  deliveryRefused: (outcome: string, code: string, reason: string) =>
+    `Delivery refused as ${outcome} (${code}): ${reason}`,
   processingFault: (
     fault: string,
     eventId: string,
@@ -171,6 +163,8 @@ export const MESSAGES = {
     `The inbox does not keep what it received of ${printed(eventId)}, so it cannot be replayed: give the option inbox a ` +
     'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${printed(id)}.`,
+  queuedRunHangs: 'The handler did not end within twice its time; let it heed delivery.signal.',
+  queuedRunDead: 'The run is dead in the inbox: replay the event there instead of retrying its job.',
   handlerGone: (id: string) => `No handler of this process has the id ${id}.`,
   handlerAttemptsInvalid: (method: string, found: unknown) =>
     `The attempts of ${method} must be a whole number greater than 0, found ${printed(found)}.`,

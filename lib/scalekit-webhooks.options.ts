@@ -9,6 +9,7 @@ import type { Outcome } from './respond/outcome.js';
 import { DEFAULT_STATUS_CODES, isAcknowledged, type OutcomeStatusCodes } from './respond/outcome.table.js';
 import { MESSAGES } from './scalekit-webhooks.messages.js';
 import type { SigningSecretSetting } from './verify/signing-secret.setting.js';
+import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.options.js';
 import type { WebhookVerifier } from './verify/webhook-verifier.js';
 
 /** Settings that may come from a factory. */
@@ -139,7 +140,7 @@ export function resolveOptions(
     if (setting in options) refuse(setting, MESSAGES.optionFromFactory(setting));
   }
   const resolved: ResolvedOptions = {
-    toleranceSeconds: 300,
+    toleranceSeconds: DEFAULT_TOLERANCE_SECONDS,
     validation: 'strict',
     handlerTimeout: 9000,
     maxBodyBytes: 1024 * 1024,
@@ -156,8 +157,8 @@ export function resolveOptions(
   return Object.freeze(resolved);
 }
 
-// Node's timers fire at once beyond it, and no buffer is larger.
-const MAX_INT32 = 2 ** 31 - 1;
+// Node's timers fire at once beyond 2^31 ms, and a lease is twice the handlers' time.
+const MAX_LIMIT = 2 ** 30 - 1;
 
 function check(options: ResolvedOptions): void {
   for (const setting of ['handlerTimeout', 'maxBodyBytes'] as const) {
@@ -165,7 +166,7 @@ function check(options: ResolvedOptions): void {
     if (!Number.isSafeInteger(value) || value <= 0) {
       refuse(setting, MESSAGES.notAPositiveInteger(setting, value));
     }
-    if (value > MAX_INT32) refuse(setting, MESSAGES.tooLarge(setting, value));
+    if (value > MAX_LIMIT) refuse(setting, MESSAGES.tooLarge(setting, value));
   }
   if (!Number.isFinite(options.toleranceSeconds) || options.toleranceSeconds < 0) {
     refuse('toleranceSeconds', MESSAGES.toleranceIsInvalid);
@@ -184,6 +185,7 @@ function check(options: ResolvedOptions): void {
       refuse(setting, MESSAGES.notUsable(setting, method));
     }
   }
+  if (options.environmentIds?.size === 0) refuse('environmentId', MESSAGES.environmentIdInvalid);
   for (const id of options.environmentIds ?? []) {
     if (typeof id !== 'string' || id === '') refuse('environmentId', MESSAGES.environmentIdInvalid);
   }

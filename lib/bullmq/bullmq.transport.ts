@@ -83,8 +83,8 @@ export class BullMqTransport implements EventTransport {
       name: batch.event.type,
       data: toJobData(batch, run.handlerId),
       opts: {
-        // A retry of the delivery claims with another attempt, and so gets a job of its own.
-        jobId: `${idempotencyKey(batch.endpoint, batch.event.id, run.handlerId)}-${run.attempt}`,
+        // BullMQ drops a job whose id it has seen, so each claim has ids of its own; the inbox keeps runs single.
+        jobId: `${idempotencyKey(batch.endpoint, batch.event.id, run.handlerId)}-${batch.leaseToken}`,
         attempts: run.attempts ?? attempts,
         backoff: run.backoff ?? backoff,
         removeOnComplete,

@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { InvalidEventError } from '../errors/invalid-event.error.js';
 import type { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
 import type { HandlerError } from '../inbox/inbox-entry.js';
 import type { HandlerSettlement } from '../inbox/inbox-store.js';
@@ -32,8 +31,7 @@ export class DeliveryLog implements ProcessingLog {
 
   /** A delivery that was turned away before any handler saw it. */
   refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
-    const issues = reason instanceof InvalidEventError ? reason.issues : [];
-    const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message, issues);
+    const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message);
     if (outcome === 'misconfigured') this.#logger.error(line);
     else this.#logger.warn(line);
   }

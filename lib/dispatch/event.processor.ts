@@ -88,11 +88,15 @@ export class EventProcessor {
     lease: InboxLease,
   ): Promise<readonly RunEnd[]> {
     if (runs.length === 0) return [];
+    const { spansProcesses } = this.options.transport;
     const completions = this.#start(received, runs, lease);
     return Promise.all(
       runs.map(async (run, index) => {
         const ending = this.#ending(received, run, completions[index]);
-        const end = await waitAtMost(ending, run.timeoutMs);
+        const end = await waitAtMost(
+          ending,
+          spansProcesses ? this.#ledger.timeLeft(received) : run.timeoutMs,
+        );
         if (end !== TIME_UP) return end;
         const settlement = ending.then((lateEnd) => lateEnd.settlement);
         this.#ledger.settleLate(received, settlement, lease);

@@ -6,7 +6,7 @@ export class HandlerRegistry {
   readonly #byPattern = new Map<string, EventHandler[]>();
   readonly #byId: ReadonlyMap<string, EventHandler>;
 
-  constructor(readonly handlers: readonly EventHandler[]) {
+  constructor(handlers: readonly EventHandler[]) {
     this.#byId = new Map(handlers.map((handler) => [handler.id, handler]));
     for (const handler of handlers) {
       for (const pattern of new Set(handler.patterns)) {

@@ -20,7 +20,8 @@ export interface OnScalekitEventOptions {
    */
   endpoint?: string | readonly string[];
   /**
-   * How long one run may take, in ms. It cannot extend the module's `handlerTimeout`.
+   * How long one run may take, in ms. It cannot extend the module's `handlerTimeout`, or in a queue's worker
+   * the transport's.
    * @default the module's `handlerTimeout`
    */
   timeout?: number;

@@ -3,6 +3,8 @@ import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '..
 import { parseEvent } from '../parse/parse-event.js';
 import type { ValidationMode } from '../parse/validation-mode.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { TIME_UP, waitAtMost } from './deadline.js';
+import type { DeliveryLog } from './delivery.log.js';
 import type { QueuedAttempt, QueuedRun, QueuedRunEnd } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
 import { prepareRun } from './handler.run.js';
@@ -15,7 +17,7 @@ export interface QueuedRunProcessorOptions {
   readonly inbox: InboxStore;
   readonly validation: ValidationMode;
   /** Hears how each attempt ended. */
-  readonly log: { queuedEnd(received: ReceivedEvent, settlement: HandlerSettlement): void };
+  readonly log: Pick<DeliveryLog, 'queuedEnd' | 'fault'>;
 }
 
 // As for a delivery: a run may outlast its deadline for as long again before another may take it over.
@@ -42,7 +44,8 @@ export class QueuedRunProcessor {
     if (claim?.state !== 'claimed') return endOfUnclaimed(claim);
     const settlement = await this.#run(run.handlerId, claim.attempt, received, attempt, lease);
     log.queuedEnd(received, settlement);
-    await inbox.settle(event, [settlement], lease);
+    const written = await inbox.settle(event, [settlement], lease);
+    if (written.length === 0) log.fault('lease_lost', received);
     return endOf(settlement);
   }
 
@@ -59,7 +62,10 @@ export class QueuedRunProcessor {
     try {
       // Another release may have the handler, so the run is not given up before its attempts are.
       if (!handler) throw new Error(MESSAGES.handlerGone(handlerId));
-      await prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease }).execute();
+      const run = prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease });
+      // Beyond its lease a run could no longer record its end, and would hold the worker's place for nothing.
+      const end = await waitAtMost(run.execute(), lease.durationMs);
+      if (end === TIME_UP) throw new Error(MESSAGES.queuedRunHangs);
       return { handlerId, state: 'done' };
     } catch (thrown) {
       const state = isLast || isFinalFailure(thrown) ? 'dead' : 'queued';
@@ -69,7 +75,10 @@ export class QueuedRunProcessor {
 }
 
 function endOfUnclaimed(claim: Exclude<HandlerClaim, { state: 'claimed' }> | undefined): QueuedRunEnd {
-  return claim?.state === 'running' ? { state: 'busy', retryInMs: claim.leaseEndsInMs } : { state: 'done' };
+  if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
+  if (claim?.state === 'dead')
+    return { state: 'dead', error: toHandlerError(new Error(MESSAGES.queuedRunDead)) };
+  return { state: 'done' };
 }
 
 function endOf({ state, error }: HandlerSettlement): QueuedRunEnd {

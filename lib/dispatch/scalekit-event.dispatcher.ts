@@ -106,7 +106,14 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /** Takes nothing new, and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
-    await this.options.transport.close?.();
+    try {
+      await this.options.transport.close?.();
+    } finally {
+      await this.#finish();
+    }
+  }
+
+  async #finish(): Promise<void> {
     const processor = this.#processor;
     if (!processor) return;
     const finished = this.#inFlight.settled().then(() => processor.drain());

@@ -13,6 +13,3 @@ export type Outcome =
   | 'failed'
   | 'unavailable'
   | 'misconfigured';
-
-/** The outcomes after which Scalekit does not send the event again. */
-export type AcknowledgedOutcome = 'processed' | 'accepted' | 'duplicate' | 'ignored';

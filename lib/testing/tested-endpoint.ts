@@ -7,6 +7,9 @@ import { EndpointUrl } from '../receive/endpoint.url.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { EndpointSecrets } from '../verify/endpoint.secrets.js';
 
+// Deliveries at the same time, or of several testers, start an application once.
+const STARTING = new WeakMap<INestApplication, Promise<unknown>>();
+
 /** An endpoint of an application under test, found by its name. */
 export class TestedEndpoint {
   constructor(
@@ -16,18 +19,24 @@ export class TestedEndpoint {
 
   /** Where it listens; an application that does not yet is made to, on a free port of 127.0.0.1. */
   async url(path?: string): Promise<string> {
-    const server = this.app.getHttpServer();
-    if (!server.listening) await this.app.listen(0, '127.0.0.1');
-    const { port }: AddressInfo = server.address();
+    await this.#listen();
+    const { port }: AddressInfo = this.app.getHttpServer().address();
     return `http://127.0.0.1:${port}${path ?? this.#find(EndpointUrl).path}`;
   }
 
   /** The first of its own secrets. */
   async secret(): Promise<string> {
-    if (!this.app.getHttpServer().listening) await this.url();
+    await this.#listen();
     const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.name, params: {}, headers: {} });
     if (first) return first.text;
     throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.testerWithoutSecret(this.name));
+  }
+
+  async #listen(): Promise<void> {
+    if (this.app.getHttpServer().listening) return;
+    const starting = STARTING.get(this.app) ?? this.app.listen(0, '127.0.0.1');
+    STARTING.set(this.app, starting);
+    await starting;
   }
 
   /** A provider of the endpoint's own module, since each endpoint has an instance of its own. */

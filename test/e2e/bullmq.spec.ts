@@ -193,6 +193,22 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'dead', attempts: 1 } });
   });
 
+  it('runs an event again that the inbox has forgotten, though its finished jobs are still there', async () => {
+    const { scalekit, handlers } = await start();
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await scalekit.deliver(event);
+    await allEnded();
+    await inbox().prune(new Date(Date.now() + 60_000));
+
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect(handlers.runs.filter((run) => run.startsWith('first'))).toEqual([
+      'first usr_1 1',
+      'first usr_1 1',
+    ]);
+  });
+
   it('puts the event into its jobs, and no secret', async () => {
     const { scalekit } = await start({ worker: false });
     const event = createScalekitEvent('user.created');

@@ -44,7 +44,6 @@ describe.each(ADAPTERS)('the options of the module, on %s', (_name, adapter) => 
       ['env_1', 201],
       [['env_2', 'env_1'], 201],
       ['env_2', 403],
-      [[], 403],
     ])('%j answers an event of env_1 with %i', async (environmentId, status) => {
       const event = createScalekitEvent('organization.created', { environment_id: 'env_1' });
 

@@ -23,14 +23,14 @@ export class PostgresEffects implements TransactionalEffects {
         await client.query('INSERT INTO effects VALUES ($1)', [eventId]);
       });
       await client.query('COMMIT');
-      client.off('error', ignore);
-      client.release();
+      client.off('error', ignore).release();
     } catch (error) {
-      const failure = await client.query('ROLLBACK').then(
-        () => undefined,
+      const isUsable = await client.query('ROLLBACK').then(
         () => true,
+        () => false,
       );
-      client.release(failure);
+      if (isUsable) client.off('error', ignore).release();
+      else client.release(true);
       throw error;
     }
   }
