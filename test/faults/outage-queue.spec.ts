@@ -183,7 +183,7 @@ describeWithRedisServers('With a queue', () => {
         transport: transportOf(queue),
       });
     const app = await runOnExpress({ imports: [endpoint('eu'), endpoint('us')], providers: [Handlers] });
-    const events = Array.from({ length: 6 }, () => aUserCreated());
+    const events = [aUserCreated(), aUserCreated()];
 
     for (const event of events) {
       for (const name of ['eu', 'us']) {
@@ -196,8 +196,8 @@ describeWithRedisServers('With a queue', () => {
       (counts) => Object.values(counts).every((count) => count === 0),
     );
     expect(await queue.getFailedCount()).toBe(0);
-    expect(await inbox.count({ state: 'done' })).toBe(12);
-    expect(ran.toSorted()).toEqual([...Array(6).fill('eu'), ...Array(6).fill('us')]);
+    expect(await inbox.count({ state: 'done' })).toBe(4);
+    expect(ran.toSorted()).toEqual(['eu', 'eu', 'us', 'us']);
   });
 
   it('whose workers no longer have the handler of a job, its row is as dead as the job in the end', async () => {

@@ -51,9 +51,9 @@ export class FuzzClient {
     const socket = connect(this.port, '127.0.0.1');
     const received: Buffer[] = [];
     socket.on('data', (data) => received.push(data));
-    // A server may well reset such a connection.
+    // A server may well reset such a connection: that ends it, and is no error.
     socket.on('error', () => {});
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     for (const chunk of chunks) {
       socket.write(chunk);
       await sleep(PAUSE_MS);
