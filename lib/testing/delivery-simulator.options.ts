@@ -31,7 +31,7 @@ export interface ScalekitDeliverySimulatorOptions {
   /** @default 'standard' */
   scheme?: SignatureScheme;
   /**
-   * When an unacknowledged delivery is sent again: `guide` 6 times within 22 minutes, `extended` 8 times within 28
+   * When an unacknowledged delivery is sent again: `guide` 6 times within 23 minutes, `extended` 8 times within 28
    * hours, or your own waits before each attempt, in ms, the first included.
    * @default 'guide'
    */

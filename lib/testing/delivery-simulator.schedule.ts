@@ -7,9 +7,12 @@ const HOUR = 60 * MINUTE;
 
 /** The waits before each attempt of Scalekit's two published schedules, in ms. */
 export const SCALEKIT_SCHEDULES = {
-  /** 6 attempts within 22 minutes. */
+  /** 6 attempts within 23 minutes. */
   guide: [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE],
-  // Only "8 attempts over about 28 hours" is published; these waits are the ones Standard Webhooks recommends.
+  /**
+   * 8 attempts within 28 hours. Scalekit publishes no more than that: the waits are those that Svix publishes, which
+   * have this number and this sum.
+   */
   extended: [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
 } as const satisfies Record<string, readonly number[]>;
 
