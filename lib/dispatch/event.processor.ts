@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { HandlerClaim, HandlerSettlement, InboxLease } from '../inbox/inbox-store.js';
 import { concludeDelivery } from '../respond/conclude-delivery.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
@@ -10,6 +9,7 @@ import type { HandlerRegistry } from './handler.registry.js';
 import { prepareRun, type TimedRun } from './handler.run.js';
 import { type HandlerReport, reportClaim, reportRun } from './handler-report.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
+import { leaseMsFor, newLease } from './run-lease.js';
 
 /** What the processor works with. */
 export interface EventProcessorOptions extends DeliveryLedgerOptions {
@@ -21,9 +21,6 @@ interface RunEnd {
   readonly report: HandlerReport;
   readonly settlement?: HandlerSettlement;
 }
-
-// A run may outlast its deadline for as long again before another process may take it over.
-const LEASE_FACTOR = 2;
 
 /** From a received event to its outcome: claim, run, settle. Two round trips to the inbox, however many handlers. */
 export class EventProcessor {
@@ -38,7 +35,7 @@ export class EventProcessor {
 
   /** How long a claim holds. */
   get leaseMs(): number {
-    return this.options.handlerTimeout * LEASE_FACTOR;
+    return leaseMsFor(this.options.handlerTimeout);
   }
 
   /** @param only the ids of the handlers to run, instead of all that take the event */
@@ -46,7 +43,7 @@ export class EventProcessor {
     const matching = this.registry.matching(received.event.type);
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return { outcome: 'ignored', handlers: [] };
-    const lease = { token: randomUUID(), durationMs: this.leaseMs };
+    const lease = newLease(this.options.handlerTimeout);
     const handlerIds = handlers.map(({ id }) => id);
 
     const claims = await this.#ledger.claim(received, handlerIds, lease);

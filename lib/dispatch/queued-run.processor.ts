@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
-import { parseEvent } from '../parse/parse-event.js';
+import { parseReceivedEvent } from '../parse/parse-event.js';
 import type { ValidationMode } from '../parse/validation-mode.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { TIME_UP, waitAtMost } from './deadline.js';
@@ -10,6 +9,7 @@ import type { HandlerRegistry } from './handler.registry.js';
 import { prepareRun } from './handler.run.js';
 import { isFinalFailure, toHandlerError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
+import { newLease } from './run-lease.js';
 
 /** What the processor works with. */
 export interface QueuedRunProcessorOptions {
@@ -20,9 +20,6 @@ export interface QueuedRunProcessorOptions {
   readonly log: Pick<DeliveryLog, 'queuedEnd' | 'fault'>;
 }
 
-// As for a delivery: a run may outlast its deadline for as long again before another may take it over.
-const LEASE_FACTOR = 2;
-
 /** Works on runs that a delivery has put into a queue: claim, run, settle, as a delivery does with its own. */
 export class QueuedRunProcessor {
   constructor(
@@ -32,11 +29,9 @@ export class QueuedRunProcessor {
 
   async process(run: QueuedRun, attempt: QueuedAttempt): Promise<QueuedRunEnd> {
     const { endpoint, validation, inbox, log } = this.options;
-    // It was judged when it was received, and is not refused any more.
-    const parsed = parseEvent(run.rawBody, validation === 'off' ? 'off' : 'lenient');
+    const parsed = parseReceivedEvent(run.rawBody, validation);
     const received: ReceivedEvent = { ...run, ...parsed, headers: {} };
-    const durationMs = attempt.timeoutMs * LEASE_FACTOR;
-    const lease = { token: randomUUID(), durationMs, takesOver: run.leaseToken };
+    const lease = { ...newLease(attempt.timeoutMs), takesOver: run.leaseToken };
 
     const { id: eventId, type, occurred_at: occurredAt } = received.event;
     const event = { endpoint, eventId, type, occurredAt, payload: run.rawBody };

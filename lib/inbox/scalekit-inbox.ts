@@ -4,7 +4,7 @@ import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import type { DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { InboxReplayError } from '../errors/inbox-replay.error.js';
-import { parseEvent } from '../parse/parse-event.js';
+import { parseReceivedEvent } from '../parse/parse-event.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import type { InboxEntry, InboxKey } from './inbox-entry.js';
@@ -120,8 +120,7 @@ export class ScalekitInbox implements OnModuleDestroy {
         : new InboxReplayError('event_unknown', MESSAGES.replayOfUnknownEvent(key.eventId, key.endpoint));
     }
     return {
-      // It was judged when it was received, and is not refused any more.
-      ...parseEvent(payload, validation === 'off' ? 'off' : 'lenient'),
+      ...parseReceivedEvent(payload, validation),
       deliveryId: randomUUID(),
       receivedAt: new Date(),
       rawBody: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),

@@ -1,0 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import type { InboxLease } from '../inbox/inbox-store.js';
+
+// A run may outlast its deadline for as long again before another process may take it over.
+const LEASE_FACTOR = 2;
+
+/** How long the lease of runs that may take `timeoutMs` holds, in ms. */
+export function leaseMsFor(timeoutMs: number): number {
+  return timeoutMs * LEASE_FACTOR;
+}
+
+/** A new lease for runs that may take `timeoutMs`. */
+export function newLease(timeoutMs: number): InboxLease {
+  return { token: randomUUID(), durationMs: leaseMsFor(timeoutMs) };
+}
