@@ -1,5 +1,5 @@
-import { registerDecorator } from 'class-validator';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { registerDecorator } from './class-validator.js';
 import { RequiredNestedField } from './event-field.decorators.js';
 import type { DtoClass } from './nested-field.metadata.js';
 

@@ -1,5 +1,13 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsObject, IsOptional, IsString, Matches, ValidateNested } from 'class-validator';
+import {
+  IsArray,
+  IsBoolean,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  ValidateNested,
+} from './class-validator.js';
 import { type DtoClass, recordNestedField } from './nested-field.metadata.js';
 
 // Ids and types become ledger keys and log text: no controls, no line breaks, no bidi marks, no half surrogates.

@@ -1,4 +1,4 @@
-import { IsNotEmpty, IsString } from 'class-validator';
+import { IsNotEmpty, IsString } from './class-validator.js';
 import { KeyField, StringField } from './event-field.decorators.js';
 
 /** What every Scalekit event carries around its `data`. Names are as they come on the wire. */

@@ -1,4 +1,4 @@
-import { IsObject } from 'class-validator';
+import { IsObject } from './class-validator.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
 /** An event of a type that this version of the library does not know. Only its envelope is checked. */

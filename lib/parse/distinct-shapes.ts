@@ -1,4 +1,4 @@
-import { getMetadataStorage } from 'class-validator';
+import { getMetadataStorage } from '../events/class-validator.js';
 import type { DtoClass } from '../events/nested-field.metadata.js';
 import { isJsonObject } from './is-json-object.js';
 

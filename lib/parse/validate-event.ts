@@ -1,4 +1,5 @@
-import { type ValidationError, validateSync } from 'class-validator';
+import type { ValidationError } from 'class-validator';
+import { Validator } from '../events/class-validator.js';
 import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/nested-field.metadata.js';
 import { distinctShapes } from './distinct-shapes.js';
 import type { EventIssue } from './event-issue.js';
@@ -10,12 +11,14 @@ const OPTIONS = {
   validationError: { target: false, value: false },
 };
 
+const VALIDATOR = new Validator();
+
 /**
  * Checks an object against the rules that are declared on a DTO class. No finding holds a value of the object. Where
  * many items of a list break a rule in the same way, the first of them is named.
  */
 export function findIssues(dtoClass: DtoClass, value: object): readonly EventIssue[] {
-  return validateSync(viewAs(dtoClass, value), OPTIONS).flatMap((error) => issuesOf(error, ''));
+  return VALIDATOR.validateSync(viewAs(dtoClass, value), OPTIONS).flatMap((error) => issuesOf(error, ''));
 }
 
 /**

@@ -39,8 +39,13 @@ function walk(file, find, files, packages) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
   for (const name of find(source)) {
     if (name.startsWith('.')) walk(resolve(dirname(file), name), find, files, packages);
-    else packages.add(name);
+    else packages.add(packageOf(name));
   }
+}
+
+/** The package of a specifier that may name one of its files; `node:` modules stay as they are. */
+function packageOf(specifier) {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
 /** Static imports and re-exports; a dynamic import is no statement. */
