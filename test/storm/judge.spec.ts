@@ -12,7 +12,14 @@ function aRun(attempt: number, steps: readonly Step[], { pid = PID, at = 0 } = {
 }
 
 function verdictOn(runs: readonly JournalLine[][], evidence: Partial<Evidence> = {}) {
-  return judge({ eventIds: ['evt_1'], lines: runs.flat(), killed: new Set(), outages: [], ...evidence });
+  return judge({
+    eventIds: ['evt_1'],
+    acknowledged: new Set(['evt_1']),
+    lines: runs.flat(),
+    killed: new Set(),
+    outages: [],
+    ...evidence,
+  });
 }
 
 const COMPLETE: readonly Step[] = ['begin', 'effect', 'settled'];
@@ -36,6 +43,10 @@ describe("The storm's judge", () => {
   it('finds an event without an effect lost', () => {
     expect(verdictOn([aRun(1, ['begin', 'settled'])])).toMatchObject({ lost: ['evt_1'] });
     expect(verdictOn([aRun(1, COMPLETE)], { transactional: new Map() })).toMatchObject({ lost: ['evt_1'] });
+  });
+
+  it('does not count an event as lost that was never acknowledged', () => {
+    expect(verdictOn([], { acknowledged: new Set() }).lost).toEqual([]);
   });
 
   it('finds a transactional effect that is there twice', () => {

@@ -10,6 +10,8 @@ export interface Outage {
 /** What the storm left behind. */
 export interface Evidence {
   readonly eventIds: readonly string[];
+  /** The events that were answered with a 2xx at least once. */
+  readonly acknowledged: ReadonlySet<string>;
   readonly lines: readonly JournalLine[];
   /** How often each event has its transactional effect; undefined where the mode has no transactions. */
   readonly transactional?: ReadonlyMap<string, number>;
@@ -19,7 +21,7 @@ export interface Evidence {
 
 /** What became of the promises. */
 export interface Verdict {
-  /** Events without the effect of one of their handlers. */
+  /** Acknowledged events without the effect of one of their handlers. */
   readonly lost: readonly string[];
   /** Events whose transactional effect is there more than once. */
   readonly repeatedTransactional?: readonly string[];
@@ -48,7 +50,7 @@ interface Run {
   endedAt: number;
 }
 
-export function judge({ eventIds, lines, transactional, killed, outages }: Evidence): Verdict {
+export function judge({ eventIds, acknowledged, lines, transactional, killed, outages }: Evidence): Verdict {
   const runs = runsOf(lines);
   const isCutByKill = ({ end, pid }: Run) => end === undefined && killed.has(pid);
   const isCutByOutage = ({ end, endedAt }: Run) =>
@@ -60,7 +62,9 @@ export function judge({ eventIds, lines, transactional, killed, outages }: Evide
   const cutAfterEffect = countByEvent(withEffect.filter(isCut));
   const surplus = (eventId: string) => Math.max(0, (effects.get(eventId) ?? 0) - 1);
   return {
-    lost: eventIds.filter((id) => !effects.has(id) || (transactional && !transactional.has(id))),
+    lost: eventIds.filter(
+      (id) => acknowledged.has(id) && (!effects.has(id) || (transactional && !transactional.has(id))),
+    ),
     ...(transactional && {
       repeatedTransactional: eventIds.filter((id) => (transactional.get(id) ?? 0) > 1),
     }),

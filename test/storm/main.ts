@@ -9,7 +9,7 @@ const force: StormForce = {
   processes: 3,
   killEveryMs: Number(STORM_KILL_MS ?? 1000),
   restarts: 2,
-  limitMs: Number(STORM_LIMIT_S ?? 240) * 1000,
+  limitMs: Number(STORM_LIMIT_S ?? 900) * 1000,
 };
 const modes = STORM_MODE ? STORM_MODE.split(',').map(modeNamed) : STORM_MODES;
 const SHOWN = 5;

@@ -77,9 +77,12 @@ export async function storm(mode: StormMode, force: StormForce): Promise<StormRe
         { seed: `${force.seed}-${index}` },
       ),
     );
-    const { fleet, totals, open } = await blow(settings, force, services, ledger.inbox, events);
+    const { fleet, report, open } = await blow(settings, force, services, ledger.inbox, events);
     const verdict = judge({
       eventIds: events.map(({ id }) => id),
+      acknowledged: new Set(
+        report.events.filter(({ state }) => state === 'acknowledged').map(({ id }) => id),
+      ),
       lines: await readJournals(settings.journalDirectory),
       transactional: await ledger.effects?.count(),
       killed: fleet.killed,
@@ -88,7 +91,7 @@ export async function storm(mode: StormMode, force: StormForce): Promise<StormRe
     return {
       ...verdict,
       mode,
-      totals,
+      totals: report.totals,
       open,
       kills: fleet.killed.size,
       restarts: services.outages.length,
@@ -124,10 +127,10 @@ async function blow(
       seed: force.seed,
       onAttempt: restartsAlongTheWay(services, new Progress(settings.mode, force.events), force),
     });
-    const { totals } = await simulator.send(events, { signal: AbortSignal.timeout(force.limitMs) });
+    const report = await simulator.send(events, { signal: AbortSignal.timeout(force.limitMs) });
     await services.restarting;
     const open = await drain(inbox);
-    return { fleet, totals, open };
+    return { fleet, report, open };
   } finally {
     calm.abort();
     await killing;
