@@ -50,7 +50,7 @@ const COPIES = 6;
 const CONCURRENCY = 32;
 // Scalekit's first retries on a fast clock, and then for as long as it takes: this sender does not give up.
 const SCHEDULE = [0, 100, 250, 500, 1000, ...Array.from({ length: 200 }, () => 2000)];
-const DRAIN_LIMIT_MS = 60_000;
+const STANDSTILL_MS = 60_000;
 const DRAIN_PAUSE_MS = 200;
 
 /** Lets a storm blow at an application in one mode, and judges what it left. */
@@ -159,13 +159,16 @@ function restartsAlongTheWay(services: StormServices, progress: Progress, { even
   };
 }
 
-/** Waits until queues are empty; resolves to how many entries are still open. */
+/** Waits until queues are empty, or nothing moves any more; resolves to how many entries are still open. */
 async function drain(inbox: InboxStore): Promise<number> {
-  const giveUpAt = performance.now() + DRAIN_LIMIT_MS;
+  let fewest = Number.POSITIVE_INFINITY;
+  let giveUpAt = 0;
   for (;;) {
     const states = ['queued', 'running', 'failed', 'dead'] as const;
     const counts = await Promise.all(states.map((state) => inbox.count({ state })));
     const open = counts.reduce((sum, count) => sum + count, 0);
+    if (open < fewest) giveUpAt = performance.now() + STANDSTILL_MS;
+    fewest = Math.min(fewest, open);
     if (open === 0 || performance.now() > giveUpAt) return open;
     await delay(DRAIN_PAUSE_MS);
   }
