@@ -29,6 +29,6 @@ declare module 'class-validator/cjs/metadata/MetadataStorage.js' {
 declare module 'class-validator/cjs/register-decorator.js' {
   export { registerDecorator } from 'class-validator';
 }
-declare module 'class-validator/cjs/validation/Validator.js' {
-  export { Validator } from 'class-validator';
+declare module 'class-validator/cjs/validation/ValidationTypes.js' {
+  export { ValidationTypes } from 'class-validator';
 }

@@ -1,3 +1,5 @@
+import type { MetadataStorage } from 'class-validator';
+
 // File by file, as the package's index loads every rule there is, with libphonenumber: most of what importing this
 // library would cost. The paths are not the package's public API, so its version is pinned to a minor.
 export { IsNotEmpty } from 'class-validator/cjs/decorator/common/IsNotEmpty.js';
@@ -10,4 +12,7 @@ export { IsObject } from 'class-validator/cjs/decorator/typechecker/IsObject.js'
 export { IsString } from 'class-validator/cjs/decorator/typechecker/IsString.js';
 export { getMetadataStorage } from 'class-validator/cjs/metadata/MetadataStorage.js';
 export { registerDecorator } from 'class-validator/cjs/register-decorator.js';
-export { Validator } from 'class-validator/cjs/validation/Validator.js';
+export { ValidationTypes } from 'class-validator/cjs/validation/ValidationTypes.js';
+
+/** What one decorator has declared on one field. */
+export type ValidationMetadata = ReturnType<MetadataStorage['getTargetValidationMetadatas']>[number];

@@ -3,10 +3,13 @@ import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/neste
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { UnknownScalekitEvent } from '../events/unknown.event.js';
 import { isJsonObject } from './is-json-object.js';
+import { oncePerClass } from './once-per-class.js';
+
+const nestedEntriesOf = oncePerClass((dtoClass) => [...nestedFieldsOf(dtoClass)]);
 
 /** The class for events of a type: that of the catalog, else `UnknownScalekitEvent`. */
-export function eventClassFor(type: string): DtoClass<ScalekitEvent> {
-  return isScalekitEventType(type) ? SCALEKIT_EVENTS[type] : UnknownScalekitEvent;
+export function eventClassFor(type: unknown): DtoClass<ScalekitEvent> {
+  return typeof type === 'string' && isScalekitEventType(type) ? SCALEKIT_EVENTS[type] : UnknownScalekitEvent;
 }
 
 /**
@@ -15,13 +18,13 @@ export function eventClassFor(type: string): DtoClass<ScalekitEvent> {
  *
  * class-transformer is not used, since it walks free-form objects to any depth and drops some names of fields.
  */
-export function hydrateEvent(event: { readonly type: string }): ScalekitEvent {
+export function hydrateEvent(event: { readonly type?: unknown }): ScalekitEvent {
   return hydrate(eventClassFor(event.type), event);
 }
 
 function hydrate<T extends object>(dtoClass: DtoClass<T>, source: object): T {
   const dto = copyFields(new dtoClass(), source);
-  for (const [name, field] of nestedFieldsOf(dtoClass)) {
+  for (const [name, field] of nestedEntriesOf(dtoClass)) {
     if (Object.hasOwn(dto, name)) Reflect.set(dto, name, hydrateNested(field, Reflect.get(dto, name)));
   }
   return dto;
@@ -34,10 +37,9 @@ function copyFields<T extends object>(target: T, source: object): T {
 }
 
 function hydrateNested({ classOf, isArray }: NestedField, value: unknown): unknown {
-  if (isArray) {
-    return Array.isArray(value) ? value.map((item) => hydrateIfObject(classOf(), item)) : value;
-  }
-  return hydrateIfObject(classOf(), value);
+  const dtoClass = classOf();
+  if (!isArray) return hydrateIfObject(dtoClass, value);
+  return Array.isArray(value) ? value.map((item) => hydrateIfObject(dtoClass, item)) : value;
 }
 
 function hydrateIfObject(dtoClass: DtoClass, value: unknown): unknown {

@@ -1,6 +1,8 @@
 import { InvalidEventError } from '../errors/invalid-event.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Reads bytes as JSON in UTF-8 (a byte order mark may lead). Bytes that are not UTF-8 are refused, never replaced.
  *
@@ -18,7 +20,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF_8.decode(bytes);
   } catch {
     throw new InvalidEventError('not_json', MESSAGES.bodyIsNotUtf8);
   }

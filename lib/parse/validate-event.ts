@@ -1,61 +1,69 @@
-import type { ValidationError } from 'class-validator';
-import { Validator } from '../events/class-validator.js';
-import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/nested-field.metadata.js';
-import { distinctShapes } from './distinct-shapes.js';
+import { ValidationTypes } from '../events/class-validator.js';
+import type { DtoClass, NestedField } from '../events/nested-field.metadata.js';
+import { rulesOf } from './compile-rules.js';
 import type { EventIssue } from './event-issue.js';
+import type { FieldRules } from './field-rules.js';
 import { isJsonObject } from './is-json-object.js';
 
-const OPTIONS = {
-  forbidUnknownValues: false,
-  dismissDefaultMessages: true,
-  validationError: { target: false, value: false },
-};
-
-const VALIDATOR = new Validator();
+const NONE: readonly EventIssue[] = [];
+const NO_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];
 
 /**
- * Checks an object against the rules that are declared on a DTO class. No finding holds a value of the object. Where
- * many items of a list break a rule in the same way, the first of them is named.
+ * Checks an object against the rules that are declared on a DTO class, and goes no deeper than the class does. No
+ * finding holds a value of the object. Where many items of a list break a rule in the same way, the first is named.
+ *
+ * class-validator's own validator is not used, since it looks up every rule anew, asks an object for its
+ * `constructor`, which a payload can carry as a field, and follows arrays of arrays to any depth.
  */
-export function findIssues(dtoClass: DtoClass, value: object): readonly EventIssue[] {
-  return VALIDATOR.validateSync(viewAs(dtoClass, value), OPTIONS).flatMap((error) => issuesOf(error, ''));
-}
-
-/**
- * What class-validator gets to see. It asks an object for its `constructor`, which a payload can carry as a field,
- * and follows arrays of arrays to any depth; so it is shown the class as it is, and no deeper than the class goes.
- */
-function viewAs(dtoClass: DtoClass, value: object): object {
-  const view: object = Object.create(value, { constructor: { value: dtoClass } });
-  for (const [name, field] of nestedFieldsOf(dtoClass)) {
-    Object.defineProperty(view, name, { value: nestedView(field, Reflect.get(value, name)) });
+export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue[] {
+  const issues: EventIssue[] = [];
+  for (const field of rulesOf(dtoClass)) {
+    const found = issuesOfField(field, dto);
+    if (found.length > 0) issues.push(...found);
   }
-  return view;
+  return issues;
 }
 
-function nestedView({ classOf, isArray }: NestedField, value: unknown): unknown {
-  if (!isArray) return viewIfObject(classOf(), value);
-  if (Array.isArray(value)) {
-    return distinctShapes(classOf(), value).map((item) => viewIfObject(classOf(), item));
+function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: object): readonly EventIssue[] {
+  const value: unknown = Reflect.get(dto, name);
+  for (const isMet of conditions) {
+    if (!isMet(dto, value)) return NONE;
   }
-  return isJsonObject(value) ? {} : value;
+  const own: EventIssue[] = [];
+  for (const rule of rules) {
+    if (rule.holds(dto, value) || own.some((issue) => issue.rule === rule.name)) continue;
+    own.push({ path: name, rule: rule.name });
+  }
+  if (!nested) return own;
+  const below = issuesBelow(nested, value);
+  if (below === NO_OBJECT && own.length > 0) return own;
+  return below.length === 0 ? own : own.concat(below.map((issue) => issueUnder(name, issue)));
 }
 
-function viewIfObject(dtoClass: DtoClass, value: unknown): unknown {
-  if (Array.isArray(value)) return [];
-  return isJsonObject(value) ? viewAs(dtoClass, value) : value;
+function issuesBelow({ classOf, isArray }: NestedField, value: unknown): readonly EventIssue[] {
+  if (!Array.isArray(value)) return isArray && isJsonObject(value) ? NONE : issuesOfNested(classOf(), value);
+  return isArray ? issuesOfItems(classOf(), value) : NONE;
 }
 
-function issuesOf(
-  { property, constraints = {}, children = [] }: ValidationError,
-  parent: string,
-): EventIssue[] {
-  const path = parent === '' ? property : `${parent}.${property}`;
-  const rules = Object.keys(constraints);
-  return [
-    ...rules
-      .filter((rule) => rule !== 'nestedValidation' || rules.length === 1)
-      .map((rule) => ({ path, rule })),
-    ...children.flatMap((child) => issuesOf(child, path)),
-  ];
+function issuesOfItems(dtoClass: DtoClass, items: readonly unknown[]): readonly EventIssue[] {
+  const firsts: { readonly index: number; readonly issue: EventIssue }[] = [];
+  items.forEach((item, index) => {
+    for (const issue of issuesOfNested(dtoClass, item)) {
+      if (!firsts.some((first) => isSame(first.issue, issue))) firsts.push({ index, issue });
+    }
+  });
+  return firsts.map(({ index, issue }) => issueUnder(String(index), issue));
+}
+
+function issuesOfNested(dtoClass: DtoClass, value: unknown): readonly EventIssue[] {
+  if (isJsonObject(value)) return findIssues(dtoClass, value);
+  return value === undefined || Array.isArray(value) ? NONE : NO_OBJECT;
+}
+
+function issueUnder(parent: string, { path, rule }: EventIssue): EventIssue {
+  return { path: path === '' ? parent : `${parent}.${path}`, rule };
+}
+
+function isSame(one: EventIssue, other: EventIssue): boolean {
+  return one.path === other.path && one.rule === other.rule;
 }

@@ -4,7 +4,7 @@ import { InvalidEventError } from '../../../lib/errors/invalid-event.error.js';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
 import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
-import { parseEvent, parseEventObject } from '../../../lib/parse/parse-event.js';
+import { parseEvent, parseEventObject, parseReceivedEvent } from '../../../lib/parse/parse-event.js';
 import type { ValidationMode } from '../../../lib/parse/validation-mode.js';
 import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
 
@@ -52,6 +52,29 @@ describe('the envelope', () => {
   ])('is refused with an id or type %s', (_name, text) => {
     expect(refusal({ ...valid, id: text }).code).toBe('not_an_event');
     expect(refusal({ ...valid, type: text }).code).toBe('not_an_event');
+  });
+
+  it('is refused with a type that only reads like a known one', () => {
+    for (const mode of MODES) {
+      expect(refusal({ ...valid, type: [valid.type], data: {} }, mode)).toMatchObject({
+        code: 'not_an_event',
+        issues: [
+          { path: 'type', rule: 'isString' },
+          { path: 'type', rule: 'matches' },
+        ],
+      });
+    }
+  });
+
+  it('is all that a refused event is told about, in the same words in every mode', () => {
+    const broken = { ...valid, id: 7, spec_version: 7, data: null };
+    for (const mode of MODES) {
+      expect(refusal(broken, mode).issues).toEqual([
+        { path: 'data', rule: 'isObject' },
+        { path: 'id', rule: 'isString' },
+        { path: 'id', rule: 'matches' },
+      ]);
+    }
   });
 
   it('is accepted with an id of 255 characters of any script', () => {
@@ -115,6 +138,16 @@ describe('the validation modes', () => {
     expect(`${envelopeError.message}${JSON.stringify(envelopeError)}${envelopeError.stack}`).not.toContain(
       secret,
     );
+  });
+});
+
+describe('parseReceivedEvent', () => {
+  it('refuses no event for its data, whatever the mode', () => {
+    const bytes = Buffer.from(JSON.stringify({ ...envelope, data: {} }));
+    const issues = [{ path: 'data', rule: 'hasIdentity' }];
+    expect(parseReceivedEvent(bytes, 'strict').issues).toEqual(issues);
+    expect(parseReceivedEvent(bytes, 'lenient').issues).toEqual(issues);
+    expect(parseReceivedEvent(bytes, 'off').issues).toEqual([]);
   });
 });
 
