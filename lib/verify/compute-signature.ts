@@ -1,9 +1,15 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import { hmacAtOnce, MAX_MESSAGE_BYTES } from './hmac-at-once.js';
+
+// What a character of the prefix may take in UTF-8.
+const MAX_CHARACTER_BYTES = 3;
 
 /**
- * The HMAC-SHA256 of the signed prefix and the payload, fed one after the other: the payload is neither
- * copied nor encoded anew.
+ * The HMAC-SHA256 of the signed prefix and the payload, in UTF-8 where they are text. A large payload is neither copied
+ * nor encoded anew.
  */
 export function computeSignature(key: KeyObject, signedPrefix: string, payload: string | Uint8Array): Buffer {
+  const isSmall = signedPrefix.length * MAX_CHARACTER_BYTES + payload.length <= MAX_MESSAGE_BYTES;
+  if (isSmall && typeof payload !== 'string') return hmacAtOnce(key, signedPrefix, payload);
   return createHmac('sha256', key).update(signedPrefix).update(payload).digest();
 }

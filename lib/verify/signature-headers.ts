@@ -6,7 +6,13 @@ import type { SignatureScheme } from './signature-scheme.js';
 export const STANDARD_HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const;
 export const SCALEKIT_HEADER = 'scalekit-signature';
 
-type SignatureHeader = (typeof STANDARD_HEADERS)[number] | typeof SCALEKIT_HEADER;
+const SIGNATURE_HEADERS = [...STANDARD_HEADERS, SCALEKIT_HEADER] as const;
+const NAMES: ReadonlySet<string> = new Set(SIGNATURE_HEADERS);
+const NO_VALUES: readonly string[] = [];
+// A request has many other headers: their length alone tells most of them apart.
+const LENGTHS: readonly number[] = SIGNATURE_HEADERS.map(({ length }) => length);
+
+type SignatureHeader = (typeof SIGNATURE_HEADERS)[number];
 
 /** Headers as `node:http`, Express and Fastify hold them, or a `Headers` object. Names in any case. */
 export type WebhookHeaders = HeaderRecord | FetchHeaders;
@@ -23,17 +29,19 @@ export type SignatureHeaderValues = Readonly<Record<SignatureHeader, readonly st
 
 /** Finds the signature headers, whatever the case of their names. */
 export function collectSignatureHeaders(headers: WebhookHeaders): SignatureHeaderValues {
-  const values: Record<SignatureHeader, string[]> = {
-    'webhook-id': [],
-    'webhook-timestamp': [],
-    'webhook-signature': [],
-    'scalekit-signature': [],
+  const values: Record<SignatureHeader, readonly string[]> = {
+    'webhook-id': NO_VALUES,
+    'webhook-timestamp': NO_VALUES,
+    'webhook-signature': NO_VALUES,
+    'scalekit-signature': NO_VALUES,
   };
-  for (const [name, value] of entriesOf(headers)) {
+  const ofFetch = isFetchHeaders(headers);
+  for (const name of ofFetch ? SIGNATURE_HEADERS : Object.keys(headers)) {
+    if (!LENGTHS.includes(name.length)) continue;
     const header = name.toLowerCase();
-    if (!isSignatureHeader(header, values)) continue;
-    if (typeof value === 'string') addValue(values[header], value);
-    else for (const one of value ?? []) addValue(values[header], one);
+    if (!isSignatureHeader(header)) continue;
+    const found = valuesOf(ofFetch ? headers.get(name) : headers[name]);
+    values[header] = values[header] === NO_VALUES ? found : [...values[header], ...found];
   }
   return values;
 }
@@ -44,27 +52,23 @@ export function collectSignatureHeaders(headers: WebhookHeaders): SignatureHeade
  * @throws WebhookVerificationError `headers_missing`, naming what is missing, when there is none.
  */
 export function schemesPresent(values: SignatureHeaderValues): readonly SignatureScheme[] {
-  const missing = STANDARD_HEADERS.filter((name) => values[name].length === 0);
   const schemes: SignatureScheme[] = [];
-  if (missing.length === 0) schemes.push('standard');
+  if (STANDARD_HEADERS.every((name) => values[name].length > 0)) schemes.push('standard');
   if (values[SCALEKIT_HEADER].length > 0) schemes.push('scalekit');
   if (schemes.length > 0) return schemes;
+  const missing = STANDARD_HEADERS.filter((name) => values[name].length === 0);
   throw new WebhookVerificationError('headers_missing', MESSAGES.signatureHeadersMissing(missing));
 }
 
-function entriesOf(headers: WebhookHeaders): [string, string | readonly string[] | undefined][] {
-  if (!isFetchHeaders(headers)) return Object.entries(headers);
-  return [...STANDARD_HEADERS, SCALEKIT_HEADER].map((name) => [name, headers.get(name) ?? undefined]);
-}
-
-function addValue(values: string[], value: string): void {
-  if (value !== '') values.push(value);
+function valuesOf(value: string | readonly string[] | null | undefined): readonly string[] {
+  if (!value) return NO_VALUES;
+  return typeof value === 'string' ? [value] : value.filter((one) => one !== '');
 }
 
 function isFetchHeaders(headers: WebhookHeaders): headers is FetchHeaders {
   return typeof headers.get === 'function';
 }
 
-function isSignatureHeader(name: string, values: SignatureHeaderValues): name is SignatureHeader {
-  return Object.hasOwn(values, name);
+function isSignatureHeader(name: string): name is SignatureHeader {
+  return NAMES.has(name);
 }

@@ -36,12 +36,9 @@ export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): 
       const claim = readSignatureClaim(scheme, values);
       requireRecent(claim, nowSeconds, toleranceSeconds);
       requireMatch(claim, payload, secrets);
-      const { timestamp, deliveryId } = claim;
-      return {
-        scheme,
-        timestamp: new Date(timestamp * 1000),
-        ...(deliveryId !== undefined && { deliveryId }),
-      };
+      const { deliveryId } = claim;
+      const timestamp = new Date(claim.timestamp * 1000);
+      return deliveryId === undefined ? { scheme, timestamp } : { scheme, timestamp, deliveryId };
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
       firstFailure ??= error;

@@ -1,0 +1,46 @@
+import { hash, type KeyObject } from 'node:crypto';
+
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
+
+/** How long a message may be, in bytes. For longer ones, copying it takes more time than Node's Hmac object. */
+export const MAX_MESSAGE_BYTES = 3072;
+
+/** The two blocks that RFC 2104 makes of a key, the outer one with room for the inner digest. */
+interface KeyBlocks {
+  readonly inner: Uint8Array;
+  readonly outer: Buffer;
+}
+
+const BLOCKS = new WeakMap<KeyObject, KeyBlocks>();
+// Used again each time, since nothing here waits.
+const MESSAGE = Buffer.alloc(BLOCK_BYTES + MAX_MESSAGE_BYTES);
+
+/** HMAC-SHA256 (RFC 2104) by two hashes in one call each, which Node does faster than with an Hmac object. */
+export function hmacAtOnce(key: KeyObject, prefix: string, payload: Uint8Array): Buffer {
+  const { inner, outer } = BLOCKS.get(key) ?? rememberBlocks(key);
+  MESSAGE.set(inner);
+  const prefixEnd = BLOCK_BYTES + MESSAGE.write(prefix, BLOCK_BYTES);
+  MESSAGE.set(payload, prefixEnd);
+  // A digest as text costs Node less than one as a Buffer.
+  outer.write(
+    hash('sha256', MESSAGE.subarray(0, prefixEnd + payload.length), 'binary'),
+    BLOCK_BYTES,
+    'binary',
+  );
+  return Buffer.from(hash('sha256', outer, 'binary'), 'binary');
+}
+
+function rememberBlocks(key: KeyObject): KeyBlocks {
+  const bytes = key.export();
+  const block = Buffer.alloc(BLOCK_BYTES);
+  block.set(bytes.length > BLOCK_BYTES ? hash('sha256', bytes, 'buffer') : bytes);
+  const inner = block.map((byte) => byte ^ INNER_PAD);
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+  outer.set(block.map((byte) => byte ^ OUTER_PAD));
+  const blocks = { inner, outer };
+  BLOCKS.set(key, blocks);
+  return blocks;
+}

@@ -1,0 +1,42 @@
+import { createHmac, createSecretKey } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { computeSignature } from '../../../lib/verify/compute-signature.js';
+import { MAX_MESSAGE_BYTES } from '../../../lib/verify/hmac-at-once.js';
+
+const keys = fc.uint8Array({ minLength: 1, maxLength: 200 });
+const prefixes = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ minLength: 900, maxLength: 1200 }));
+const payloads = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.uint8Array({ minLength: MAX_MESSAGE_BYTES - 40, maxLength: MAX_MESSAGE_BYTES + 40, size: 'max' }),
+  fc.string({ unit: 'grapheme' }),
+);
+
+function nodesHmac(key: Uint8Array, prefix: string, payload: string | Uint8Array): Buffer {
+  return createHmac('sha256', key).update(prefix).update(payload).digest();
+}
+
+describe('computeSignature', () => {
+  it("agrees with Node's HMAC for keys, prefixes and payloads of every length", () => {
+    fc.assert(
+      fc.property(keys, prefixes, payloads, (key, prefix, payload) => {
+        const computed = computeSignature(createSecretKey(key), prefix, payload);
+        expect(computed.equals(nodesHmac(key, prefix, payload))).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([63, 64, 65])('agrees with it for a key of %d bytes, about one block', (length) => {
+    const key = Buffer.alloc(length, 0xa5);
+    const computed = computeSignature(createSecretKey(key), 'msg_1.1.', Buffer.from('{}'));
+    expect(computed).toEqual(nodesHmac(key, 'msg_1.1.', Buffer.from('{}')));
+  });
+
+  it('keeps nothing of a longer message for a shorter one after it', () => {
+    const key = createSecretKey(Buffer.alloc(32, 1));
+    computeSignature(key, 'msg_1.1.', Buffer.alloc(2000, 1));
+    const short = computeSignature(key, 'msg_1.1.', Buffer.from('{}'));
+    expect(short).toEqual(computeSignature(createSecretKey(Buffer.alloc(32, 1)), 'msg_1.1.', '{}'));
+  });
+});
