@@ -24,9 +24,9 @@ export class DeliveryLog implements ProcessingLog {
     for (const { handlerId, error } of handlers) {
       if (error) this.#handlerFailed(handlerId, event, error);
     }
-    const line = MESSAGES.deliveryOutcome(event.id, event.type, outcome);
-    if (isAcknowledged(outcome)) this.#logger.debug(line);
-    else this.#logger.warn(line);
+    const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
+    if (!isAcknowledged(outcome)) this.#logger.warn(line());
+    else if (Logger.isLevelEnabled('debug')) this.#logger.debug(line());
   }
 
   /** A delivery that was turned away before any handler saw it. */

@@ -7,8 +7,9 @@ import type { ScalekitDelivery } from './scalekit-delivery.js';
 /** `ExecutionContext.getType()` inside the guards, interceptors and filters of a handler. */
 export const SCALEKIT_CONTEXT_TYPE = 'scalekit-webhook';
 
-// Nest exports no constant for the metadata that `@UseFilters` writes.
+// Nest exports no constants for the metadata that `@UseFilters` and `@UsePipes` write.
 const EXCEPTION_FILTERS_METADATA = '__exceptionFilters__';
+const PIPES_METADATA = '__pipes__';
 
 const PARAMS_FACTORY = {
   exchangeKeyForValue: (type: number, _data: unknown, [event, delivery]: unknown[]) =>
@@ -53,21 +54,21 @@ export class HandlerInvoker {
 
   bind(method: HandlerMethod): BoundMethod {
     const callback = Reflect.get(method.instance, method.name);
+    const has = (metadata: string) =>
+      [callback, method.instance.constructor].some((target) => Reflect.hasMetadata(metadata, target));
     const run = this.#contextOf(method).create<Record<string, never>, string>(
       method.instance,
       callback,
       method.name,
-      HANDLER_PARAMS_METADATA,
+      // Without it Nest hands the arguments on as they are, and spends no time on each.
+      has(PIPES_METADATA) ? HANDLER_PARAMS_METADATA : undefined,
       PARAMS_FACTORY,
       method.contextId,
       undefined,
       { guards: true, interceptors: true, filters: false },
       SCALEKIT_CONTEXT_TYPE,
     );
-    const hasFilters = [callback, method.instance.constructor].some((target) =>
-      Reflect.hasMetadata(EXCEPTION_FILTERS_METADATA, target),
-    );
-    if (!hasFilters) return run;
+    if (!has(EXCEPTION_FILTERS_METADATA)) return run;
     return async (event, delivery) => {
       try {
         return await run(event, delivery);

@@ -4,6 +4,7 @@ import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { HandlerRun } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
+import { RunDeadline } from './run-deadline.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 
 /** A run with its own deadline. */
@@ -35,7 +36,7 @@ export function prepareRun({
   lease,
   ...given
 }: ClaimedRun): TimedRun {
-  const deadline = new AbortController();
+  const deadline = new RunDeadline();
   const timeoutMs = Math.max(0, Math.min(handler.timeout ?? given.timeoutMs, given.timeoutMs));
   const { event, issues, receivedAt, rawBody, headers } = received;
   const delivery: ScalekitDelivery = {
@@ -46,7 +47,9 @@ export function prepareRun({
     rawBody,
     headers,
     issues,
-    signal: deadline.signal,
+    get signal() {
+      return deadline.signal;
+    },
     get idempotencyKey() {
       return idempotencyKey(context.endpoint, event.id, handler.id);
     },
@@ -64,13 +67,13 @@ export function prepareRun({
     ...(handler.attempts !== undefined && { attempts: handler.attempts }),
     ...(handler.backoff !== undefined && { backoff: handler.backoff }),
     timeoutMs,
-    isOverdue: () => deadline.signal.aborted,
+    isOverdue: () => deadline.isOver,
     async execute() {
-      const timer = setTimeout(() => deadline.abort(), timeoutMs);
+      deadline.start(timeoutMs);
       try {
         await handler.run(event, delivery, context);
       } finally {
-        clearTimeout(timer);
+        deadline.stop();
       }
     },
   };

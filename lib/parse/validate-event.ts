@@ -29,10 +29,10 @@ function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: obj
   for (const isMet of conditions) {
     if (!isMet(dto, value)) return NONE;
   }
-  const own: EventIssue[] = [];
+  let own = NONE;
   for (const rule of rules) {
     if (rule.holds(dto, value) || own.some((issue) => issue.rule === rule.name)) continue;
-    own.push({ path: name, rule: rule.name });
+    own = [...own, { path: name, rule: rule.name }];
   }
   if (!nested) return own;
   const below = issuesBelow(nested, value);

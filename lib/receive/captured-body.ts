@@ -1,4 +1,5 @@
 import type { Outcome } from '../respond/outcome.js';
+import { attach, attached } from './attachment.js';
 
 /** What was captured of a request's body: its exact bytes, or why there are none. */
 export type CapturedBody =
@@ -10,22 +11,24 @@ export type CapturedBody =
       >;
     };
 
-const CAPTURED = new WeakMap<object, CapturedBody>();
+const CAPTURED = Symbol('captured body');
 
 /** Remembers the captured body of Node's request object. */
 export function rememberBody(message: object, body: CapturedBody): void {
-  CAPTURED.set(message, body);
+  attach(message, CAPTURED, body);
 }
 
 /** Whether a body was captured before, by another endpoint whose path matches as well. */
 export function isRemembered(message: object): boolean {
-  return CAPTURED.has(message);
+  return attached(message, CAPTURED) !== undefined;
 }
 
 /** The captured body of a request, whichever platform's request object it is. */
 export function bodyOf(request: object): CapturedBody {
   const message = 'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;
-  return CAPTURED.get(message) ?? hostCapturedBody(request) ?? { refusal: 'misconfigured' };
+  return (
+    attached<CapturedBody>(message, CAPTURED) ?? hostCapturedBody(request) ?? { refusal: 'misconfigured' }
+  );
 }
 
 /** The bytes that the host captured: `rawBody: true`, or a serverless platform that reads the body itself. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { HttpServer } from '@nestjs/common';
+import { isRemembered } from './captured-body.js';
 import type { BodyReader } from './raw-body.capture.js';
 
 /** What this module uses of Fastify, which is an optional peer. */
@@ -26,16 +27,12 @@ const WITHOUT_BODY = {
 
 /** On Fastify: a `preParsing` hook, after which there is nothing left to parse. */
 export function captureOnFastify(adapter: HttpServer, read: BodyReader): void {
-  const captured = new WeakSet<IncomingMessage>();
   const fastify: FastifyHooks = adapter.getInstance();
   fastify.addHook('preParsing', async (request, _reply, payload) => {
-    if (await read(request.raw, payload)) {
-      captured.add(request.raw);
-      request.headers = WITHOUT_BODY;
-    }
+    if (await read(request.raw, payload)) request.headers = WITHOUT_BODY;
     return payload;
   });
   fastify.addHook('preValidation', async (request) => {
-    if (captured.has(request.raw)) request.headers = {};
+    if (isRemembered(request.raw)) request.headers = {};
   });
 }

@@ -1,3 +1,5 @@
+import { attach, attached } from './attachment.js';
+
 /** A delivery whose signature holds. */
 export interface VerifiedDelivery {
   readonly bytes: Buffer;
@@ -6,14 +8,14 @@ export interface VerifiedDelivery {
   readonly deliveryId: string | undefined;
 }
 
-const VERIFIED = new WeakMap<object, VerifiedDelivery>();
+const VERIFIED = Symbol('verified delivery');
 
 /** Hands a verified delivery from the guard to the controller. */
 export function rememberDelivery(request: object, delivery: VerifiedDelivery): void {
-  VERIFIED.set(request, delivery);
+  attach(request, VERIFIED, delivery);
 }
 
 /** The delivery that the guard let pass; there is none for a request that the guard never saw. */
 export function verifiedDelivery(request: object): VerifiedDelivery | undefined {
-  return VERIFIED.get(request);
+  return attached(request, VERIFIED);
 }

@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
@@ -18,6 +19,14 @@ export class WebhookResponder {
     if (retryAfterSeconds !== undefined) {
       httpAdapter.setHeader(response, 'Retry-After', String(retryAfterSeconds));
     }
-    httpAdapter.reply(response, body, status);
+    if (response instanceof ServerResponse) writeJson(response, status, body);
+    else httpAdapter.reply(response, body, status);
   }
+}
+
+/** As Express would, but for the ETag: it hashes the answer to a POST, which nobody ever asks for again. */
+function writeJson(response: ServerResponse, status: number, body: object): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(body));
 }
