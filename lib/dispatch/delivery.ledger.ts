@@ -37,8 +37,9 @@ export class DeliveryLedger {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, HandlerClaim> | undefined> {
-    const { type, occurred_at: occurredAt } = received.event;
-    const event = { ...this.#keyOf(received), type, occurredAt, payload: received.rawBody };
+    const { id: eventId, type, occurred_at: occurredAt } = received.event;
+    const { endpoint } = this.options;
+    const event = { endpoint, eventId, type, occurredAt, payload: received.rawBody };
     return this.#reach(
       received,
       'claim_failed',

@@ -1,11 +1,9 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import type { InboxLease, InboxStore } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { HandlerRun } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
 import { RunDeadline } from './run-deadline.js';
-import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
+import { RunDelivery } from './run-delivery.js';
 
 /** A run with its own deadline. */
 export interface TimedRun extends HandlerRun {
@@ -26,41 +24,12 @@ export interface ClaimedRun {
   readonly lease: InboxLease;
 }
 
-/** Prepares one run of one handler: its delivery, and the signal that fires at its deadline. */
-export function prepareRun({
-  handler,
-  attempt,
-  received,
-  context,
-  inbox,
-  lease,
-  ...given
-}: ClaimedRun): TimedRun {
+/** Prepares one run of one handler: its delivery, and the deadline that its signal tells. */
+export function prepareRun(run: ClaimedRun): TimedRun {
+  const { handler, attempt, received, context } = run;
   const deadline = new RunDeadline();
-  const timeoutMs = Math.max(0, Math.min(handler.timeout ?? given.timeoutMs, given.timeoutMs));
-  const { event, issues, receivedAt, rawBody, headers } = received;
-  const delivery: ScalekitDelivery = {
-    id: received.deliveryId,
-    endpoint: context.endpoint,
-    receivedAt,
-    attempt,
-    rawBody,
-    headers,
-    issues,
-    get signal() {
-      return deadline.signal;
-    },
-    get idempotencyKey() {
-      return idempotencyKey(context.endpoint, event.id, handler.id);
-    },
-    async complete(transaction) {
-      if (!inbox.complete) {
-        throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
-      }
-      const key = { endpoint: context.endpoint, eventId: event.id };
-      await inbox.complete(transaction, key, handler.id, lease);
-    },
-  };
+  const timeoutMs = Math.max(0, Math.min(handler.timeout ?? run.timeoutMs, run.timeoutMs));
+  const delivery = new RunDelivery(run, deadline);
   return {
     handlerId: handler.id,
     attempt,
@@ -71,7 +40,7 @@ export function prepareRun({
     async execute() {
       deadline.start(timeoutMs);
       try {
-        await handler.run(event, delivery, context);
+        await handler.run(received.event, delivery, context);
       } finally {
         deadline.stop();
       }

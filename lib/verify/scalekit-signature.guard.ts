@@ -24,8 +24,9 @@ export class ScalekitSignatureGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<WebhookRequest>();
     const body = bodyOf(request);
     if ('refusal' in body) throw new DeliveryRefusedError(body.refusal, MESSAGES.bodyRefused[body.refusal]);
-    const deliveryId = await this.verify(body.bytes, request);
-    rememberDelivery(request, { ...body, deliveryId });
+    const { bytes, receivedAt } = body;
+    const deliveryId = await this.verify(bytes, request);
+    rememberDelivery(request, { bytes, receivedAt, deliveryId });
     return true;
   }
 

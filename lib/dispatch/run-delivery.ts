@@ -1,0 +1,49 @@
+import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { ClaimedRun } from './handler.run.js';
+import type { RunDeadline } from './run-deadline.js';
+import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
+
+/** What one run's handler is given. A class, since V8 would make a shape of its own for each object with accessors. */
+export class RunDelivery implements ScalekitDelivery {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly receivedAt: Date;
+  readonly attempt: number;
+  readonly rawBody: Buffer;
+  readonly headers: ScalekitDelivery['headers'];
+  readonly issues: ScalekitDelivery['issues'];
+  readonly #run: ClaimedRun;
+  readonly #deadline: RunDeadline;
+
+  constructor(run: ClaimedRun, deadline: RunDeadline) {
+    const { received, context, attempt } = run;
+    this.id = received.deliveryId;
+    this.endpoint = context.endpoint;
+    this.receivedAt = received.receivedAt;
+    this.attempt = attempt;
+    this.rawBody = received.rawBody;
+    this.headers = received.headers;
+    this.issues = received.issues;
+    this.#run = run;
+    this.#deadline = deadline;
+  }
+
+  get signal(): AbortSignal {
+    return this.#deadline.signal;
+  }
+
+  get idempotencyKey(): string {
+    const { received, handler } = this.#run;
+    return idempotencyKey(this.endpoint, received.event.id, handler.id);
+  }
+
+  async complete(transaction: unknown): Promise<void> {
+    const { inbox, received, handler, lease } = this.#run;
+    if (!inbox.complete) {
+      throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
+    }
+    const key = { endpoint: this.endpoint, eventId: received.event.id };
+    await inbox.complete(transaction, key, handler.id, lease);
+  }
+}
