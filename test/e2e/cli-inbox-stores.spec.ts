@@ -5,7 +5,8 @@ import { recordEvent } from '../helpers/cli-inbox.js';
 import { PostgresLedger } from '../helpers/postgres-ledger.js';
 import { redisInboxHarness } from '../helpers/redis-inbox.js';
 import { runCliCaptured } from '../helpers/run-cli-captured.js';
-import { describeWithService, serviceUrl } from '../helpers/services.js';
+import { serviceUrl } from '../helpers/service-url.js';
+import { describeWithService } from '../helpers/services.js';
 
 /** What the tool does with any inbox. */
 async function lookAtAndPrune(store: InboxStore, options: string[]): Promise<void> {

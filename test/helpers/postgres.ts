@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool, type PoolConfig } from 'pg';
 import type { PostgresQueryable } from '../../lib/postgres/index.js';
-import { serviceUrl } from './services.js';
+import { serviceUrl } from './service-url.js';
 
 /** A pool to the tests' Postgres, to be ended by the test. */
 export function openPool(config: PoolConfig = {}): Pool {

@@ -1,33 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from '@jest/globals';
-
-/** A real service that tests run against. */
-export type Service = 'postgres' | 'redis';
-
-interface ServiceFacts {
-  readonly label: string;
-  readonly variable: string;
-  readonly defaultUrl: string;
-}
-
-const SERVICES: Readonly<Record<Service, ServiceFacts>> = {
-  postgres: {
-    label: 'Postgres',
-    variable: 'POSTGRES_URL',
-    defaultUrl: 'postgres://postgres@127.0.0.1:5432/test',
-  },
-  redis: { label: 'Redis', variable: 'REDIS_URL', defaultUrl: 'redis://127.0.0.1:6379' },
-};
+import { SERVICES, type Service, serviceUrl } from './service-url.js';
 
 const DEFAULT_PORTS: Readonly<Record<Service, number>> = { postgres: 5432, redis: 6379 };
 const CONNECT_TIMEOUT_MS = 2000;
-
-/** Where the tests find a service. */
-export function serviceUrl(service: Service): string {
-  const { variable, defaultUrl } = SERVICES[service];
-  return process.env[variable] || defaultUrl;
-}
 
 /** Whether something listens at the service's URL. */
 export async function isReachable(service: Service): Promise<boolean> {

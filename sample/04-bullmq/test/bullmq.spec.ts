@@ -9,7 +9,8 @@ import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import type { Pool } from 'pg';
 import { aSchemaName, dropSchema, openPool } from '../../../test/helpers/postgres.js';
-import { describeWithService, isReachable, serviceUrl } from '../../../test/helpers/services.js';
+import { serviceUrl } from '../../../test/helpers/service-url.js';
+import { describeWithService, isReachable } from '../../../test/helpers/services.js';
 import { AppModule } from '../src/app.module.js';
 import { Mailer } from '../src/mailer.js';
 

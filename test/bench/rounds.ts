@@ -1,0 +1,70 @@
+import { median } from './statistics.js';
+
+/** One of several ways to do the same. */
+export interface Contender {
+  readonly name: string;
+  run(): unknown;
+}
+
+/** How long one run of a contender took, in ns, in each round. */
+export interface Timing {
+  readonly name: string;
+  readonly samples: readonly number[];
+}
+
+/** How thoroughly contenders are compared. */
+export interface Thoroughness {
+  readonly rounds: number;
+  /** About how long each contender runs in each round, in ms. */
+  readonly roundMs: number;
+}
+
+const WARM_UP_ROUNDS = 3;
+
+/** Runs contenders in turns, so that what slows the machine for a while slows all of them. */
+export async function compare(
+  contenders: readonly Contender[],
+  { rounds, roundMs }: Thoroughness,
+): Promise<readonly Timing[]> {
+  const entrants: { contender: Contender; times: number; samples: number[] }[] = [];
+  for (const contender of contenders) {
+    entrants.push({ contender, times: await timesWithin(contender, roundMs), samples: [] });
+  }
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+    for (const { contender, times, samples } of entrants) {
+      const elapsed = await timeOf(contender, times);
+      if (round >= 0) samples.push(elapsed / times);
+    }
+  }
+  return entrants.map(({ contender, samples }) => ({ name: contender.name, samples }));
+}
+
+/** The timing of one contender. */
+export function timingOf(timings: readonly Timing[], name: string): Timing {
+  const timing = timings.find((candidate) => candidate.name === name);
+  if (!timing) throw new Error(`no contender is called ${name}`);
+  return timing;
+}
+
+/** How many times as long one takes as another: the median of what each round says. */
+export function ratio(timing: Timing, to: Timing): number {
+  return median(timing.samples.map((sample, round) => sample / (to.samples[round] ?? Number.NaN)));
+}
+
+async function timesWithin(contender: Contender, roundMs: number): Promise<number> {
+  let times = 1;
+  for (;;) {
+    const elapsedMs = (await timeOf(contender, times)) / 1e6;
+    if (elapsedMs > roundMs / 4) return Math.max(1, Math.round((times * roundMs) / elapsedMs));
+    times *= 4;
+  }
+}
+
+async function timeOf({ run }: Contender, times: number): Promise<number> {
+  const start = process.hrtime.bigint();
+  for (let time = 0; time < times; time += 1) {
+    const result = run();
+    if (result instanceof Promise) await result;
+  }
+  return Number(process.hrtime.bigint() - start);
+}

@@ -1,0 +1,43 @@
+import type { Pool } from 'pg';
+import { PostgresInboxStore } from '../../../lib/postgres/index.js';
+import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
+import { type DispatcherApp, openDispatcher } from '../dispatcher.app.js';
+import { distinctEvents } from '../distinct-events.js';
+import type { StoreRivals } from './rivals.js';
+
+export class PostgresRivals implements StoreRivals {
+  readonly name = 'Postgres';
+  readonly bareName = 'two bare statements';
+  readonly #pool: Pool = openPool({ max: 1 });
+  readonly #schema = aSchemaName();
+  readonly #nextEvent = distinctEvents();
+  #app?: DispatcherApp;
+  #written = 0;
+
+  async open(): Promise<void> {
+    const inbox = new PostgresInboxStore({ client: this.#pool, schema: this.#schema });
+    await inbox.migrate();
+    await this.#pool.query(
+      `CREATE TABLE "${this.#schema}".bare (id text PRIMARY KEY, payload bytea, state text NOT NULL)`,
+    );
+    this.#app = await openDispatcher({ inbox });
+  }
+
+  async deliver(): Promise<void> {
+    await this.#app?.deliver(this.#nextEvent());
+  }
+
+  async writeBare(): Promise<void> {
+    this.#written += 1;
+    const id = `evt_${this.#written}`;
+    const payload = this.#nextEvent();
+    await this.#pool.query(`INSERT INTO "${this.#schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
+    await this.#pool.query(`UPDATE "${this.#schema}".bare SET state = 'done' WHERE id = $1`, [id]);
+  }
+
+  async close(): Promise<void> {
+    await this.#app?.close();
+    await dropSchema(this.#pool, this.#schema);
+    await this.#pool.end();
+  }
+}
