@@ -1,6 +1,9 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { claimRow, isRunning, type LedgerRow, reopenRow, settleRow } from './claim.rules.js';
+import { NO_SLOT } from './byte-records.js';
+import { claimRow, reopenRow, settleRow } from './claim.rules.js';
+import { EventRecords } from './event-records.js';
+import { EventRows, type LedgerRows } from './event-rows.js';
 import type { InboxEntry, InboxEvent, InboxKey } from './inbox-entry.js';
 import type {
   HandlerClaim,
@@ -11,6 +14,8 @@ import type {
   InboxPageRequest,
   InboxStore,
 } from './inbox-store.js';
+import { keyHash } from './key-hash.js';
+import { ReceiptQueue } from './receipt-queue.js';
 
 /** Bounds of a {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
@@ -26,15 +31,6 @@ export interface MemoryInboxOptions {
   maxAgeMs?: number;
 }
 
-interface MemoryEntry extends InboxKey {
-  /** Its place in the order of receipt, which stays the same when others are forgotten. */
-  readonly number: number;
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly receivedAt: number;
-  readonly rows: Map<string, LedgerRow>;
-}
-
 const DEFAULT_MAX_EVENTS = 100_000;
 const DEFAULT_MAX_AGE_MS = 48 * 60 * 60 * 1000;
 const DEFAULT_PAGE_SIZE = 50;
@@ -42,10 +38,14 @@ const DEFAULT_PAGE_SIZE = 50;
 /**
  * The inbox of one process: fast, with nothing to install, and forgotten at a restart. It keeps no payloads.
  * Events with a run in progress are never forgotten, whatever the bounds.
+ *
+ * An event whose handlers are done takes about 150 bytes, in array buffers rather than on the heap. What the most events
+ * so far have taken is kept for those to come.
  */
 export class MemoryInboxStore implements InboxStore {
-  readonly #entries = new Map<string, MemoryEntry>();
-  #recorded = 0;
+  readonly #events = new EventRecords();
+  readonly #rows = new EventRows(this.#events);
+  readonly #queue = new ReceiptQueue(this.#events, this.#rows);
   readonly #maxEvents: number;
   readonly #maxAgeMs: number;
 
@@ -65,15 +65,24 @@ export class MemoryInboxStore implements InboxStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, HandlerClaim>> {
+    const hash = keyHash(event);
+    if (this.#events.size >= this.#maxEvents) this.#queue.readAhead(hash);
     const now = Date.now();
-    this.#forget(now - this.#maxAgeMs);
-    const { rows } = this.#find(event) ?? this.#record(event, now);
+    const before = now - this.#maxAgeMs;
+    this.#queue.forget({ before, atMost: Infinity }, now);
+    const known = this.#events.find(event, hash);
+    if (known === NO_SLOT) this.#queue.forget({ before, atMost: this.#maxEvents - 1 }, now);
+    const slot = known === NO_SLOT ? this.#record(event, hash, now) : known;
+    const rows = this.#rows.of(slot);
     const claims = new Map<string, HandlerClaim>();
+    let isChanged = false;
     for (const handlerId of handlerIds) {
       const { row, claim } = claimRow(rows.get(handlerId), lease, now);
       if (row) rows.set(handlerId, row);
+      isChanged ||= row !== undefined;
       claims.set(handlerId, claim);
     }
+    if (isChanged) this.#rows.keep(slot, rows);
     return claims;
   }
 
@@ -82,15 +91,15 @@ export class MemoryInboxStore implements InboxStore {
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const rows = this.#find(key)?.rows;
-    if (!rows) return [];
     const now = Date.now();
-    return settlements.flatMap((settlement) => {
-      const row = settleRow(rows.get(settlement.handlerId), settlement, lease, now);
-      if (!row) return [];
-      rows.set(settlement.handlerId, row);
-      return [settlement.handlerId];
-    });
+    return this.#update(key, (rows) =>
+      settlements.flatMap((settlement) => {
+        const row = settleRow(rows.get(settlement.handlerId), settlement, lease, now);
+        if (!row) return [];
+        rows.set(settlement.handlerId, row);
+        return [settlement.handlerId];
+      }),
+    );
   }
 
   /** Always undefined: what is kept in memory is the ledger alone. */
@@ -99,105 +108,86 @@ export class MemoryInboxStore implements InboxStore {
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const rows = this.#find(key)?.rows ?? new Map<string, LedgerRow>();
     const now = Date.now();
-    return [...rows].flatMap(([handlerId, row]) => {
-      const asked = handlerIds?.includes(handlerId) ?? false;
-      const reopened = handlerIds && !asked ? undefined : reopenRow(row, asked, now);
-      if (!reopened) return [];
-      rows.set(handlerId, reopened);
-      return [handlerId];
-    });
+    return this.#update(key, (rows) =>
+      [...rows].flatMap(([handlerId, row]) => {
+        const asked = handlerIds?.includes(handlerId) ?? false;
+        const reopened = handlerIds && !asked ? undefined : reopenRow(row, asked, now);
+        if (!reopened) return [];
+        rows.set(handlerId, reopened);
+        return [handlerId];
+      }),
+    );
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
-    const entry = this.#find(key);
-    return entry && toInboxEntry(entry);
+    const slot = this.#events.find(key);
+    return slot === NO_SLOT ? undefined : this.#read(slot);
   }
 
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const limit = page.limit ?? DEFAULT_PAGE_SIZE;
     const after = Number(page.cursor ?? 0);
-    const matching = this.#matching(filter).filter(({ number }) => number > after);
-    const entries = matching.slice(0, limit);
-    const last = matching.length > limit ? entries.at(-1) : undefined;
-    return { entries: entries.map(toInboxEntry), ...(last && { nextCursor: String(last.number) }) };
+    const slots: number[] = [];
+    for (const slot of this.#matching(filter)) {
+      if (this.#events.number.get(slot) > after) slots.push(slot);
+      if (slots.length > limit) break;
+    }
+    const listed = slots.slice(0, limit);
+    const last = slots.length > limit ? listed.at(-1) : undefined;
+    return {
+      entries: listed.map((slot) => this.#read(slot)),
+      ...(last && { nextCursor: String(this.#events.number.get(last)) }),
+    };
   }
 
   async count(filter: InboxFilter = {}): Promise<number> {
-    return this.#matching(filter).length;
+    let count = 0;
+    for (const _ of this.#matching(filter)) count += 1;
+    return count;
   }
 
   async prune(before: Date): Promise<number> {
-    const size = this.#entries.size;
-    this.#forget(before.getTime());
-    return size - this.#entries.size;
+    const size = this.#events.size;
+    this.#queue.forgetAll({ before: before.getTime(), atMost: Infinity }, Date.now());
+    return size - this.#events.size;
   }
 
   async ping(): Promise<void> {}
 
   async close(): Promise<void> {}
 
-  #find(key: InboxKey): MemoryEntry | undefined {
-    return this.#entries.get(entryKey(key));
+  #record(event: InboxEvent, hash: number, now: number): number {
+    const slot = this.#events.add(event, hash, now);
+    this.#queue.append(slot);
+    return slot;
   }
 
-  #record({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): MemoryEntry {
-    this.#makeRoom(now);
-    this.#recorded += 1;
-    const entry = {
-      number: this.#recorded,
-      endpoint,
-      eventId,
-      type,
-      occurredAt,
-      receivedAt: now,
-      rows: new Map<string, LedgerRow>(),
-    };
-    this.#entries.set(entryKey(entry), entry);
-    return entry;
+  /** Changes rows of a known event; returns the ids of those that were. */
+  #update(key: InboxKey, change: (rows: LedgerRows) => string[]): string[] {
+    const slot = this.#events.find(key);
+    if (slot === NO_SLOT) return [];
+    const rows = this.#rows.of(slot);
+    const changed = change(rows);
+    if (changed.length > 0) this.#rows.keep(slot, rows);
+    return changed;
   }
 
-  #makeRoom(now: number): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#entries.size < this.#maxEvents) return;
-      if (!hasRun(entry, now)) this.#entries.delete(key);
+  *#matching({ endpoint, type, state }: InboxFilter): Generator<number, void> {
+    for (const slot of this.#queue.all()) {
+      if (!this.#events.matches(slot, { endpoint, type })) continue;
+      if (state === undefined || this.#rows.hasState(slot, state)) yield slot;
     }
   }
 
-  #forget(before: number): void {
-    const now = Date.now();
-    for (const [key, entry] of this.#entries) {
-      if (entry.receivedAt >= before) return;
-      if (!hasRun(entry, now)) this.#entries.delete(key);
-    }
+  #read(slot: number): InboxEntry {
+    const handlers = [...this.#rows.of(slot)].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
+      handlerId,
+      state,
+      attempts,
+      updatedAt: new Date(updatedAt),
+      ...(error && { error }),
+    }));
+    return { ...this.#events.read(slot), handlers };
   }
-
-  #matching({ endpoint, type, state }: InboxFilter): MemoryEntry[] {
-    return [...this.#entries.values()].filter(
-      (entry) =>
-        (endpoint === undefined || entry.endpoint === endpoint) &&
-        (type === undefined || entry.type === type) &&
-        (state === undefined || [...entry.rows.values()].some((row) => row.state === state)),
-    );
-  }
-}
-
-function entryKey({ endpoint, eventId }: InboxKey): string {
-  return `${endpoint.length}:${endpoint}${eventId}`;
-}
-
-function hasRun(entry: MemoryEntry, now: number): boolean {
-  return [...entry.rows.values()].some((row) => isRunning(row, now));
-}
-
-function toInboxEntry({ rows, receivedAt, endpoint, eventId, type, occurredAt }: MemoryEntry): InboxEntry {
-  const handlers = [...rows].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
-    handlerId,
-    state,
-    attempts,
-    updatedAt: new Date(updatedAt),
-    ...(error && { error }),
-  }));
-  return { endpoint, eventId, type, occurredAt, receivedAt: new Date(receivedAt), handlers };
 }
