@@ -1,5 +1,5 @@
 const WIDTH = 720;
-const LABEL_WIDTH = 200;
+const LABEL_WIDTH = 240;
 const VALUE_WIDTH = 70;
 const ROW_HEIGHT = 30;
 const TOP = 40;
