@@ -57,6 +57,7 @@ export class ReceiptQueue {
   }
 
   #forgetAside(bounds: ForgettingBounds, now: number, looksInVain: number): void {
+    if (this.#aside.size <= looksInVain) this.#turns = this.#aside.values();
     for (let looks = 0; looks < looksInVain; ) {
       const event = this.#nextAside();
       if (event === undefined) return;
