@@ -38,12 +38,13 @@ export class RunDelivery implements ScalekitDelivery {
     return idempotencyKey(this.endpoint, received.event.id, handler.id);
   }
 
-  async complete(transaction: unknown): Promise<void> {
+  // Not a method, so that a handler may take it out of the delivery.
+  readonly complete = async (transaction: unknown): Promise<void> => {
     const { inbox, received, handler, lease } = this.#run;
     if (!inbox.complete) {
       throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
     }
     const key = { endpoint: this.endpoint, eventId: received.event.id };
     await inbox.complete(transaction, key, handler.id, lease);
-  }
+  };
 }

@@ -19,7 +19,7 @@ export interface Thoroughness {
   readonly roundMs: number;
 }
 
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 25;
 
 /** Runs contenders in turns, so that what slows the machine for a while slows all of them. */
 export async function compare(

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
+import { prepareRun } from '../../../lib/dispatch/handler.run.js';
+import type { ScalekitDelivery } from '../../../lib/dispatch/scalekit-delivery.js';
+import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
+import { createScalekitEvent } from '../../../lib/testing/index.js';
+
+const TIMEOUT_MS = 1000;
+
+function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
+  const event = createScalekitEvent('user.created', {}, { seed: 1 });
+  const handler: EventHandler = {
+    id: 'A.run',
+    patterns: ['*'],
+    run: async (_, delivery) => handle(delivery),
+  };
+  return prepareRun({
+    handler,
+    attempt: 1,
+    received: {
+      event,
+      issues: [],
+      deliveryId: 'msg_1',
+      receivedAt: new Date(),
+      rawBody: Buffer.alloc(0),
+      headers: {},
+    },
+    context: { event, endpoint: 'default', headers: {} },
+    timeoutMs: TIMEOUT_MS,
+    inbox: new MemoryInboxStore(),
+    lease: { token: 'lease_1', durationMs: 2 * TIMEOUT_MS },
+  });
+}
+
+describe('A run of a handler', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('fires the signal that its handler took, at the deadline', async () => {
+    let signal: AbortSignal | undefined;
+    const run = runOf(async (delivery) => {
+      signal = delivery.signal;
+      await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS));
+    });
+    const ended = run.execute();
+
+    await jest.advanceTimersByTimeAsync(TIMEOUT_MS - 1);
+    expect([signal?.aborted, run.isOverdue()]).toEqual([false, false]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([signal?.aborted, run.isOverdue()]).toEqual([true, true]);
+    await jest.advanceTimersByTimeAsync(TIMEOUT_MS);
+    await ended;
+  });
+
+  it('gives a handler that asks after the deadline a signal that has fired', async () => {
+    let aborted: boolean | undefined;
+    const run = runOf(async (delivery) => {
+      await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS));
+      aborted = delivery.signal.aborted;
+    });
+    const ended = run.execute();
+
+    await jest.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+    await ended;
+    expect(aborted).toBe(true);
+  });
+
+  it('gives the same signal each time', async () => {
+    const signals = new Set<AbortSignal>();
+    await runOf(async (delivery) => signals.add(delivery.signal).add(delivery.signal)).execute();
+
+    expect(signals.size).toBe(1);
+  });
+
+  it('is not overdue once it has ended in time', async () => {
+    const run = runOf(async () => undefined);
+    await run.execute();
+
+    await jest.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+    expect(run.isOverdue()).toBe(false);
+  });
+
+  it('lets its handler take complete() out of the delivery', async () => {
+    let failure: unknown;
+    await runOf(async ({ complete }) => {
+      failure = await complete({}).catch((error) => error);
+    }).execute();
+
+    expect(failure).toMatchObject({ setting: 'inbox' });
+  });
+});
