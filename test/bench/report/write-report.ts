@@ -4,7 +4,7 @@ import type { SectionResult } from '../section.js';
 import { barChart } from './bar-chart.js';
 import { goalsTable, markdownTable } from './tables.js';
 
-const BENCH = new URL('../../../../../', import.meta.url);
+const BENCH = new URL('../../../../', import.meta.url);
 const PACKAGES = [
   '@nestjs/core',
   'express',
