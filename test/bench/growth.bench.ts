@@ -153,8 +153,8 @@ function rememberer(inbox: MemoryInboxStore): () => Promise<void> {
 function heapUsed(): number {
   globalThis.gc?.();
   globalThis.gc?.();
-  const { heapUsed: inHeap, external, arrayBuffers } = process.memoryUsage();
-  return inHeap + external + arrayBuffers;
+  const { heapUsed: inHeap, external } = process.memoryUsage();
+  return inHeap + external;
 }
 
 async function connections({ rounds }: Thoroughness): Promise<BenchTable> {

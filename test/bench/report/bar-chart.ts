@@ -25,6 +25,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
   });
   const height = TOP + bars.length * ROW_HEIGHT + 10;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13" fill="#6e7781">
+<title>${escapeXml(title)}</title>
 <text x="10" y="20" font-size="15">${escapeXml(title)}</text>
 ${rows.join('\n')}
 </svg>
