@@ -3,8 +3,9 @@ import { malformed, parseUnixSeconds, type SignatureClaim } from './signature-cl
 import type { SignatureHeaderValues } from './signature-headers.js';
 
 // The 43rd character carries 4 bits: any other would let two texts stand for the same digest.
-const ONE_V1_SIGNATURE = /^v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?$/;
-const V1_SIGNATURES = /(?<=^|[ ,])v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?(?=$|[ ,])/g;
+const V1_SIGNATURE = 'v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?';
+const ONE_V1_SIGNATURE = new RegExp(`^${V1_SIGNATURE}$`);
+const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])${V1_SIGNATURE}(?=$|[ ,])`, 'g');
 
 /**
  * Reads the three headers of the Standard Webhooks scheme. Signatures of other versions, and entries that are

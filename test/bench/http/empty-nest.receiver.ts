@@ -1,10 +1,8 @@
 import 'reflect-metadata';
 import { Controller, HttpCode, Module, Post, Req } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { handleEvent } from './handled.js';
-import { PATH, type Receiver } from './receiver.js';
+import { nestReceivers } from './nest-receivers.js';
+import { PATH } from './receiver.js';
 
 @Controller()
 class EmptyController {
@@ -16,16 +14,8 @@ class EmptyController {
   }
 }
 
+/** What Nest itself takes: it parses the body and believes it. */
 @Module({ controllers: [EmptyController] })
 class AppModule {}
 
-/** What Nest itself takes: it parses the body and believes it. */
-function startOn(newAdapter: () => ExpressAdapter | FastifyAdapter): Receiver {
-  return async (port) => {
-    const app = await NestFactory.create(AppModule, newAdapter(), { logger: false });
-    await app.listen(port, '127.0.0.1');
-  };
-}
-
-export const startOnExpress = startOn(() => new ExpressAdapter());
-export const startOnFastify = startOn(() => new FastifyAdapter());
+export const { startOnExpress, startOnFastify } = nestReceivers(AppModule);
