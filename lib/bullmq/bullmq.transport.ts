@@ -17,8 +17,8 @@ import { type RunJobData, toJobData, toQueuedRun } from './run-job.js';
 /** Settings of a {@link BullMqTransport}. */
 export interface BullMqTransportOptions {
   /**
-   * The queue, as `@InjectQueue()` of `@nestjs/bullmq` gives it, or made with `new Queue()`. Endpoints that share a queue
-   * should share the transport too.
+   * The queue, as `@InjectQueue()` of `@nestjs/bullmq` gives it, or made with `new Queue()`. Each process that works on it
+   * should have every endpoint that fills it: one that has not puts the job back, for another to find.
    */
   queue: Queue;
   /**
@@ -50,6 +50,9 @@ const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
 const PUT_BACK_MS = 1000;
 // How long BullMQ may take to let go of the queue, once no run is in progress.
 const CLOSE_GRACE_MS = 2000;
+
+// A job goes to whichever worker of this process is first, and it may be the worker of another endpoint's transport.
+const working = new WeakMap<Queue, Set<BullMqTransport>>();
 
 /**
  * Runs handlers as jobs of a BullMQ queue: one job for each event and handler. A delivery is answered with 202 once
@@ -102,7 +105,9 @@ export class BullMqTransport implements EventTransport {
     if (!this.#workerOptions) return;
     this.#runners.set(endpoint, runner);
     if (this.#worker) return;
-    const { name, opts } = this.#options.queue;
+    const { queue } = this.#options;
+    working.set(queue, (working.get(queue) ?? new Set()).add(this));
+    const { name, opts } = queue;
     this.#worker = new Worker<RunJobData>(name, (job, token) => this.#perform(job, token), {
       ...this.#workerOptions,
       connection: opts.connection,
@@ -115,6 +120,7 @@ export class BullMqTransport implements EventTransport {
   }
 
   async close(): Promise<void> {
+    working.get(this.#options.queue)?.delete(this);
     const closed = this.#worker?.close().catch((error) => this.#reportError(error));
     if (!closed) return;
     await waitAtMost(Promise.allSettled(this.#running), this.#options.handlerTimeout);
@@ -128,9 +134,7 @@ export class BullMqTransport implements EventTransport {
   }
 
   async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
-    const attempt = this.#attempt(job);
-    this.#running.add(attempt);
-    const end = await attempt.finally(() => this.#running.delete(attempt));
+    const end = await this.#transportFor(job.data.endpoint).#run(job);
     if (end.state === 'busy') {
       await job.moveToDelayed(Date.now() + end.retryInMs, token);
       throw new DelayedError();
@@ -138,6 +142,17 @@ export class BullMqTransport implements EventTransport {
     if (end.state === 'done') return;
     const message = `${end.error.name}: ${end.error.message}`;
     throw end.state === 'dead' ? new UnrecoverableError(message) : new Error(message);
+  }
+
+  #transportFor(endpoint: string): BullMqTransport {
+    const others = working.get(this.#options.queue) ?? [];
+    return [this, ...others].find((transport) => transport.#runners.has(endpoint)) ?? this;
+  }
+
+  #run(job: Job<RunJobData>): Promise<QueuedRunEnd> {
+    const attempt = this.#attempt(job);
+    this.#running.add(attempt);
+    return attempt.finally(() => this.#running.delete(attempt));
   }
 
   /** What keeps a run from being tried or recorded is no fault of its handler, and uses up none of its attempts. */

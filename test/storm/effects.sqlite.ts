@@ -10,8 +10,10 @@ export class SqliteEffects implements TransactionalEffects {
 
   constructor(file: string) {
     this.#database = new Database(file);
-    this.#database.exec('PRAGMA busy_timeout = 0');
+    // The first to open the file after a kill recovers its log; the others have to wait for that.
+    this.#database.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}`);
     this.#database.exec('PRAGMA synchronous = FULL');
+    this.#database.exec('PRAGMA busy_timeout = 0');
   }
 
   async prepare(): Promise<void> {
