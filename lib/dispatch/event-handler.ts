@@ -1,12 +1,19 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { HandlerRetries } from './event-transport.js';
+import type { ReceivedEvent } from './received-event.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** What request-scoped providers of one event's handlers get when they inject `REQUEST`. */
-export interface ScalekitEventContext {
+export class ScalekitEventContext {
   readonly event: ScalekitEvent<'*'>;
   readonly endpoint: string;
   readonly headers: ScalekitDelivery['headers'];
+
+  constructor({ event, headers }: ReceivedEvent, endpoint: string) {
+    this.event = event;
+    this.endpoint = endpoint;
+    this.headers = headers;
+  }
 }
 
 /** A handler ready to be run: what a decorated method became. */

@@ -3,13 +3,13 @@ import { concludeDelivery } from '../respond/conclude-delivery.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { TIME_UP, waitAtMost } from './deadline.js';
 import { DeliveryLedger, type DeliveryLedgerOptions, failedSettlement } from './delivery.ledger.js';
-import type { EventHandler } from './event-handler.js';
+import { type EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { EventTransport } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
-import { prepareRun, type TimedRun } from './handler.run.js';
+import { ClaimedRun } from './handler.run.js';
 import { type HandlerReport, reportClaim, reportRun } from './handler-report.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
-import { leaseMsFor, newLease } from './run-lease.js';
+import { leaseMsFor, RunLease } from './run-lease.js';
 
 /** What the processor works with. */
 export interface EventProcessorOptions extends DeliveryLedgerOptions {
@@ -43,7 +43,7 @@ export class EventProcessor {
     const matching = this.registry.matching(received.event.type);
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return { outcome: 'ignored', handlers: [] };
-    const lease = newLease(this.options.handlerTimeout);
+    const lease = new RunLease(this.options.handlerTimeout);
     const handlerIds = handlers.map(({ id }) => id);
 
     const claims = await this.#ledger.claim(received, handlerIds, lease);
@@ -67,21 +67,21 @@ export class EventProcessor {
     handlers: readonly EventHandler[],
     claims: ReadonlyMap<string, HandlerClaim>,
     lease: InboxLease,
-  ): readonly TimedRun[] {
+  ): readonly ClaimedRun[] {
     const { endpoint, inbox } = this.options;
-    const context = { event: received.event, endpoint, headers: received.headers };
+    const context = new ScalekitEventContext(received, endpoint);
     const timeoutMs = this.#ledger.timeLeft(received);
     return handlers.flatMap((handler) => {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
       const { attempt } = claim;
-      return [prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease })];
+      return [new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease })];
     });
   }
 
   async #run(
     received: ReceivedEvent,
-    runs: readonly TimedRun[],
+    runs: readonly ClaimedRun[],
     lease: InboxLease,
   ): Promise<readonly RunEnd[]> {
     if (runs.length === 0) return [];
@@ -104,7 +104,7 @@ export class EventProcessor {
 
   #start(
     { event, rawBody, deliveryId, receivedAt }: ReceivedEvent,
-    runs: readonly TimedRun[],
+    runs: readonly ClaimedRun[],
     { token: leaseToken }: InboxLease,
   ): readonly Promise<HandlerSettlement>[] {
     const { endpoint, transport } = this.options;
@@ -118,14 +118,14 @@ export class EventProcessor {
   /** Never rejects: a run that the transport could not take is released by its settlement, for a retry to start. */
   async #ending(
     received: ReceivedEvent,
-    run: TimedRun,
+    run: ClaimedRun,
     completion: Promise<HandlerSettlement> | undefined,
   ): Promise<Required<RunEnd>> {
     const { handlerId } = run;
     try {
       if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
       const settlement = await completion;
-      return { settlement, report: reportRun(handlerId, settlement, run.isOverdue()) };
+      return { settlement, report: reportRun(handlerId, settlement, run.deadline.isOver) };
     } catch (error) {
       this.options.log.fault('start_failed', received, error);
       return {

@@ -5,15 +5,8 @@ import type { ReceivedEvent } from './received-event.js';
 import { RunDeadline } from './run-deadline.js';
 import { RunDelivery } from './run-delivery.js';
 
-/** A run with its own deadline. */
-export interface TimedRun extends HandlerRun {
-  readonly timeoutMs: number;
-  /** Whether the deadline passed while it ran. */
-  isOverdue(): boolean;
-}
-
-/** A claimed run, and all that it needs. */
-export interface ClaimedRun {
+/** What a run of a handler needs. */
+export interface RunOptions {
   readonly handler: EventHandler;
   readonly attempt: number;
   readonly received: ReceivedEvent;
@@ -24,26 +17,43 @@ export interface ClaimedRun {
   readonly lease: InboxLease;
 }
 
-/** Prepares one run of one handler: its delivery, and the deadline that its signal tells. */
-export function prepareRun(run: ClaimedRun): TimedRun {
-  const { handler, attempt, received, context } = run;
-  const deadline = new RunDeadline();
-  const timeoutMs = Math.max(0, Math.min(handler.timeout ?? run.timeoutMs, run.timeoutMs));
-  const delivery = new RunDelivery(run, deadline);
-  return {
-    handlerId: handler.id,
-    attempt,
-    ...(handler.attempts !== undefined && { attempts: handler.attempts }),
-    ...(handler.backoff !== undefined && { backoff: handler.backoff }),
-    timeoutMs,
-    isOverdue: () => deadline.isOver,
-    async execute() {
-      deadline.start(timeoutMs);
-      try {
-        await handler.run(received.event, delivery, context);
-      } finally {
-        deadline.stop();
-      }
-    },
+/**
+ * One claimed run of one handler, with its own deadline. What is held while handlers run is made by classes, since V8 would
+ * soon keep literals that live as long, and all they hold, until its next full collection.
+ */
+export class ClaimedRun implements HandlerRun {
+  readonly handlerId: string;
+  readonly attempt: number;
+  readonly attempts?: number;
+  readonly backoff?: HandlerRun['backoff'];
+  readonly timeoutMs: number;
+  readonly received: ReceivedEvent;
+  readonly context: ScalekitEventContext;
+  readonly inbox: InboxStore;
+  readonly lease: InboxLease;
+  readonly deadline = new RunDeadline();
+  readonly #handler: EventHandler;
+
+  constructor({ handler, attempt, received, context, timeoutMs, inbox, lease }: RunOptions) {
+    this.handlerId = handler.id;
+    this.attempt = attempt;
+    this.attempts = handler.attempts;
+    this.backoff = handler.backoff;
+    this.timeoutMs = Math.max(0, Math.min(handler.timeout ?? timeoutMs, timeoutMs));
+    this.received = received;
+    this.context = context;
+    this.inbox = inbox;
+    this.lease = lease;
+    this.#handler = handler;
+  }
+
+  // Not a method, so that a transport may take it out of the run.
+  readonly execute = async (): Promise<void> => {
+    this.deadline.start(this.timeoutMs);
+    try {
+      await this.#handler.run(this.received.event, new RunDelivery(this), this.context);
+    } finally {
+      this.deadline.stop();
+    }
   };
 }

@@ -4,12 +4,13 @@ import type { ValidationMode } from '../parse/validation-mode.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { TIME_UP, waitAtMost } from './deadline.js';
 import type { DeliveryLog } from './delivery.log.js';
+import { ScalekitEventContext } from './event-handler.js';
 import type { QueuedAttempt, QueuedRun, QueuedRunEnd } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
-import { prepareRun } from './handler.run.js';
+import { ClaimedRun } from './handler.run.js';
 import { isFinalFailure, toHandlerError } from './handler-failure.js';
-import type { ReceivedEvent } from './received-event.js';
-import { newLease } from './run-lease.js';
+import { ReceivedEvent } from './received-event.js';
+import { RunLease } from './run-lease.js';
 
 /** What the processor works with. */
 export interface QueuedRunProcessorOptions {
@@ -30,8 +31,8 @@ export class QueuedRunProcessor {
   async process(run: QueuedRun, attempt: QueuedAttempt): Promise<QueuedRunEnd> {
     const { endpoint, validation, inbox, log } = this.options;
     const parsed = parseReceivedEvent(run.rawBody, validation);
-    const received: ReceivedEvent = { ...run, ...parsed, headers: {} };
-    const lease = { ...newLease(attempt.timeoutMs), takesOver: run.leaseToken };
+    const received = new ReceivedEvent(parsed, run);
+    const lease = new RunLease(attempt.timeoutMs, run.leaseToken);
 
     const { id: eventId, type, occurred_at: occurredAt } = received.event;
     const event = { endpoint, eventId, type, occurredAt, payload: run.rawBody };
@@ -52,12 +53,12 @@ export class QueuedRunProcessor {
     lease: InboxLease,
   ): Promise<HandlerSettlement> {
     const { endpoint, inbox } = this.options;
-    const context = { event: received.event, endpoint, headers: received.headers };
+    const context = new ScalekitEventContext(received, endpoint);
     const handler = this.registry.byId(handlerId);
     try {
       // Another release may have the handler, so the run is not given up before its attempts are.
       if (!handler) throw new Error(MESSAGES.handlerGone(handlerId));
-      const run = prepareRun({ handler, attempt, received, context, timeoutMs, inbox, lease });
+      const run = new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease });
       // Beyond its lease a run could no longer record its end, and would hold the worker's place for nothing.
       const end = await waitAtMost(run.execute(), lease.durationMs);
       if (end === TIME_UP) throw new Error(MESSAGES.queuedRunHangs);

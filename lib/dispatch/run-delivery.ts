@@ -1,7 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { ClaimedRun } from './handler.run.js';
-import type { RunDeadline } from './run-deadline.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 
 /** What one run's handler is given. A class, since V8 would make a shape of its own for each object with accessors. */
@@ -14,9 +13,8 @@ export class RunDelivery implements ScalekitDelivery {
   readonly headers: ScalekitDelivery['headers'];
   readonly issues: ScalekitDelivery['issues'];
   readonly #run: ClaimedRun;
-  readonly #deadline: RunDeadline;
 
-  constructor(run: ClaimedRun, deadline: RunDeadline) {
+  constructor(run: ClaimedRun) {
     const { received, context, attempt } = run;
     this.id = received.deliveryId;
     this.endpoint = context.endpoint;
@@ -26,25 +24,24 @@ export class RunDelivery implements ScalekitDelivery {
     this.headers = received.headers;
     this.issues = received.issues;
     this.#run = run;
-    this.#deadline = deadline;
   }
 
   get signal(): AbortSignal {
-    return this.#deadline.signal;
+    return this.#run.deadline.signal;
   }
 
   get idempotencyKey(): string {
-    const { received, handler } = this.#run;
-    return idempotencyKey(this.endpoint, received.event.id, handler.id);
+    const { received, handlerId } = this.#run;
+    return idempotencyKey(this.endpoint, received.event.id, handlerId);
   }
 
   // Not a method, so that a handler may take it out of the delivery.
   readonly complete = async (transaction: unknown): Promise<void> => {
-    const { inbox, received, handler, lease } = this.#run;
+    const { inbox, received, handlerId, lease } = this.#run;
     if (!inbox.complete) {
       throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
     }
     const key = { endpoint: this.endpoint, eventId: received.event.id };
-    await inbox.complete(transaction, key, handler.id, lease);
+    await inbox.complete(transaction, key, handlerId, lease);
   };
 }

@@ -9,7 +9,15 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-/** A new lease for runs that may take `timeoutMs`. */
-export function newLease(timeoutMs: number): InboxLease {
-  return { token: randomUUID(), durationMs: leaseMsFor(timeoutMs) };
+/** The lease of runs that may take `timeoutMs`. */
+export class RunLease implements InboxLease {
+  readonly token = randomUUID();
+  readonly durationMs: number;
+
+  constructor(
+    timeoutMs: number,
+    readonly takesOver?: string,
+  ) {
+    this.durationMs = leaseMsFor(timeoutMs);
+  }
 }

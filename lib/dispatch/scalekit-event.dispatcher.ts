@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   Inject,
   Injectable,
@@ -16,7 +15,7 @@ import { EventProcessor } from './event.processor.js';
 import { EventsInFlight } from './events-in-flight.js';
 import { HandlerRegistry } from './handler.registry.js';
 import { QueuedRunProcessor } from './queued-run.processor.js';
-import type { DispatchResult, ReceivedEvent } from './received-event.js';
+import { type DispatchResult, ReceivedEvent } from './received-event.js';
 
 const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
 
@@ -65,13 +64,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    */
   async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
     const parsed = parseEventObject(event, this.options.validation);
-    return this.handle({
-      ...parsed,
-      deliveryId: randomUUID(),
-      receivedAt: new Date(),
-      rawBody: Buffer.from(JSON.stringify(event)),
-      headers: {},
-    });
+    return this.handle(new ReceivedEvent(parsed, { rawBody: Buffer.from(JSON.stringify(event)) }));
   }
 
   /**
@@ -99,7 +92,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       if (this.#closing) return UNAVAILABLE;
       await reopen();
       // The handlers' time begins now, however long the wait was.
-      return this.#process({ ...received, receivedAt: new Date() }, handlerIds);
+      return this.#process(new ReceivedEvent(received, { ...received, receivedAt: new Date() }), handlerIds);
     });
   }
 

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
-import type { DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
+import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { InboxReplayError } from '../errors/inbox-replay.error.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
@@ -119,13 +118,8 @@ export class ScalekitInbox implements OnModuleDestroy {
         ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
         : new InboxReplayError('event_unknown', MESSAGES.replayOfUnknownEvent(key.eventId, key.endpoint));
     }
-    return {
-      ...parseReceivedEvent(payload, validation),
-      deliveryId: randomUUID(),
-      receivedAt: new Date(),
-      rawBody: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-      headers: {},
-    };
+    const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody });
   }
 
   #keyOf(eventId: string): InboxKey {

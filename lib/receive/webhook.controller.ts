@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   applyDecorators,
   Controller,
@@ -11,6 +10,7 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { ReceivedEvent } from '../dispatch/received-event.js';
 import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { DeliveryRefusedError } from '../errors/delivery-refused.error.js';
@@ -43,16 +43,12 @@ export function createWebhookController(path: string, decorators: readonly Class
     async receive(@Req() request: WebhookRequest, @Res() response: unknown): Promise<void> {
       const delivery = verifiedDelivery(request);
       if (!delivery) throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
-      const { event, issues } = parseEvent(delivery.bytes, this.options.validation);
-      requireEnvironment(event, this.options.environmentIds);
-      const result = await this.dispatcher.handle({
-        event,
-        issues,
-        deliveryId: delivery.deliveryId ?? randomUUID(),
-        receivedAt: delivery.receivedAt,
-        rawBody: delivery.bytes,
-        headers: request.headers,
-      });
+      const { bytes: rawBody, deliveryId, receivedAt } = delivery;
+      const parsed = parseEvent(rawBody, this.options.validation);
+      requireEnvironment(parsed.event, this.options.environmentIds);
+      const { headers } = request;
+      const received = new ReceivedEvent(parsed, { deliveryId, receivedAt, rawBody, headers });
+      const result = await this.dispatcher.handle(received);
       this.responder.answer(response, result.outcome, result.retryAfterSeconds);
     }
   }

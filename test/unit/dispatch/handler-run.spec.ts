@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
-import { prepareRun } from '../../../lib/dispatch/handler.run.js';
+import { ClaimedRun } from '../../../lib/dispatch/handler.run.js';
 import type { ScalekitDelivery } from '../../../lib/dispatch/scalekit-delivery.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
 import { createScalekitEvent } from '../../../lib/testing/index.js';
@@ -14,7 +14,7 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
     patterns: ['*'],
     run: async (_, delivery) => handle(delivery),
   };
-  return prepareRun({
+  return new ClaimedRun({
     handler,
     attempt: 1,
     received: {
@@ -49,9 +49,9 @@ describe('A run of a handler', () => {
     const ended = run.execute();
 
     await jest.advanceTimersByTimeAsync(TIMEOUT_MS - 1);
-    expect([signal?.aborted, run.isOverdue()]).toEqual([false, false]);
+    expect([signal?.aborted, run.deadline.isOver]).toEqual([false, false]);
     await jest.advanceTimersByTimeAsync(1);
-    expect([signal?.aborted, run.isOverdue()]).toEqual([true, true]);
+    expect([signal?.aborted, run.deadline.isOver]).toEqual([true, true]);
     await jest.advanceTimersByTimeAsync(TIMEOUT_MS);
     await ended;
   });
@@ -81,7 +81,7 @@ describe('A run of a handler', () => {
     await run.execute();
 
     await jest.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
-    expect(run.isOverdue()).toBe(false);
+    expect(run.deadline.isOver).toBe(false);
   });
 
   it('lets its handler take complete() out of the delivery', async () => {
