@@ -10,30 +10,39 @@ export class EventsInFlight {
   readonly #handlings = new Map<string, Handling>();
 
   /** Handles an event; what shares it while it is in progress gets the same result. */
-  async share(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
-    for (let current = this.#handlings.get(eventId); current; current = this.#handlings.get(eventId)) {
-      if (current.isShared) return current.result;
-      await Promise.allSettled([current.result]);
-    }
-    return this.#begin(eventId, handle, true);
+  share(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
+    const current = this.#handlings.get(eventId);
+    if (!current) return this.#begin(eventId, handle, true);
+    return current.isShared ? current.result : ended(current).then(() => this.share(eventId, handle));
   }
 
   /** Handles an event when nothing else of it is in progress; what comes meanwhile waits for its own turn. */
-  async alone(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
-    for (let current = this.#handlings.get(eventId); current; current = this.#handlings.get(eventId)) {
-      await Promise.allSettled([current.result]);
-    }
-    return this.#begin(eventId, handle, false);
+  alone(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
+    const current = this.#handlings.get(eventId);
+    if (!current) return this.#begin(eventId, handle, false);
+    return ended(current).then(() => this.alone(eventId, handle));
   }
 
   /** Resolves when what is in progress now has ended. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#handlings.values()].map(({ result }) => result));
+    await Promise.all([...this.#handlings.values()].map(ended));
   }
 
   #begin(eventId: string, handle: () => Promise<DispatchResult>, isShared: boolean): Promise<DispatchResult> {
-    const result = handle().finally(() => this.#handlings.delete(eventId));
+    const result = this.#finish(eventId, handle());
     this.#handlings.set(eventId, { result, isShared });
     return result;
   }
+
+  async #finish(eventId: string, result: Promise<DispatchResult>): Promise<DispatchResult> {
+    try {
+      return await result;
+    } finally {
+      this.#handlings.delete(eventId);
+    }
+  }
+}
+
+async function ended({ result }: Handling): Promise<void> {
+  await Promise.allSettled([result]);
 }

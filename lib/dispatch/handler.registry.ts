@@ -1,9 +1,11 @@
+import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import type { EventHandler } from './event-handler.js';
 import { patternsOf } from './event-pattern.js';
 
 /** The handlers of one endpoint, found by event type. Its cost does not grow with their number. */
 export class HandlerRegistry {
   readonly #byPattern = new Map<string, EventHandler[]>();
+  readonly #ofKnownType: ReadonlyMap<string, readonly EventHandler[]>;
   readonly #byId: ReadonlyMap<string, EventHandler>;
 
   constructor(handlers: readonly EventHandler[]) {
@@ -15,6 +17,7 @@ export class HandlerRegistry {
         else this.#byPattern.set(pattern, [handler]);
       }
     }
+    this.#ofKnownType = new Map(SCALEKIT_EVENT_TYPES.map((type) => [type, this.#find(type)]));
   }
 
   /** The handler with this id. */
@@ -24,10 +27,11 @@ export class HandlerRegistry {
 
   /** Every handler with a pattern that the type matches, each once. */
   matching(type: string): readonly EventHandler[] {
-    const found = new Set<EventHandler>();
-    for (const pattern of patternsOf(type)) {
-      for (const handler of this.#byPattern.get(pattern) ?? []) found.add(handler);
-    }
-    return [...found].filter((handler) => handler.accepts?.(type) ?? true);
+    const handlers = this.#ofKnownType.get(type) ?? this.#find(type);
+    return handlers.filter((handler) => handler.accepts?.(type) ?? true);
+  }
+
+  #find(type: string): readonly EventHandler[] {
+    return [...new Set(patternsOf(type).flatMap((pattern) => this.#byPattern.get(pattern) ?? []))];
   }
 }

@@ -72,8 +72,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    *
    * @internal
    */
-  async handle(received: ReceivedEvent): Promise<DispatchResult> {
-    if (this.#closing) return UNAVAILABLE;
+  handle(received: ReceivedEvent): Promise<DispatchResult> {
+    if (this.#closing) return Promise.resolve(UNAVAILABLE);
     return this.#inFlight.share(received.event.id, () => this.#process(received));
   }
 

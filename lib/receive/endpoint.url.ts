@@ -5,6 +5,7 @@ import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.opt
 /** Where the endpoint stands once the application's global prefix is known. */
 @Injectable()
 export class EndpointUrl {
+  #path?: string;
   #pattern?: RegExp;
 
   constructor(
@@ -21,8 +22,9 @@ export class EndpointUrl {
   /** Whether a request goes to the endpoint: matched as loosely as Express does, case and last slash aside. */
   matches(method: string | undefined, url: string | undefined): boolean {
     if (method !== 'POST' || url === undefined) return false;
-    this.#pattern ??= toPattern(this.path);
-    return this.#pattern.test(pathOf(url));
+    this.#path ??= this.path;
+    this.#pattern ??= toPattern(this.#path);
+    return url === this.#path || this.#pattern.test(pathOf(url));
   }
 
   #isExcluded(path: string): boolean {

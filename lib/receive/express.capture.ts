@@ -5,6 +5,8 @@ import type { BodyReader } from './raw-body.capture.js';
 /** On Express: a middleware before all others. A body that was read to its end is left alone by body-parser. */
 export function captureOnExpress(adapter: HttpServer, read: BodyReader): void {
   adapter.use((message: IncomingMessage, _response: unknown, next: (error?: unknown) => void) => {
-    read(message, message).then(() => next(), next);
+    const reading = read(message, message);
+    if (reading) reading.then(() => next(), next);
+    else next();
   });
 }

@@ -8,14 +8,20 @@ import type { BodyReader } from './raw-body.capture.js';
 interface FastifyHooks {
   addHook(
     name: 'preParsing',
-    hook: (request: FastifyRequestLike, reply: unknown, payload: Readable) => Promise<Readable>,
+    hook: (request: FastifyRequestLike, reply: unknown, payload: Readable, done: HookDone) => void,
   ): unknown;
-  addHook(name: 'preValidation', hook: (request: FastifyRequestLike) => Promise<void>): unknown;
+  addHook(
+    name: 'preValidation',
+    hook: (request: FastifyRequestLike, reply: unknown, done: HookDone) => void,
+  ): unknown;
 }
+
+type HookDone = (error?: Error | null, payload?: Readable) => void;
 
 interface FastifyRequestLike {
   readonly raw: IncomingMessage;
-  headers: Record<string, unknown>;
+  /** What is set here is laid over the request's own headers. */
+  headers: Record<string, unknown> | undefined;
 }
 
 // Without these, Fastify sees no body, and answers neither 415 nor 413 nor 400 for one in our stead.
@@ -28,11 +34,17 @@ const WITHOUT_BODY = {
 /** On Fastify: a `preParsing` hook, after which there is nothing left to parse. */
 export function captureOnFastify(adapter: HttpServer, read: BodyReader): void {
   const fastify: FastifyHooks = adapter.getInstance();
-  fastify.addHook('preParsing', async (request, _reply, payload) => {
-    if (await read(request.raw, payload)) request.headers = WITHOUT_BODY;
-    return payload;
+  fastify.addHook('preParsing', (request, _reply, payload, done) => {
+    const goOn = () => done(null, payload);
+    const reading = read(request.raw, payload);
+    if (!reading) return goOn();
+    reading.then(() => {
+      request.headers = WITHOUT_BODY;
+      goOn();
+    }, done);
   });
-  fastify.addHook('preValidation', async (request) => {
-    if (isRemembered(request.raw)) request.headers = {};
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    if (isRemembered(request.raw)) request.headers = undefined;
+    done();
   });
 }

@@ -11,8 +11,8 @@ import { captureOnExpress } from './express.capture.js';
 import { captureOnFastify } from './fastify.capture.js';
 import { readBody } from './read-body.js';
 
-/** Reads the body of a request to the endpoint; false for any other request. */
-export type BodyReader = (message: IncomingMessage, body: Readable) => Promise<boolean>;
+/** Reads the body of a request to the endpoint; undefined for any other request. */
+export type BodyReader = (message: IncomingMessage, body: Readable) => Promise<void> | undefined;
 
 /**
  * Takes the exact bytes of each delivery before any body parser sees them. It is set up while the application is
@@ -40,10 +40,11 @@ export class RawBodyCapture {
     else throw new ScalekitWebhooksConfigurationError('platform', MESSAGES.platformUnknown(platform));
   }
 
-  readonly #read: BodyReader = async (message, body) => {
-    if (!this.url.matches(message.method, message.url)) return false;
-    if (isRemembered(message)) return true;
+  readonly #read: BodyReader = (message, body) =>
+    this.url.matches(message.method, message.url) ? this.#capture(message, body) : undefined;
+
+  async #capture(message: IncomingMessage, body: Readable): Promise<void> {
+    if (isRemembered(message)) return;
     rememberBody(message, await readBody(body, message.headers, this.options.maxBodyBytes));
-    return true;
-  };
+  }
 }

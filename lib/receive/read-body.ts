@@ -56,10 +56,13 @@ function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too
       source.off('data', onData);
       resolve('body_too_large');
     };
-    source.on('data', onData);
-    finished(source, { writable: false }, (error) =>
-      resolve(error ? 'invalid_event' : Buffer.concat(chunks, length)),
-    );
+    const breakOff = () => resolve('invalid_event');
+    source
+      .on('data', onData)
+      .on('end', () => resolve(Buffer.concat(chunks, length)))
+      .on('error', breakOff)
+      .on('close', breakOff);
+    if (source.destroyed) breakOff();
   });
 }
 
