@@ -6,16 +6,16 @@ import type { DtoClass } from './nested-field.metadata.js';
 /** The name under which a missing identity is reported. */
 export const IDENTITY_RULE = 'hasIdentity';
 
-function valueAt(data: unknown, path: string): unknown {
+function valueAt(data: unknown, path: readonly string[]): unknown {
   let value = data;
-  for (const step of path.split('.')) {
+  for (const step of path) {
     if (typeof value !== 'object' || value === null) return undefined;
     value = Reflect.get(value, step);
   }
   return value;
 }
 
-function namesSomething(data: unknown, paths: readonly string[]): boolean {
+function namesSomething(data: unknown, paths: readonly (readonly string[])[]): boolean {
   return paths.some((path) => {
     const value = valueAt(data, path);
     return typeof value === 'string' && value !== '';
@@ -29,6 +29,7 @@ function namesSomething(data: unknown, paths: readonly string[]): boolean {
  */
 export function EventData(classOf: () => DtoClass, identity: readonly string[]): PropertyDecorator {
   const nested = RequiredNestedField(classOf);
+  const paths = identity.map((path) => path.split('.'));
   return (target, key) => {
     nested(target, key);
     registerDecorator({
@@ -37,7 +38,7 @@ export function EventData(classOf: () => DtoClass, identity: readonly string[]):
       propertyName: String(key),
       constraints: [...identity],
       validator: {
-        validate: (data: unknown) => namesSomething(data, identity),
+        validate: (data: unknown) => namesSomething(data, paths),
         defaultMessage: () => MESSAGES.dataNamesNothing(identity),
       },
     });

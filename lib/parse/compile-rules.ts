@@ -51,13 +51,10 @@ function compileRules(dtoClass: DtoClass, metadata: ValidationMetadata): FieldRu
       if (typeof verdict === 'object') throw unsupported(dtoClass, property, 'an asynchronous rule');
       return verdict;
     };
-    return {
-      name: name || type,
-      holds: (dto, value) =>
-        each && Array.isArray(value)
-          ? value.every((item) => passes(dto, value, item))
-          : passes(dto, value, value),
-    };
+    const holds: FieldRule['holds'] = (dto, value) => passes(dto, value, value);
+    const holdsForEach: FieldRule['holds'] = (dto, value) =>
+      Array.isArray(value) ? value.every((item) => passes(dto, value, item)) : holds(dto, value);
+    return { name: name || type, holds: each ? holdsForEach : holds };
   });
 }
 

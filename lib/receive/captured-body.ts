@@ -1,38 +1,55 @@
 import type { Outcome } from '../respond/outcome.js';
-import { attach, attached } from './attachment.js';
 
-/** What was captured of a request's body: its exact bytes, or why there are none. */
-export type CapturedBody =
-  | { readonly bytes: Buffer; readonly receivedAt: Date }
-  | {
-      readonly refusal: Extract<
-        Outcome,
-        'body_too_large' | 'unsupported_media_type' | 'invalid_event' | 'misconfigured'
-      >;
-    };
+/** The exact bytes of a request's body. They are private, so that a host that logs its request logs no payload. */
+export class CapturedBytes {
+  readonly #bytes: Buffer;
 
+  constructor(
+    bytes: Buffer,
+    readonly receivedAt: Date,
+  ) {
+    this.#bytes = bytes;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+}
+
+/** Why there are no bytes. */
+export interface RefusedBody {
+  readonly refusal: Extract<
+    Outcome,
+    'body_too_large' | 'unsupported_media_type' | 'invalid_event' | 'misconfigured'
+  >;
+}
+
+/** What was captured of a request's body. */
+export type CapturedBody = CapturedBytes | RefusedBody;
+
+// Kept in the request itself: a WeakMap costs the garbage collector more than all that it holds.
 const CAPTURED = Symbol('captured body');
+type Captured = object & { [CAPTURED]?: CapturedBody };
 
 /** Remembers the captured body of Node's request object. */
-export function rememberBody(message: object, body: CapturedBody): void {
-  attach(message, CAPTURED, body);
+export function rememberBody(message: Captured, body: CapturedBody): void {
+  message[CAPTURED] = body;
 }
 
 /** Whether a body was captured before, by another endpoint whose path matches as well. */
-export function isRemembered(message: object): boolean {
-  return attached(message, CAPTURED) !== undefined;
+export function isRemembered(message: Captured): boolean {
+  return message[CAPTURED] !== undefined;
 }
 
 /** The captured body of a request, whichever platform's request object it is. */
 export function bodyOf(request: object): CapturedBody {
-  const message = 'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;
-  return (
-    attached<CapturedBody>(message, CAPTURED) ?? hostCapturedBody(request) ?? { refusal: 'misconfigured' }
-  );
+  const message: Captured =
+    'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;
+  return message[CAPTURED] ?? hostCapturedBody(request) ?? { refusal: 'misconfigured' };
 }
 
 /** The bytes that the host captured: `rawBody: true`, or a serverless platform that reads the body itself. */
-export function hostCapturedBody(request: object): CapturedBody | undefined {
+export function hostCapturedBody(request: object): CapturedBytes | undefined {
   if (!('rawBody' in request) || !(request.rawBody instanceof Uint8Array)) return undefined;
-  return { bytes: Buffer.from(request.rawBody), receivedAt: new Date() };
+  return new CapturedBytes(Buffer.from(request.rawBody), new Date());
 }

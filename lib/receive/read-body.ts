@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { finished, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { type CapturedBody, hostCapturedBody } from './captured-body.js';
+import { type CapturedBody, CapturedBytes, hostCapturedBody } from './captured-body.js';
 import { isJson } from './media-type.js';
 
 const DECODERS: Readonly<Record<string, () => Transform>> = {
@@ -31,7 +31,7 @@ export async function readBody(
     return { refusal: 'unsupported_media_type' };
   }
   const bytes = await collect(decoder ? decode(stream, decoder) : stream, maxBytes);
-  if (Buffer.isBuffer(bytes)) return { bytes, receivedAt };
+  if (Buffer.isBuffer(bytes)) return new CapturedBytes(bytes, receivedAt);
   await discard(stream);
   return { refusal: bytes };
 }
@@ -59,7 +59,7 @@ function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too
     const breakOff = () => resolve('invalid_event');
     source
       .on('data', onData)
-      .on('end', () => resolve(Buffer.concat(chunks, length)))
+      .on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)))
       .on('error', breakOff)
       .on('close', breakOff);
     if (source.destroyed) breakOff();

@@ -1,21 +1,21 @@
-import { attach, attached } from './attachment.js';
+import type { CapturedBytes } from './captured-body.js';
 
 /** A delivery whose signature holds. */
 export interface VerifiedDelivery {
-  readonly bytes: Buffer;
-  readonly receivedAt: Date;
+  readonly body: CapturedBytes;
   /** Undefined where the signature scheme has none. */
   readonly deliveryId: string | undefined;
 }
 
 const VERIFIED = Symbol('verified delivery');
+type Verified = object & { [VERIFIED]?: VerifiedDelivery };
 
 /** Hands a verified delivery from the guard to the controller. */
-export function rememberDelivery(request: object, delivery: VerifiedDelivery): void {
-  attach(request, VERIFIED, delivery);
+export function rememberDelivery(request: Verified, delivery: VerifiedDelivery): void {
+  request[VERIFIED] = delivery;
 }
 
 /** The delivery that the guard let pass; there is none for a request that the guard never saw. */
-export function verifiedDelivery(request: object): VerifiedDelivery | undefined {
-  return attached(request, VERIFIED);
+export function verifiedDelivery(request: Verified): VerifiedDelivery | undefined {
+  return request[VERIFIED];
 }

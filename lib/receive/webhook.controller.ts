@@ -43,7 +43,8 @@ export function createWebhookController(path: string, decorators: readonly Class
     async receive(@Req() request: WebhookRequest, @Res() response: unknown): Promise<void> {
       const delivery = verifiedDelivery(request);
       if (!delivery) throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
-      const { bytes: rawBody, deliveryId, receivedAt } = delivery;
+      const { body, deliveryId } = delivery;
+      const { bytes: rawBody, receivedAt } = body;
       const parsed = parseEvent(rawBody, this.options.validation);
       requireEnvironment(parsed.event, this.options.environmentIds);
       const { headers } = request;

@@ -51,9 +51,12 @@ export class EndpointSecrets implements OnModuleInit {
   /**
    * @throws DeliveryRefusedError when the resolver fails (`unavailable`), or finds what is no secret (`misconfigured`)
    */
-  async for(request: SigningSecretRequest): Promise<readonly EndpointSecret[]> {
-    if (!this.#resolver) return this.#fixed;
-    const texts = [(await this.#resolve(this.#resolver, request)) ?? []].flat();
+  for(request: SigningSecretRequest): readonly EndpointSecret[] | Promise<readonly EndpointSecret[]> {
+    return this.#resolver ? this.#resolved(this.#resolver, request) : this.#fixed;
+  }
+
+  async #resolved(resolver: SigningSecretResolver, request: SigningSecretRequest) {
+    const texts = [(await this.#resolve(resolver, request)) ?? []].flat();
     try {
       return texts.map(prepare);
     } catch (error) {

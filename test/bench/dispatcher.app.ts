@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ReceivedEvent } from '../../lib/dispatch/received-event.js';
 import {
   OnScalekitEvent,
   ScalekitEventDispatcher,
@@ -36,15 +37,10 @@ export async function openDispatcher(
   const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
   return {
     async deliver(payload) {
-      const { event, issues } = parseEvent(payload, 'strict');
-      const { outcome } = await dispatcher.handle({
-        event,
-        issues,
-        deliveryId: 'msg_bench',
-        receivedAt: new Date(),
-        rawBody: payload,
-        headers: {},
-      });
+      const parsed = parseEvent(payload, 'strict');
+      const { outcome } = await dispatcher.handle(
+        new ReceivedEvent(parsed, { deliveryId: 'msg_bench', rawBody: payload }),
+      );
       if (outcome !== 'processed' && outcome !== 'accepted') throw new Error(`the outcome is ${outcome}`);
     },
     close: () => app.close(),

@@ -19,21 +19,24 @@ export interface Thoroughness {
   readonly roundMs: number;
 }
 
-const WARM_UP_ROUNDS = 25;
+// How long each contender runs before it is timed, as a multiple of `roundMs`: V8 takes its time to settle on its code.
+const WARM_UP_ROUNDS = 100;
 
 /** Runs contenders in turns, so that what slows the machine for a while slows all of them. */
 export async function compare(
   contenders: readonly Contender[],
   { rounds, roundMs }: Thoroughness,
 ): Promise<readonly Timing[]> {
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) {
+    for (const contender of contenders) await runFor(contender, roundMs);
+  }
   const entrants: { contender: Contender; times: number; samples: number[] }[] = [];
   for (const contender of contenders) {
     entrants.push({ contender, times: await timesWithin(contender, roundMs), samples: [] });
   }
-  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     for (const { contender, times, samples } of entrants) {
-      const elapsed = await timeOf(contender, times);
-      if (round >= 0) samples.push(elapsed / times);
+      samples.push((await timeOf(contender, times)) / times);
     }
   }
   return entrants.map(({ contender, samples }) => ({ name: contender.name, samples }));
@@ -49,6 +52,11 @@ export function timingOf(timings: readonly Timing[], name: string): Timing {
 /** How many times as long one takes as another: the median of what each round says. */
 export function ratio(timing: Timing, to: Timing): number {
   return median(timing.samples.map((sample, round) => sample / (to.samples[round] ?? Number.NaN)));
+}
+
+async function runFor(contender: Contender, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) await timeOf(contender, 1);
 }
 
 async function timesWithin(contender: Contender, roundMs: number): Promise<number> {
