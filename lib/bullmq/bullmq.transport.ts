@@ -23,7 +23,8 @@ export interface BullMqTransportOptions {
   queue: Queue;
   /**
    * Whether this process works on the queue, and how. With `false` it only fills it, so that one image can serve as
-   * web process and as worker.
+   * web process and as worker. Where several transports have one queue, each has a worker, and each worker takes the jobs
+   * of all: what their `concurrency` allows adds up.
    * @default true
    */
   worker?: boolean | Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'limiter'>;
@@ -51,8 +52,8 @@ const PUT_BACK_MS = 1000;
 // How long BullMQ may take to let go of the queue, once no run is in progress.
 const CLOSE_GRACE_MS = 2000;
 
-// A job goes to whichever worker of this process is first, and it may be the worker of another endpoint's transport.
-const working = new WeakMap<Queue, Set<BullMqTransport>>();
+// By the queue's name: a job goes to the worker that is first, which may be that of another endpoint's transport.
+const working = new Map<string, Set<BullMqTransport>>();
 
 /**
  * Runs handlers as jobs of a BullMQ queue: one job for each event and handler. A delivery is answered with 202 once
@@ -66,6 +67,7 @@ export class BullMqTransport implements EventTransport {
   readonly #logger = new Logger('ScalekitWebhooks:bullmq');
   readonly #running = new Set<Promise<QueuedRunEnd>>();
   #worker?: Worker<RunJobData>;
+  #isClosing = false;
 
   constructor({
     queue,
@@ -105,9 +107,8 @@ export class BullMqTransport implements EventTransport {
     if (!this.#workerOptions) return;
     this.#runners.set(endpoint, runner);
     if (this.#worker) return;
-    const { queue } = this.#options;
-    working.set(queue, (working.get(queue) ?? new Set()).add(this));
-    const { name, opts } = queue;
+    const { name, opts, qualifiedName } = this.#options.queue;
+    working.set(qualifiedName, new Set([...this.#peers.filter((transport) => !transport.#isClosing), this]));
     this.#worker = new Worker<RunJobData>(name, (job, token) => this.#perform(job, token), {
       ...this.#workerOptions,
       connection: opts.connection,
@@ -120,7 +121,9 @@ export class BullMqTransport implements EventTransport {
   }
 
   async close(): Promise<void> {
-    working.get(this.#options.queue)?.delete(this);
+    this.#isClosing = true;
+    const { qualifiedName } = this.#options.queue;
+    if (this.#peers.every((transport) => transport.#isClosing)) working.delete(qualifiedName);
     const closed = this.#worker?.close().catch((error) => this.#reportError(error));
     if (!closed) return;
     await waitAtMost(Promise.allSettled(this.#running), this.#options.handlerTimeout);
@@ -134,7 +137,7 @@ export class BullMqTransport implements EventTransport {
   }
 
   async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
-    const end = await this.#transportFor(job.data.endpoint).#run(job);
+    const end = await this.#run(job);
     if (end.state === 'busy') {
       await job.moveToDelayed(Date.now() + end.retryInMs, token);
       throw new DelayedError();
@@ -144,15 +147,20 @@ export class BullMqTransport implements EventTransport {
     throw end.state === 'dead' ? new UnrecoverableError(message) : new Error(message);
   }
 
-  #transportFor(endpoint: string): BullMqTransport {
-    const others = working.get(this.#options.queue) ?? [];
-    return [this, ...others].find((transport) => transport.#runners.has(endpoint)) ?? this;
+  /** This one first: another application of the process may have an endpoint of the same name. */
+  get #peers(): readonly BullMqTransport[] {
+    return [this, ...(working.get(this.#options.queue.qualifiedName) ?? [])];
   }
 
-  #run(job: Job<RunJobData>): Promise<QueuedRunEnd> {
-    const attempt = this.#attempt(job);
-    this.#running.add(attempt);
-    return attempt.finally(() => this.#running.delete(attempt));
+  /** The worker's transport waits for a run when it closes, and so does the endpoint's. */
+  async #run(job: Job<RunJobData>): Promise<QueuedRunEnd> {
+    const owners = this.#peers.filter((transport) => transport.#runners.has(job.data.endpoint));
+    const owner = owners.find((transport) => !transport.#isClosing) ?? owners[0] ?? this;
+    const attempt = owner.#attempt(job);
+    for (const transport of [this, owner]) transport.#running.add(attempt);
+    return attempt.finally(() => {
+      for (const transport of [this, owner]) transport.#running.delete(attempt);
+    });
   }
 
   /** What keeps a run from being tried or recorded is no fault of its handler, and uses up none of its attempts. */
@@ -161,6 +169,8 @@ export class BullMqTransport implements EventTransport {
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     const { handlerTimeout: timeoutMs } = this.#options;
     try {
+      // Its endpoint takes no more, though another's worker still does.
+      if (this.#isClosing) return { state: 'busy', retryInMs: PUT_BACK_MS };
       if (!runner) throw new Error(MESSAGES.queueWithoutEndpoint(job.data.endpoint));
       return await runner(toQueuedRun(job.data), { timeoutMs, isLast });
     } catch (error) {

@@ -125,7 +125,7 @@ export class EventProcessor {
     try {
       if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
       const settlement = await completion;
-      return { settlement, report: reportRun(handlerId, settlement, run.deadline.isOver) };
+      return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
     } catch (error) {
       this.options.log.fault('start_failed', received, error);
       return {

@@ -18,8 +18,8 @@ export interface RunOptions {
 }
 
 /**
- * One claimed run of one handler, with its own deadline. What is held while handlers run is made by classes, since V8 would
- * soon keep literals that live as long, and all they hold, until its next full collection.
+ * One claimed run of one handler, with its own deadline. What it needs is private: a transport may log or store what it
+ * gets. Nor is it a literal that closes over it all, which V8 would soon keep until its next full collection.
  */
 export class ClaimedRun implements HandlerRun {
   readonly handlerId: string;
@@ -27,33 +27,35 @@ export class ClaimedRun implements HandlerRun {
   readonly attempts?: number;
   readonly backoff?: HandlerRun['backoff'];
   readonly timeoutMs: number;
-  readonly received: ReceivedEvent;
-  readonly context: ScalekitEventContext;
-  readonly inbox: InboxStore;
-  readonly lease: InboxLease;
-  readonly deadline = new RunDeadline();
+  readonly #deadline = new RunDeadline();
+  readonly #delivery: RunDelivery;
   readonly #handler: EventHandler;
+  readonly #context: ScalekitEventContext;
 
-  constructor({ handler, attempt, received, context, timeoutMs, inbox, lease }: RunOptions) {
+  constructor(options: RunOptions) {
+    const { handler, attempt, context, timeoutMs } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
-    this.attempts = handler.attempts;
-    this.backoff = handler.backoff;
+    if (handler.attempts !== undefined) this.attempts = handler.attempts;
+    if (handler.backoff !== undefined) this.backoff = handler.backoff;
     this.timeoutMs = Math.max(0, Math.min(handler.timeout ?? timeoutMs, timeoutMs));
-    this.received = received;
-    this.context = context;
-    this.inbox = inbox;
-    this.lease = lease;
+    this.#delivery = new RunDelivery(options, this.#deadline);
     this.#handler = handler;
+    this.#context = context;
+  }
+
+  /** Whether the deadline passed while it ran. */
+  get isOverdue(): boolean {
+    return this.#deadline.isOver;
   }
 
   // Not a method, so that a transport may take it out of the run.
   readonly execute = async (): Promise<void> => {
-    this.deadline.start(this.timeoutMs);
+    this.#deadline.start(this.timeoutMs);
     try {
-      await this.#handler.run(this.received.event, new RunDelivery(this), this.context);
+      await this.#handler.run(this.#context.event, this.#delivery, this.#context);
     } finally {
-      this.deadline.stop();
+      this.#deadline.stop();
     }
   };
 }

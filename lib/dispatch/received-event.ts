@@ -8,7 +8,7 @@ import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How an event arrived; by default now, without headers, as a delivery of its own. */
 export interface Arrival {
-  readonly deliveryId?: string | undefined;
+  readonly deliveryId?: string;
   readonly receivedAt?: Date;
   readonly rawBody: Buffer;
   readonly headers?: ScalekitDelivery['headers'];

@@ -1,6 +1,9 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import type { InboxKey } from '../inbox/inbox-entry.js';
+import type { InboxLease, InboxStore } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { ClaimedRun } from './handler.run.js';
+import type { RunOptions } from './handler.run.js';
+import type { RunDeadline } from './run-deadline.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 
 /** What one run's handler is given. A class, since V8 would make a shape of its own for each object with accessors. */
@@ -12,10 +15,13 @@ export class RunDelivery implements ScalekitDelivery {
   readonly rawBody: Buffer;
   readonly headers: ScalekitDelivery['headers'];
   readonly issues: ScalekitDelivery['issues'];
-  readonly #run: ClaimedRun;
+  readonly #eventId: string;
+  readonly #handlerId: string;
+  readonly #inbox: InboxStore;
+  readonly #lease: InboxLease;
+  readonly #deadline: RunDeadline;
 
-  constructor(run: ClaimedRun) {
-    const { received, context, attempt } = run;
+  constructor({ received, context, attempt, handler, inbox, lease }: RunOptions, deadline: RunDeadline) {
     this.id = received.deliveryId;
     this.endpoint = context.endpoint;
     this.receivedAt = received.receivedAt;
@@ -23,25 +29,27 @@ export class RunDelivery implements ScalekitDelivery {
     this.rawBody = received.rawBody;
     this.headers = received.headers;
     this.issues = received.issues;
-    this.#run = run;
+    this.#eventId = received.event.id;
+    this.#handlerId = handler.id;
+    this.#inbox = inbox;
+    this.#lease = lease;
+    this.#deadline = deadline;
   }
 
   get signal(): AbortSignal {
-    return this.#run.deadline.signal;
+    return this.#deadline.signal;
   }
 
   get idempotencyKey(): string {
-    const { received, handlerId } = this.#run;
-    return idempotencyKey(this.endpoint, received.event.id, handlerId);
+    return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId);
   }
 
   // Not a method, so that a handler may take it out of the delivery.
   readonly complete = async (transaction: unknown): Promise<void> => {
-    const { inbox, received, handlerId, lease } = this.#run;
-    if (!inbox.complete) {
+    if (!this.#inbox.complete) {
       throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
     }
-    const key = { endpoint: this.endpoint, eventId: received.event.id };
-    await inbox.complete(transaction, key, handlerId, lease);
+    const key: InboxKey = { endpoint: this.endpoint, eventId: this.#eventId };
+    await this.#inbox.complete(transaction, key, this.#handlerId, this.#lease);
   };
 }

@@ -8,8 +8,8 @@ import { IntField, NumberField } from './record-fields.js';
 import { type KeyedSlots, SlotIndex } from './slot-index.js';
 import { TextField } from './text-field.js';
 
-// An event id, and a time to the microsecond, lie in the record as Scalekit writes them.
-const EVENT_BYTES = 100;
+// An event id, and a time to the nanosecond, lie in the record as Scalekit writes them.
+const EVENT_BYTES = 104;
 
 /** What a {@link MemoryInboxStore} remembers of each event but its rows, found by its key. */
 export class EventRecords implements KeyedSlots, RowReferences {
@@ -25,7 +25,7 @@ export class EventRecords implements KeyedSlots, RowReferences {
   readonly #endpoint = new IntField(this.records, 36);
   readonly #type = new IntField(this.records, 40);
   readonly #eventId = new TextField(this.records, 44, 28);
-  readonly #occurredAt = new TextField(this.records, 72, 28);
+  readonly #occurredAt = new TextField(this.records, 72, 32);
   readonly #endpoints = new Names();
   readonly #types = new Names();
   readonly #index = new SlotIndex(this);

@@ -20,8 +20,9 @@ export class TextField {
   get(slot: number): string {
     const chunk = this.records.chunkOf(slot);
     const start = this.#startOf(slot);
-    const text = Buffer.from(chunk.buffer, start + LENGTH_BYTES, chunk.getUint8(start));
-    return this.#onTheHeap.get(slot) ?? text.toString('latin1');
+    const length = chunk.getUint8(start);
+    if (length === ON_THE_HEAP) return this.#onTheHeap.get(slot) ?? '';
+    return Buffer.from(chunk.buffer, chunk.byteOffset + start + LENGTH_BYTES, length).toString('latin1');
   }
 
   set(slot: number, text: string): void {

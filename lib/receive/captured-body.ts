@@ -36,7 +36,7 @@ export function rememberBody(message: Captured, body: CapturedBody): void {
   message[CAPTURED] = body;
 }
 
-/** Whether a body was captured before, by another endpoint whose path matches as well. */
+/** Whether the body was captured: by this endpoint, or by another whose path matches as well. */
 export function isRemembered(message: Captured): boolean {
   return message[CAPTURED] !== undefined;
 }

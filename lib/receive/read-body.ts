@@ -30,15 +30,20 @@ export async function readBody(
     await discard(stream);
     return { refusal: 'unsupported_media_type' };
   }
-  const bytes = await collect(decoder ? decode(stream, decoder) : stream, maxBytes);
-  if (Buffer.isBuffer(bytes)) return new CapturedBytes(bytes, receivedAt);
+  const collected = await collect(decoder ? decode(stream, decoder) : stream, maxBytes);
+  if (typeof collected !== 'string') return new CapturedBytes(collected, receivedAt);
+  decoder?.destroy();
   await discard(stream);
-  return { refusal: bytes };
+  return { refusal: collected };
 }
 
-/** Compressed bytes through their decoder; if either breaks, both end. */
+/** Compressed bytes through their decoder; if they break off, so does it. */
 function decode(stream: Readable, decoder: Transform): Transform {
-  stream.once('error', (error) => decoder.destroy(error)).once('aborted', () => decoder.destroy());
+  const breakOff = () => {
+    if (!stream.readableEnded) decoder.destroy();
+  };
+  stream.on('error', breakOff).on('close', breakOff);
+  if (stream.destroyed) breakOff();
   return stream.pipe(decoder);
 }
 
@@ -47,10 +52,12 @@ function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const onData = (chunk: Buffer) => {
-      length += chunk.length;
+    const onData = (chunk: Buffer | Uint8Array | string) => {
+      // A host's own hook may have put a stream of another kind in the place of the request.
+      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+      length += bytes.length;
       if (length <= maxBytes) {
-        chunks.push(chunk);
+        chunks.push(bytes);
         return;
       }
       source.off('data', onData);

@@ -52,10 +52,10 @@ export class EndpointSecrets implements OnModuleInit {
    * @throws DeliveryRefusedError when the resolver fails (`unavailable`), or finds what is no secret (`misconfigured`)
    */
   for(request: SigningSecretRequest): readonly EndpointSecret[] | Promise<readonly EndpointSecret[]> {
-    return this.#resolver ? this.#resolved(this.#resolver, request) : this.#fixed;
+    return this.#resolver ? this.#secretsFrom(this.#resolver, request) : this.#fixed;
   }
 
-  async #resolved(resolver: SigningSecretResolver, request: SigningSecretRequest) {
+  async #secretsFrom(resolver: SigningSecretResolver, request: SigningSecretRequest) {
     const texts = [(await this.#resolve(resolver, request)) ?? []].flat();
     try {
       return texts.map(prepare);

@@ -179,15 +179,19 @@ describeWithRedisServers('With a queue', () => {
         ran.push(endpoint);
       }
     }
-    const endpoint = (name: string) =>
+    // `BullModule.registerQueue()` in two places makes two objects of one queue, too.
+    const endpoint = async (name: string) =>
       ScalekitWebhooksModule.forRoot({
         name,
         path: name,
         signingSecret: SECRET,
         inbox,
-        transport: transportOf(queue),
+        transport: transportOf(await openQueue({ prefix: String(queue.opts.prefix) })),
       });
-    const app = await runOnExpress({ imports: [endpoint('eu'), endpoint('us')], providers: [Handlers] });
+    const app = await runOnExpress({
+      imports: [await endpoint('eu'), await endpoint('us')],
+      providers: [Handlers],
+    });
     const events = [aUserCreated(), aUserCreated()];
 
     for (const event of events) {

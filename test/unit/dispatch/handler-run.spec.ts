@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
 import { ClaimedRun } from '../../../lib/dispatch/handler.run.js';
@@ -33,6 +34,18 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
 }
 
 describe('A run of a handler', () => {
+  it('shows a transport that stores it neither the event nor the lease', () => {
+    const run = runOf(async () => {});
+
+    expect({ ...run, execute: undefined }).toStrictEqual({
+      handlerId: 'A.run',
+      attempt: 1,
+      timeoutMs: TIMEOUT_MS,
+      execute: undefined,
+    });
+    expect(inspect(run, { showHidden: true, depth: 10 })).not.toMatch(/user\.created|lease_1/);
+  });
+
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -49,9 +62,9 @@ describe('A run of a handler', () => {
     const ended = run.execute();
 
     await jest.advanceTimersByTimeAsync(TIMEOUT_MS - 1);
-    expect([signal?.aborted, run.deadline.isOver]).toEqual([false, false]);
+    expect([signal?.aborted, run.isOverdue]).toEqual([false, false]);
     await jest.advanceTimersByTimeAsync(1);
-    expect([signal?.aborted, run.deadline.isOver]).toEqual([true, true]);
+    expect([signal?.aborted, run.isOverdue]).toEqual([true, true]);
     await jest.advanceTimersByTimeAsync(TIMEOUT_MS);
     await ended;
   });
@@ -81,7 +94,7 @@ describe('A run of a handler', () => {
     await run.execute();
 
     await jest.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
-    expect(run.deadline.isOver).toBe(false);
+    expect(run.isOverdue).toBe(false);
   });
 
   it('lets its handler take complete() out of the delivery', async () => {

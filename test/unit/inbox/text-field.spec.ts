@@ -20,6 +20,15 @@ describe('TextField', () => {
     },
   );
 
+  it('keeps a text that is too long for its bytes in the last record of a chunk', () => {
+    const records = new ByteRecords(12);
+    const field = new TextField(records, 4, 8);
+    const slots = Array.from({ length: 3000 }, () => records.take());
+    for (const slot of slots) field.set(slot, `text number ${slot}`);
+
+    expect(slots.map((slot) => field.get(slot))).toEqual(slots.map((slot) => `text number ${slot}`));
+  });
+
   it('keeps another text in the place of one that was cleared', () => {
     const records = new ByteRecords(12);
     const field = new TextField(records, 4, 8);
