@@ -13,13 +13,15 @@ describe('several processes on one file', () => {
     const workers = Array.from({ length: PROCESSES }, (_, number) =>
       startSqliteWorker('claimAll', file, `${EVENTS} ${(number * EVENTS) / PROCESSES}`),
     );
-    await Promise.all(workers.map((worker) => worker.line()));
-    for (const worker of workers) worker.proceed();
+    for (const _ of ['to make the tables', 'to claim what is left']) {
+      await Promise.all(workers.map((worker) => worker.line()));
+      for (const worker of workers) worker.proceed();
+    }
 
     const claimed = await Promise.all(workers.map(async (worker) => JSON.parse(await worker.line())));
 
     const all = claimed.flat();
-    expect(claimed.filter(({ length }) => length > 0).length).toBeGreaterThan(1);
+    expect(claimed.every(({ length }) => length > 0)).toBe(true);
     expect(all).toHaveLength(EVENTS * 2);
     expect(new Set(all).size).toBe(EVENTS * 2);
     const store = new SqliteInboxStore({ database: openSqlite(file) });

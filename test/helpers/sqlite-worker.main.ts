@@ -9,7 +9,10 @@ const [task = '', file = '', parameter = ''] = process.argv.slice(3);
 const database = new Database(file);
 
 const tasks: Record<string, () => Promise<void>> = {
-  /** Claims and settles so many events, a few at a time, from a place of its own on; prints what it was given. */
+  /**
+   * Claims and settles so many events, from a place of its own on: the first alone, and when all processes have begun, the
+   * others a few at a time. Prints what it was given.
+   */
   async claimAll() {
     const [count = 0, first = 0] = parameter.split(' ').map(Number);
     const events = numberedEvents(count);
@@ -17,15 +20,21 @@ const tasks: Record<string, () => Promise<void>> = {
     await go();
     const store = new SqliteInboxStore({ database, busyTimeout: 30_000 });
     const claimed: string[] = [];
+    const handleNext = async () => {
+      const event = waiting.shift();
+      if (!event) return false;
+      const lease = aLease();
+      const claims = [...(await store.claim(event, HANDLERS, lease))];
+      const given = claims.flatMap(([handlerId, { state }]) => (state === 'claimed' ? [handlerId] : []));
+      claimed.push(...given.map((handlerId) => `${event.eventId} ${handlerId}`));
+      const settlements = given.map((handlerId) => ({ handlerId, state: 'done' as const }));
+      await store.settle(event, settlements, lease);
+      return true;
+    };
+    await handleNext();
+    await go();
     const lanes = Array.from({ length: 5 }, async () => {
-      for (let event = waiting.shift(); event; event = waiting.shift()) {
-        const lease = aLease();
-        const claims = [...(await store.claim(event, HANDLERS, lease))];
-        const given = claims.flatMap(([handlerId, { state }]) => (state === 'claimed' ? [handlerId] : []));
-        claimed.push(...given.map((handlerId) => `${event.eventId} ${handlerId}`));
-        const settlements = given.map((handlerId) => ({ handlerId, state: 'done' as const }));
-        await store.settle(event, settlements, lease);
-      }
+      while (await handleNext());
     });
     await Promise.all(lanes);
     console.log(JSON.stringify(claimed));
