@@ -3,7 +3,8 @@ export type PostgresRow = Record<string, unknown>;
 
 /**
  * What the store needs of a Postgres client. A `pg` Pool, Client or PoolClient, PGlite and its transactions, a TypeORM
- * DataSource, EntityManager or QueryRunner have it as they are; for Prisma there is {@link prismaQueryable}.
+ * DataSource, EntityManager or QueryRunner have it as they are; for Prisma there is {@link prismaQueryable}. With `pg`,
+ * {@link preparedQueryable} saves Postgres time.
  */
 export interface PostgresQueryable {
   /** Resolves to the rows, or to an object that holds them. */

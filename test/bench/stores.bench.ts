@@ -8,9 +8,8 @@ import { SqliteRivals } from './stores/sqlite.rivals.js';
 import { significant, spread, times } from './text.js';
 
 const MIN_ROUNDS = 5;
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 10;
 const DELIVERIES = 50;
-const POSTGRES = 'Postgres';
 
 /** What one way took for each delivery of each round, in ms. */
 type Rounds = readonly (readonly number[])[];
@@ -20,7 +19,8 @@ export const STORES: Section = {
   name: 'stores',
   async run(thoroughness) {
     const rounds = Math.max(MIN_ROUNDS, Math.round(thoroughness.rounds / 3));
-    const rivals = [new SqliteRivals(), new PostgresRivals(), new RedisRivals(), new BullMqRivals()];
+    const postgres = [true, false].map((isPrepared) => new PostgresRivals({ isPrepared }));
+    const rivals = [new SqliteRivals(), ...postgres, new RedisRivals(), new BullMqRivals()];
     const rows: string[][] = [];
     const goals = [];
     for (const each of rivals) {
@@ -40,12 +40,12 @@ export const STORES: Section = {
           latencies === ours ? times(share) : '',
         ]);
       }
-      if (each.name !== POSTGRES) continue;
+      if (!(each instanceof PostgresRivals)) continue;
       const all = ours.flat();
       goals.push(
-        { figure: 'Postgres inbox against two bare statements a delivery', measured: share, atLeast: 0.4 },
+        { figure: `${each.name}, against ${each.bareName}`, measured: share, atLeast: 0.4 },
         {
-          figure: 'Postgres inbox, p99 against the median',
+          figure: `${each.name}, p99 against the median`,
           measured: quantile(all, 0.99) / median(all),
           atMost: 3,
         },

@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
-import { PostgresInboxStore, type PostgresQueryable, prismaQueryable } from '../../lib/postgres/index.js';
+import {
+  PostgresInboxStore,
+  type PostgresQueryable,
+  preparedQueryable,
+  prismaQueryable,
+} from '../../lib/postgres/index.js';
 import { aLease, anEvent, FAILURE } from '../conformance/inbox-store.bench.js';
 import { openPool, passTime } from '../helpers/postgres.js';
 import { PostgresLedger } from '../helpers/postgres-ledger.js';
@@ -68,6 +73,7 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
         prismaQueryable({
           $queryRawUnsafe: async (text, ...values) => (await ledger.pool.query(text, values)).rows,
         }),
+      'prepared statements': () => preparedQueryable(ledger.pool),
       'a pool with type parsers of its own': () => ({
         query: (text, values) =>
           ledger.pool.query({ text, values, types: { getTypeParser: () => (value: string) => value } }),
@@ -101,6 +107,26 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
       expect(await store.reopen(event, ['A.run', 'B.run'])).toEqual(['A.run', 'B.run']);
       expect(await store.prune(new Date('2999-01-01'))).toBe(1);
     });
+  });
+
+  it('prepares a statement once for a connection', async () => {
+    const pool = openPool({ max: 1 });
+    try {
+      const store = storeOn(preparedQueryable(pool));
+      await store.migrate();
+      for (const eventId of ['evt_1', 'evt_2']) {
+        const [event, lease] = [anEvent({ eventId }), aLease()];
+        await store.claim(event, ['A.run'], lease);
+        await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
+      }
+
+      const { rows } = await pool.query(
+        "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%lease_token%'",
+      );
+      expect(rows).toHaveLength(2);
+    } finally {
+      await pool.end();
+    }
   });
 
   it("goes by the server's clock alone", async () => {

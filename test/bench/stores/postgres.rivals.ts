@@ -1,21 +1,33 @@
 import type { Pool } from 'pg';
-import { PostgresInboxStore } from '../../../lib/postgres/index.js';
+import {
+  PostgresInboxStore,
+  type PostgresQueryable,
+  preparedQueryable,
+} from '../../../lib/postgres/index.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
 import { type DispatcherApp, openDispatcher } from '../dispatcher.app.js';
 import { distinctEvents } from '../distinct-events.js';
 import type { StoreRivals } from './rivals.js';
 
+/** Both sides prepare their statements, or neither does. */
 export class PostgresRivals implements StoreRivals {
-  readonly name = 'Postgres';
-  readonly bareName = 'two bare statements';
+  readonly name: string;
+  readonly bareName: string;
   readonly #pool: Pool = openPool({ max: 1 });
+  readonly #client: PostgresQueryable;
   readonly #schema = aSchemaName();
   readonly #nextEvent = distinctEvents();
   #app?: DispatcherApp;
   #written = 0;
 
+  constructor({ isPrepared }: { readonly isPrepared: boolean }) {
+    this.name = isPrepared ? 'Postgres, prepared' : 'Postgres';
+    this.bareName = isPrepared ? 'two bare statements, prepared' : 'two bare statements';
+    this.#client = isPrepared ? preparedQueryable(this.#pool) : this.#pool;
+  }
+
   async open(): Promise<void> {
-    const inbox = new PostgresInboxStore({ client: this.#pool, schema: this.#schema });
+    const inbox = new PostgresInboxStore({ client: this.#client, schema: this.#schema });
     await inbox.migrate();
     await this.#pool.query(
       `CREATE TABLE "${this.#schema}".bare (id text PRIMARY KEY, payload bytea, state text NOT NULL)`,
@@ -31,8 +43,8 @@ export class PostgresRivals implements StoreRivals {
     this.#written += 1;
     const id = `evt_${this.#written}`;
     const payload = this.#nextEvent();
-    await this.#pool.query(`INSERT INTO "${this.#schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
-    await this.#pool.query(`UPDATE "${this.#schema}".bare SET state = 'done' WHERE id = $1`, [id]);
+    await this.#client.query(`INSERT INTO "${this.#schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
+    await this.#client.query(`UPDATE "${this.#schema}".bare SET state = 'done' WHERE id = $1`, [id]);
   }
 
   async close(): Promise<void> {
