@@ -19,7 +19,7 @@ export const STORES: Section = {
   name: 'stores',
   async run(thoroughness) {
     const rounds = Math.max(MIN_ROUNDS, Math.round(thoroughness.rounds / 3));
-    const postgres = [true, false].map((isPrepared) => new PostgresRivals({ isPrepared }));
+    const postgres = [false, true].map((isPrepared) => new PostgresRivals({ isPrepared }));
     const rivals = [new SqliteRivals(), ...postgres, new RedisRivals(), new BullMqRivals()];
     const rows: string[][] = [];
     const goals = [];

@@ -1,10 +1,10 @@
 import { freePort } from '../../faults/helpers/free-port.js';
-import { Child } from './child.js';
+import { Child } from '../child.js';
 import type { LoadOrder, LoadReport } from './load.js';
 import { RECEIVER_NAMES, type ReceiverName } from './receivers.js';
 
-const SERVE = './serve.js';
-const LOAD = './load.js';
+const SERVE = './http/serve.js';
+const LOAD = './http/load.js';
 
 type Load = Pick<LoadOrder, 'connections' | 'requestsPerConnection'>;
 
