@@ -1,3 +1,5 @@
+import { openDispatcher } from './dispatcher.app.js';
+import { distinctEvents } from './distinct-events.js';
 import type { Section } from './section.js';
 import { median, quantile } from './statistics.js';
 import { BullMqRivals } from './stores/bullmq.rivals.js';
@@ -57,17 +59,19 @@ export const STORES: Section = {
 };
 
 async function measure(rivals: StoreRivals, rounds: number): Promise<{ ours: Rounds; bare: Rounds }> {
-  await rivals.open();
+  const app = await openDispatcher(await rivals.open());
+  const nextEvent = distinctEvents();
   const [ours, bare]: number[][][] = [[], []];
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
     const [ourLatencies, bareLatencies] = [
-      await latenciesOf(() => rivals.deliver()),
-      await latenciesOf(() => rivals.writeBare()),
+      await latenciesOf(() => app.deliver(nextEvent())),
+      await latenciesOf(() => rivals.writeBare(nextEvent())),
     ];
     if (round < 0) continue;
     ours?.push(ourLatencies);
     bare?.push(bareLatencies);
   }
+  await app.close();
   await rivals.close();
   return { ours: ours ?? [], bare: bare ?? [] };
 }

@@ -1,12 +1,11 @@
 import type { Pool } from 'pg';
+import type { ScalekitWebhooksOptions } from '../../../lib/index.js';
 import {
   PostgresInboxStore,
   type PostgresQueryable,
   preparedQueryable,
 } from '../../../lib/postgres/index.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
-import { type DispatcherApp, openDispatcher } from '../dispatcher.app.js';
-import { distinctEvents } from '../distinct-events.js';
 import type { StoreRivals } from './rivals.js';
 
 /** Both sides prepare their statements, or neither does. */
@@ -16,8 +15,6 @@ export class PostgresRivals implements StoreRivals {
   readonly #pool: Pool = openPool({ max: 1 });
   readonly #client: PostgresQueryable;
   readonly #schema = aSchemaName();
-  readonly #nextEvent = distinctEvents();
-  #app?: DispatcherApp;
   #written = 0;
 
   constructor({ isPrepared }: { readonly isPrepared: boolean }) {
@@ -26,29 +23,23 @@ export class PostgresRivals implements StoreRivals {
     this.#client = isPrepared ? preparedQueryable(this.#pool) : this.#pool;
   }
 
-  async open(): Promise<void> {
+  async open(): Promise<ScalekitWebhooksOptions> {
     const inbox = new PostgresInboxStore({ client: this.#client, schema: this.#schema });
     await inbox.migrate();
     await this.#pool.query(
       `CREATE TABLE "${this.#schema}".bare (id text PRIMARY KEY, payload bytea, state text NOT NULL)`,
     );
-    this.#app = await openDispatcher({ inbox });
+    return { inbox };
   }
 
-  async deliver(): Promise<void> {
-    await this.#app?.deliver(this.#nextEvent());
-  }
-
-  async writeBare(): Promise<void> {
+  async writeBare(payload: Buffer): Promise<void> {
     this.#written += 1;
     const id = `evt_${this.#written}`;
-    const payload = this.#nextEvent();
     await this.#client.query(`INSERT INTO "${this.#schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
     await this.#client.query(`UPDATE "${this.#schema}".bare SET state = 'done' WHERE id = $1`, [id]);
   }
 
   async close(): Promise<void> {
-    await this.#app?.close();
     await dropSchema(this.#pool, this.#schema);
     await this.#pool.end();
   }

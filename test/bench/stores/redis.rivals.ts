@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis';
+import type { ScalekitWebhooksOptions } from '../../../lib/index.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
 import { serviceUrl } from '../../helpers/service-url.js';
-import { type DispatcherApp, openDispatcher } from '../dispatcher.app.js';
-import { distinctEvents } from '../distinct-events.js';
 import type { StoreRivals } from './rivals.js';
 
 export class RedisRivals implements StoreRivals {
@@ -10,27 +9,20 @@ export class RedisRivals implements StoreRivals {
   readonly bareName = 'two bare HSET';
   readonly #client = new Redis(serviceUrl('redis'));
   readonly #harness = redisInboxHarness(this.#client);
-  readonly #nextEvent = distinctEvents();
-  #app?: DispatcherApp;
   #written = 0;
 
-  async open(): Promise<void> {
-    this.#app = await openDispatcher({ inbox: this.#harness.store });
+  async open(): Promise<ScalekitWebhooksOptions> {
+    return { inbox: this.#harness.store };
   }
 
-  async deliver(): Promise<void> {
-    await this.#app?.deliver(this.#nextEvent());
-  }
-
-  async writeBare(): Promise<void> {
+  async writeBare(payload: Buffer): Promise<void> {
     this.#written += 1;
     const key = `${this.#harness.keyPrefix}:bare:${this.#written}`;
-    await this.#client.hset(key, { payload: this.#nextEvent(), state: 'running' });
+    await this.#client.hset(key, { payload, state: 'running' });
     await this.#client.hset(key, 'state', 'done');
   }
 
   async close(): Promise<void> {
-    await this.#app?.close();
     await this.#harness.dispose();
     await this.#client.quit();
   }

@@ -1,10 +1,12 @@
-/** A delivery with one of our inboxes, and the fewest writes that somebody could make do with, on one connection. */
+import type { ScalekitWebhooksOptions } from '../../../lib/index.js';
+
+/** One of our inboxes, and the fewest writes that somebody could make do with instead, on one connection. */
 export interface StoreRivals {
   readonly name: string;
   readonly bareName: string;
-  open(): Promise<void>;
-  /** A new event: claim, handle, settle. */
-  deliver(): Promise<unknown>;
-  writeBare(): Promise<unknown>;
+  /** The options of an application that uses it. */
+  open(): Promise<ScalekitWebhooksOptions>;
+  writeBare(payload: Buffer): Promise<unknown>;
+  /** To be called when the application is closed. */
   close(): Promise<void>;
 }
