@@ -11,9 +11,9 @@ export interface PgLike {
 }
 
 /**
- * A `pg` client whose connections prepare each of the store's statements once: Postgres then spends about half the time on
- * a delivery. Not for a pooler that gives one session to several clients and knows no prepared statements, such as
- * PgBouncer in transaction mode before 1.21.
+ * A `pg` client whose connections prepare each of the store's statements once: a delivery then takes about a third less.
+ * Not for a pooler that gives one session to several clients and knows no prepared statements, such as PgBouncer in
+ * transaction mode without `max_prepared_statements`.
  *
  * @example
  * new PostgresInboxStore({ client: preparedQueryable(pool) });
@@ -21,7 +21,9 @@ export interface PgLike {
 export function preparedQueryable(client: PgLike): PostgresQueryable {
   const names = new Map<string, string>();
   const nameOf = (text: string): string => {
-    const name = names.get(text) ?? createHash('sha256').update(text).digest('hex').slice(0, 32);
+    const known = names.get(text);
+    if (known !== undefined) return known;
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
     names.set(text, name);
     return name;
   };
