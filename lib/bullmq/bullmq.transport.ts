@@ -108,7 +108,7 @@ export class BullMqTransport implements EventTransport {
     this.#runners.set(endpoint, runner);
     if (this.#worker) return;
     const { name, opts, qualifiedName } = this.#options.queue;
-    working.set(qualifiedName, new Set([...this.#peers.filter((transport) => !transport.#isClosing), this]));
+    working.set(qualifiedName, new Set(this.#peers.filter((transport) => !transport.#isClosing)));
     this.#worker = new Worker<RunJobData>(name, (job, token) => this.#perform(job, token), {
       ...this.#workerOptions,
       connection: opts.connection,

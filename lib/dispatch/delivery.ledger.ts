@@ -37,9 +37,7 @@ export class DeliveryLedger {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, HandlerClaim> | undefined> {
-    const { id: eventId, type, occurred_at: occurredAt } = received.event;
-    const { endpoint } = this.options;
-    const event = { endpoint, eventId, type, occurredAt, payload: received.rawBody };
+    const event = received.forInbox(this.options.endpoint);
     return this.#reach(
       received,
       'claim_failed',

@@ -19,7 +19,7 @@ export interface RunOptions {
 
 /**
  * One claimed run of one handler, with its own deadline. What it needs is private: a transport may log or store what it
- * gets. Nor is it a literal that closes over it all, which V8 would soon keep until its next full collection.
+ * gets.
  */
 export class ClaimedRun implements HandlerRun {
   readonly handlerId: string;

@@ -33,9 +33,7 @@ export class QueuedRunProcessor {
     const parsed = parseReceivedEvent(run.rawBody, validation);
     const received = new ReceivedEvent(parsed, run);
     const lease = new RunLease(attempt.timeoutMs, run.leaseToken);
-
-    const { id: eventId, type, occurred_at: occurredAt } = received.event;
-    const event = { endpoint, eventId, type, occurredAt, payload: run.rawBody };
+    const event = received.forInbox(endpoint);
     const claim = (await inbox.claim(event, [run.handlerId], lease)).get(run.handlerId);
     if (claim?.state !== 'claimed') return endOfUnclaimed(claim);
     const settlement = await this.#run(run.handlerId, claim.attempt, received, attempt, lease);

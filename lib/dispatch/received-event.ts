@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import type { InboxEvent } from '../inbox/inbox-entry.js';
 import type { EventIssue } from '../parse/event-issue.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
 import type { Outcome } from '../respond/outcome.js';
@@ -14,7 +15,10 @@ export interface Arrival {
   readonly headers?: ScalekitDelivery['headers'];
 }
 
-/** A parsed event and how it arrived: what all its handlers share. */
+/**
+ * A parsed event and how it arrived: what all its handlers share. A class, as all that is held while handlers run: V8 would
+ * soon keep literals that live as long, and what they hold, until its next full collection.
+ */
 export class ReceivedEvent {
   readonly event: ScalekitEvent<'*'>;
   readonly issues: readonly EventIssue[];
@@ -33,6 +37,12 @@ export class ReceivedEvent {
     this.receivedAt = receivedAt;
     this.rawBody = rawBody;
     this.headers = headers;
+  }
+
+  /** What an endpoint's inbox records of it. */
+  forInbox(endpoint: string): InboxEvent {
+    const { id: eventId, type, occurred_at: occurredAt } = this.event;
+    return { endpoint, eventId, type, occurredAt, payload: this.rawBody };
   }
 }
 

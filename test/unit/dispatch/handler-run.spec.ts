@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
 import { ClaimedRun } from '../../../lib/dispatch/handler.run.js';
+import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import type { ScalekitDelivery } from '../../../lib/dispatch/scalekit-delivery.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
 import { createScalekitEvent } from '../../../lib/testing/index.js';
@@ -18,14 +19,7 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
   return new ClaimedRun({
     handler,
     attempt: 1,
-    received: {
-      event,
-      issues: [],
-      deliveryId: 'msg_1',
-      receivedAt: new Date(),
-      rawBody: Buffer.alloc(0),
-      headers: {},
-    },
+    received: new ReceivedEvent({ event, issues: [] }, { deliveryId: 'msg_1', rawBody: Buffer.alloc(0) }),
     context: { event, endpoint: 'default', headers: {} },
     timeoutMs: TIMEOUT_MS,
     inbox: new MemoryInboxStore(),

@@ -10,7 +10,8 @@ import { EventProcessor } from '../../../lib/dispatch/event.processor.js';
 import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
-import type { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
+import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
+import type { ParsedEvent } from '../../../lib/parse/parse-event.js';
 
 export const HANDLER_TIMEOUT_MS = 9000;
 export const LEASE_MS = 2 * HANDLER_TIMEOUT_MS;
@@ -55,15 +56,8 @@ export function setUp(
 }
 
 /** One delivery of always the same event, which arrives now. */
-export function aDelivery(changes: Partial<ReceivedEvent> = {}): ReceivedEvent {
+export function aDelivery(changes: Partial<ParsedEvent & Arrival> = {}): ReceivedEvent {
   const event = createScalekitEvent('user.created', {}, { seed: 1 });
-  return {
-    event,
-    issues: [],
-    deliveryId: 'msg_1',
-    receivedAt: new Date(),
-    rawBody: Buffer.from(JSON.stringify(event)),
-    headers: {},
-    ...changes,
-  };
+  const rawBody = Buffer.from(JSON.stringify(event));
+  return new ReceivedEvent({ event, issues: [], ...changes }, { deliveryId: 'msg_1', rawBody, ...changes });
 }
