@@ -139,9 +139,9 @@ export const MESSAGES = {
     unsupported_media_type: 'The content type is not JSON, or the content encoding is not known.',
     invalid_event: 'The body broke off, or could not be decompressed.',
     misconfigured:
-      'The raw body is not to be had: something read the request before this module. Remove body parsers that are ' +
-      'added before Nest (for example to the instance given to ExpressAdapter), or let them keep req.rawBody; and set ' +
-      'the path with the path option, not with RouterModule.',
+      'The raw body is not to be had: something read the request before this module. Remove body parsers that run ' +
+      'before Nest (for example in an application that it is mounted in), or let them keep req.rawBody; and set the ' +
+      'path with the path option, not with RouterModule.',
   },
   testerWithoutSecret: (endpoint: string) =>
     `The endpoint "${endpoint}" has no secret that is known before a request: give the tester one, new ScalekitWebhookTester(app, { secret }).`,

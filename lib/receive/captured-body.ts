@@ -3,6 +3,7 @@ import type { Outcome } from '../respond/outcome.js';
 /** The exact bytes of a request's body. They are private, so that a host that logs its request logs no payload. */
 export class CapturedBytes {
   readonly #bytes: Buffer;
+  #verified?: VerifiedSignature;
 
   constructor(
     bytes: Buffer,
@@ -14,6 +15,22 @@ export class CapturedBytes {
   get bytes(): Buffer {
     return this.#bytes;
   }
+
+  /** Undefined for a request that the guard never saw. */
+  get verified(): VerifiedSignature | undefined {
+    return this.#verified;
+  }
+
+  /** The signature holds. */
+  markVerified(signature: VerifiedSignature): void {
+    this.#verified = signature;
+  }
+}
+
+/** What a signature that holds tells of its delivery. */
+interface VerifiedSignature {
+  /** Undefined where the signature scheme has none. */
+  readonly deliveryId: string | undefined;
 }
 
 /** Why there are no bytes. */
@@ -42,10 +59,11 @@ export function isRemembered(message: Captured): boolean {
 }
 
 /** The captured body of a request, whichever platform's request object it is. */
-export function bodyOf(request: object): CapturedBody {
+export function bodyOf(request: Captured): CapturedBody {
   const message: Captured =
     'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;
-  return message[CAPTURED] ?? hostCapturedBody(request) ?? { refusal: 'misconfigured' };
+  message[CAPTURED] ??= hostCapturedBody(request) ?? { refusal: 'misconfigured' };
+  return message[CAPTURED];
 }
 
 /** The bytes that the host captured: `rawBody: true`, or a serverless platform that reads the body itself. */

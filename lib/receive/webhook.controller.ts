@@ -19,8 +19,8 @@ import { WebhookResponder } from '../respond/webhook.responder.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { ScalekitSignatureGuard } from '../verify/scalekit-signature.guard.js';
+import { bodyOf } from './captured-body.js';
 import { requireEnvironment } from './require-environment.js';
-import { verifiedDelivery } from './verified-delivery.js';
 import { WebhookRefusalFilter } from './webhook-refusal.filter.js';
 
 interface WebhookRequest {
@@ -41,10 +41,12 @@ export function createWebhookController(path: string, decorators: readonly Class
     @Post()
     @UseGuards(ScalekitSignatureGuard)
     async receive(@Req() request: WebhookRequest, @Res() response: unknown): Promise<void> {
-      const delivery = verifiedDelivery(request);
-      if (!delivery) throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
-      const { body, deliveryId } = delivery;
+      const body = bodyOf(request);
+      if ('refusal' in body || !body.verified) {
+        throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
+      }
       const { bytes: rawBody, receivedAt } = body;
+      const { deliveryId } = body.verified;
       const parsed = parseEvent(rawBody, this.options.validation);
       requireEnvironment(parsed.event, this.options.environmentIds);
       const { headers } = request;

@@ -2,7 +2,6 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { DeliveryRefusedError } from '../errors/delivery-refused.error.js';
 import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
 import { bodyOf } from '../receive/captured-body.js';
-import { rememberDelivery } from '../receive/verified-delivery.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { type EndpointSecret, EndpointSecrets } from './endpoint.secrets.js';
@@ -28,7 +27,7 @@ export class ScalekitSignatureGuard implements CanActivate {
     const body = bodyOf(request);
     if ('refusal' in body) throw new DeliveryRefusedError(body.refusal, MESSAGES.bodyRefused[body.refusal]);
     const pass = (deliveryId: string | undefined) => {
-      rememberDelivery(request, { body, deliveryId });
+      body.markVerified({ deliveryId });
       return true;
     };
     const verified = this.#verify(body.bytes, request);

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import express from 'express';
 import { fastify } from 'fastify';
 import { DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.table.js';
 import { holdClock } from '../helpers/clock.js';
+import { MountedExpressAdapter } from '../helpers/mounted-express.js';
 import { aUserCreated, startScriptedApp } from '../helpers/scripted-app.js';
 import { ADAPTERS } from '../helpers/test-app.js';
 import { bodyOf, INTERNAL, SCENARIOS } from './outcome.scenarios.js';
@@ -24,7 +24,7 @@ const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
 
 /** Hosts that read the body before Nest sees the request. */
 const GREEDY: Readonly<Record<string, () => AbstractHttpAdapter>> = {
-  express: () => new ExpressAdapter(express().use(express.json())),
+  express: () => new MountedExpressAdapter(express.json()),
   fastify: () => {
     const instance = fastify();
     instance.addHook('preParsing', async (_request, _reply, payload) => {
