@@ -1,14 +1,16 @@
 import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { TIME_UP, waitAtMost } from './deadline.js';
+import { Patience, TIME_UP } from './deadline.js';
 import { toHandlerError } from './handler-failure.js';
-import type { ReceivedEvent } from './received-event.js';
+import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between an answer and the inbox or the transport. */
 export type ProcessingFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
 
-/** Hears what a result does not tell. */
+/** Hears how deliveries fared. */
 export interface ProcessingLog {
+  /** A delivery has its result. */
+  result(received: ReceivedEvent, result: DispatchResult): void;
   fault(fault: ProcessingFault, received: ReceivedEvent, error?: unknown): void;
   /** A run ended after its delivery was answered. */
   lateEnd(received: ReceivedEvent, settlement: HandlerSettlement): void;
@@ -31,29 +33,37 @@ export class DeliveryLedger {
 
   constructor(private readonly options: DeliveryLedgerOptions) {}
 
+  /** How long a delivery waits for the inbox: a little beyond its handlers' time. */
+  patienceFor(received: ReceivedEvent): Patience {
+    return new Patience(this.timeLeft(received) + INBOX_GRACE_MS);
+  }
+
   /** Undefined where the inbox cannot be reached in time. */
   claim(
     received: ReceivedEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
+    patience: Patience,
   ): Promise<ReadonlyMap<string, HandlerClaim> | undefined> {
     const event = received.forInbox(this.options.endpoint);
     return this.#reach(
       received,
       'claim_failed',
+      patience,
       () => this.options.inbox.claim(event, handlerIds, lease),
       (claims) => this.#release(received, claims, lease),
     );
   }
 
-  /** Whether the inbox took it in time. */
-  async settle(
+  /** True where the inbox took it in time. */
+  settle(
     received: ReceivedEvent,
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
-  ): Promise<boolean> {
+    patience: Patience,
+  ): Promise<true | undefined> {
     const record = () => this.#record(received, settlements, lease);
-    return (await this.#reach(received, 'settle_failed', record)) ?? false;
+    return this.#reach(received, 'settle_failed', patience, record);
   }
 
   /** Settles a run that outlives its delivery when it ends. */
@@ -80,7 +90,7 @@ export class DeliveryLedger {
     received: ReceivedEvent,
     claims: ReadonlyMap<string, HandlerClaim>,
     lease: InboxLease,
-  ): Promise<boolean> {
+  ): Promise<true> {
     const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
     const error = new Error(MESSAGES.claimedTooLate);
     const released = claimed.map(([handlerId]) => failedSettlement(handlerId, error));
@@ -91,11 +101,13 @@ export class DeliveryLedger {
     received: ReceivedEvent,
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
-  ): Promise<boolean> {
+  ): Promise<true> {
     if (settlements.length === 0) return true;
-    const written = new Set(await this.options.inbox.settle(this.#keyOf(received), settlements, lease));
+    const key = { endpoint: this.options.endpoint, eventId: received.event.id };
+    const written = await this.options.inbox.settle(key, settlements, lease);
     // A queued run that cannot be written is with a worker that was quicker.
-    const isLost = ({ handlerId, state }: HandlerSettlement) => state !== 'queued' && !written.has(handlerId);
+    const isLost = ({ handlerId, state }: HandlerSettlement) =>
+      state !== 'queued' && !written.includes(handlerId);
     if (settlements.some(isLost)) this.options.log.fault('lease_lost', received);
     return true;
   }
@@ -103,12 +115,13 @@ export class DeliveryLedger {
   async #reach<T>(
     received: ReceivedEvent,
     fault: ProcessingFault,
+    patience: Patience,
     ask: () => Promise<T>,
     whenLate?: (answer: T) => Promise<unknown>,
   ): Promise<T | undefined> {
     try {
       const asked = ask();
-      const answer = await waitAtMost(asked, this.timeLeft(received) + INBOX_GRACE_MS);
+      const answer = await patience.wait(asked);
       if (answer !== TIME_UP) return answer;
       this.#finishLater(received, fault, asked.then(whenLate));
       throw new Error(MESSAGES.inboxTooSlow);
@@ -123,10 +136,6 @@ export class DeliveryLedger {
       .catch((error) => this.options.log.fault(fault, received, error))
       .finally(() => this.#late.delete(late));
     this.#late.add(late);
-  }
-
-  #keyOf({ event }: ReceivedEvent) {
-    return { endpoint: this.options.endpoint, eventId: event.id };
   }
 }
 

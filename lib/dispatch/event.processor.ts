@@ -1,7 +1,7 @@
 import type { HandlerClaim, HandlerSettlement, InboxLease } from '../inbox/inbox-store.js';
 import { concludeDelivery } from '../respond/conclude-delivery.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { TIME_UP, waitAtMost } from './deadline.js';
+import { Patience, TIME_UP } from './deadline.js';
 import { DeliveryLedger, type DeliveryLedgerOptions, failedSettlement } from './delivery.ledger.js';
 import { type EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { EventTransport } from './event-transport.js';
@@ -42,19 +42,22 @@ export class EventProcessor {
   async process(received: ReceivedEvent, only?: readonly string[]): Promise<DispatchResult> {
     const matching = this.registry.matching(received.event.type);
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
-    if (handlers.length === 0) return { outcome: 'ignored', handlers: [] };
+    if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
     const lease = new RunLease(this.options.handlerTimeout);
     const handlerIds = handlers.map(({ id }) => id);
+    const patience = this.#ledger.patienceFor(received);
+    try {
+      const claims = await this.#ledger.claim(received, handlerIds, lease, patience);
+      if (!claims) return this.#conclude(received, { outcome: 'unavailable', handlers: [] });
+      const ends = await this.#run(received, this.#prepare(received, handlers, claims, lease), lease);
+      const settled = await this.#ledger.settle(received, settlementsOf(ends), lease, patience);
 
-    const claims = await this.#ledger.claim(received, handlerIds, lease);
-    if (!claims) return { outcome: 'unavailable', handlers: [] };
-    const ends = await this.#run(received, this.#prepare(received, handlers, claims, lease), lease);
-    const settlements = ends.flatMap(({ settlement }) => settlement ?? []);
-    const settled = await this.#ledger.settle(received, settlements, lease);
-
-    const reports = reportAll(handlerIds, claims, ends);
-    const outcome = settled ? concludeDelivery(reports) : 'unavailable';
-    return { outcome, handlers: reports, ...retryAfter(claims) };
+      const reports = handlerIds.map((id) => ends.get(id)?.report ?? reportClaim(id, claims.get(id)));
+      const outcome = settled ? concludeDelivery(reports) : 'unavailable';
+      return this.#conclude(received, { outcome, handlers: reports }, retryAfter(claims));
+    } finally {
+      patience.end();
+    }
   }
 
   /** Resolves when all that outlived its delivery has ended. */
@@ -71,35 +74,31 @@ export class EventProcessor {
     const { endpoint, inbox } = this.options;
     const context = new ScalekitEventContext(received, endpoint);
     const timeoutMs = this.#ledger.timeLeft(received);
-    return handlers.flatMap((handler) => {
+    const runs: ClaimedRun[] = [];
+    for (const handler of handlers) {
       const claim = claims.get(handler.id);
-      if (claim?.state !== 'claimed') return [];
+      if (claim?.state !== 'claimed') continue;
       const { attempt } = claim;
-      return [new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease })];
-    });
+      runs.push(new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease }));
+    }
+    return runs;
   }
 
+  /** How the runs ended, by handler id. */
   async #run(
     received: ReceivedEvent,
     runs: readonly ClaimedRun[],
     lease: InboxLease,
-  ): Promise<readonly RunEnd[]> {
-    if (runs.length === 0) return [];
-    const { spansProcesses } = this.options.transport;
+  ): Promise<ReadonlyMap<string, RunEnd>> {
+    const ends = new Map<string, RunEnd>();
+    if (runs.length === 0) return ends;
     const completions = this.#start(received, runs, lease);
-    return Promise.all(
-      runs.map(async (run, index) => {
-        const ending = this.#ending(received, run, completions[index]);
-        const end = await waitAtMost(
-          ending,
-          spansProcesses ? this.#ledger.timeLeft(received) : run.timeoutMs,
-        );
-        if (end !== TIME_UP) return end;
-        const settlement = ending.then((lateEnd) => lateEnd.settlement);
-        this.#ledger.settleLate(received, settlement, lease);
-        return { report: { handlerId: run.handlerId, state: 'overdue' } };
-      }),
-    );
+    const endings = runs.map((run, index) => this.#endOf(received, run, completions[index], lease));
+    for (const ending of endings) {
+      const end = await ending;
+      ends.set(end.report.handlerId, end);
+    }
+    return ends;
   }
 
   #start(
@@ -115,40 +114,57 @@ export class EventProcessor {
     }
   }
 
-  /** Never rejects: a run that the transport could not take is released by its settlement, for a retry to start. */
-  async #ending(
+  /** Never rejects. */
+  async #endOf(
     received: ReceivedEvent,
     run: ClaimedRun,
     completion: Promise<HandlerSettlement> | undefined,
-  ): Promise<Required<RunEnd>> {
+    lease: InboxLease,
+  ): Promise<RunEnd> {
     const { handlerId } = run;
+    const { spansProcesses } = this.options.transport;
+    const patience = new Patience(spansProcesses ? this.#ledger.timeLeft(received) : run.timeoutMs);
     try {
       if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
-      const settlement = await completion;
-      return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
+      const settlement = await patience.wait(completion);
+      if (settlement !== TIME_UP) {
+        return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
+      }
+      const late = completion.catch((error) => this.#notStarted(received, handlerId, error));
+      this.#ledger.settleLate(received, late, lease);
+      return { report: { handlerId, state: 'overdue' } };
     } catch (error) {
-      this.options.log.fault('start_failed', received, error);
-      return {
-        settlement: failedSettlement(handlerId, error),
-        report: { handlerId, state: 'not_started' },
-      };
+      const settlement = this.#notStarted(received, handlerId, error);
+      return { settlement, report: { handlerId, state: 'not_started' } };
+    } finally {
+      patience.end();
     }
+  }
+
+  /** A run that the transport could not take is released, for a retry to start. */
+  #notStarted(received: ReceivedEvent, handlerId: string, error: unknown): HandlerSettlement {
+    this.options.log.fault('start_failed', received, error);
+    return failedSettlement(handlerId, error);
+  }
+
+  #conclude(received: ReceivedEvent, ended: DispatchResult, retryAfterSeconds?: number): DispatchResult {
+    const result = retryAfterSeconds === undefined ? ended : { ...ended, retryAfterSeconds };
+    this.options.log.result(received, result);
+    return result;
   }
 }
 
-function reportAll(
-  handlerIds: readonly string[],
-  claims: ReadonlyMap<string, HandlerClaim>,
-  ends: readonly RunEnd[],
-): HandlerReport[] {
-  const ran = new Map(ends.map(({ report }) => [report.handlerId, report]));
-  return handlerIds.map((id) => ran.get(id) ?? reportClaim(id, claims.get(id)));
+function settlementsOf(ends: ReadonlyMap<string, RunEnd>): readonly HandlerSettlement[] {
+  const settlements: HandlerSettlement[] = [];
+  for (const { settlement } of ends.values()) if (settlement) settlements.push(settlement);
+  return settlements;
 }
 
-/** A retry should wait for the longest run in progress elsewhere. */
-function retryAfter(claims: ReadonlyMap<string, HandlerClaim>): Pick<DispatchResult, 'retryAfterSeconds'> {
-  const waits = [...claims.values()].flatMap((claim) =>
-    claim.state === 'running' ? [claim.leaseEndsInMs] : [],
-  );
-  return waits.length > 0 ? { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) } : {};
+/** A retry should wait for the longest run in progress elsewhere. In seconds. */
+function retryAfter(claims: ReadonlyMap<string, HandlerClaim>): number | undefined {
+  let longestMs: number | undefined;
+  for (const claim of claims.values()) {
+    if (claim.state === 'running') longestMs = Math.max(longestMs ?? 0, claim.leaseEndsInMs);
+  }
+  return longestMs === undefined ? undefined : Math.ceil(longestMs / 1000);
 }

@@ -10,6 +10,8 @@ export const SCALEKIT_CONTEXT_TYPE = 'scalekit-webhook';
 // Nest exports no constants for the metadata that `@UseFilters` and `@UsePipes` write.
 const EXCEPTION_FILTERS_METADATA = '__exceptionFilters__';
 const PIPES_METADATA = '__pipes__';
+const GUARDS_METADATA = '__guards__';
+const INTERCEPTORS_METADATA = '__interceptors__';
 
 const PARAMS_FACTORY = {
   exchangeKeyForValue: (type: number, _data: unknown, [event, delivery]: unknown[]) =>
@@ -56,7 +58,12 @@ export class HandlerInvoker {
     const callback = Reflect.get(method.instance, method.name);
     const has = (metadata: string) =>
       [callback, method.instance.constructor].some((target) => Reflect.hasMetadata(metadata, target));
-    const run = this.#contextOf(method).create<Record<string, never>, string>(
+    const context = this.#contextOf(method);
+    if (![PIPES_METADATA, GUARDS_METADATA, INTERCEPTORS_METADATA, EXCEPTION_FILTERS_METADATA].some(has)) {
+      // What Nest would do for a method without enhancers, but for the promises in between.
+      return (event, delivery) => context.transformToResult(callback.call(method.instance, event, delivery));
+    }
+    const run = context.create<Record<string, never>, string>(
       method.instance,
       callback,
       method.name,

@@ -9,9 +9,18 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
+const PROCESS_TOKEN = randomUUID();
+let leases = 0;
+
+/** Unique among all processes: random bytes for each lease would take longer than all else about it. */
+function nextToken(): string {
+  leases += 1;
+  return `${PROCESS_TOKEN}-${leases}`;
+}
+
 /** The lease of runs that may take `timeoutMs`. */
 export class RunLease implements InboxLease {
-  readonly token = randomUUID();
+  readonly token = nextToken();
   readonly durationMs: number;
 
   constructor(

@@ -114,10 +114,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     await waitAtMost(finished, processor.leaseMs);
   }
 
-  async #process(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
-    if (this.#closing || !this.#processor) return UNAVAILABLE;
-    const result = await this.#processor.process(received, handlerIds);
-    this.log.result(received, result);
-    return result;
+  #process(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
+    if (this.#closing || !this.#processor) return Promise.resolve(UNAVAILABLE);
+    return this.#processor.process(received, handlerIds);
   }
 }

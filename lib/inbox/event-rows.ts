@@ -39,6 +39,7 @@ export class EventRows {
     const objects = this.#objectsOf(event);
     if (objects) return objects;
     const rows: LedgerRows = new Map();
+    if (this.events.firstRow.get(event) === NO_SLOT) return rows;
     for (const record of this.#recordsOf(event)) {
       rows.set(this.#handlerIds.nameOf(this.#handler.get(record)), {
         state: this.#states.nameOf(this.#state.get(record)),

@@ -92,14 +92,16 @@ export class MemoryInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const now = Date.now();
-    return this.#update(key, (rows) =>
-      settlements.flatMap((settlement) => {
+    return this.#update(key, (rows) => {
+      const written: string[] = [];
+      for (const settlement of settlements) {
         const row = settleRow(rows.get(settlement.handlerId), settlement, lease, now);
-        if (!row) return [];
+        if (!row) continue;
         rows.set(settlement.handlerId, row);
-        return [settlement.handlerId];
-      }),
-    );
+        written.push(settlement.handlerId);
+      }
+      return written;
+    });
   }
 
   /** Always undefined: what is kept in memory is the ledger alone. */

@@ -22,6 +22,8 @@ export class RecordedLog implements ProcessingLog {
   readonly faults: string[] = [];
   readonly lateEnds: HandlerSettlement[] = [];
 
+  result(): void {}
+
   fault(fault: ProcessingFault, _received: ReceivedEvent, error?: unknown): void {
     this.faults.push(error instanceof Error ? `${fault}: ${error.message}` : fault);
   }
