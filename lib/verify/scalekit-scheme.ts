@@ -12,17 +12,18 @@ const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
  */
 export function readScalekitClaim(values: SignatureHeaderValues): SignatureClaim {
   const timestamps = new Set<string>();
-  const candidates: Uint8Array[] = [];
+  const candidates: string[] = [];
   for (const field of values[SCALEKIT_HEADER].join(',').split(',')) {
     const [name, value] = splitField(field);
     if (name === 't') timestamps.add(value);
-    if (name === 'v1' && SHA256_HEX.test(value)) candidates.push(Buffer.from(value, 'hex'));
+    if (name === 'v1' && SHA256_HEX.test(value)) candidates.push(value);
   }
   const [timestampText, ...others] = timestamps;
   if (timestampText === undefined || others.length > 0) throw malformed(MESSAGES.timestampIsNotUnique);
   const timestamp = parseUnixSeconds(timestampText, SCALEKIT_HEADER);
   if (candidates.length === 0) throw malformed(MESSAGES.noSignature(SCALEKIT_HEADER));
-  return { scheme: 'scalekit', timestamp, signedPrefix: scalekitSignedPrefix(timestampText), candidates };
+  const signedPrefix = scalekitSignedPrefix(timestampText);
+  return { scheme: 'scalekit', timestamp, signedPrefix, candidates, encoding: 'hex' };
 }
 
 /** What the `scalekit-signature` scheme signs before the payload. */

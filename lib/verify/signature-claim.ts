@@ -9,8 +9,10 @@ export interface SignatureClaim {
   readonly timestamp: number;
   /** What is signed before the payload. */
   readonly signedPrefix: string;
-  /** Digests of 32 bytes, at least one. */
-  readonly candidates: readonly Uint8Array[];
+  /** Digests of 32 bytes, at least one, as text. */
+  readonly candidates: readonly string[];
+  /** How the candidates are encoded; base64url is read as base64. */
+  readonly encoding: 'base64' | 'hex';
   /** The `webhook-id`, which only the standard scheme has. */
   readonly deliveryId?: string;
 }

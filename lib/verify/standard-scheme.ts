@@ -17,13 +17,14 @@ export function readStandardClaim(values: SignatureHeaderValues): SignatureClaim
   const deliveryId = parseDeliveryId(onlyValue(values, 'webhook-id'));
   const timestampText = onlyValue(values, 'webhook-timestamp');
   const timestamp = parseUnixSeconds(timestampText, 'webhook-timestamp');
-  const candidates = signaturesIn(values['webhook-signature'].join(' ')).map(decodeSignature);
+  const candidates = signaturesIn(values['webhook-signature']);
   if (candidates.length === 0) throw malformed(MESSAGES.noSignature('webhook-signature'));
   return {
     scheme: 'standard',
     timestamp,
     signedPrefix: standardSignedPrefix(deliveryId, timestampText),
     candidates,
+    encoding: 'base64',
     deliveryId,
   };
 }
@@ -34,12 +35,11 @@ export function standardSignedPrefix(id: string, timestamp: string): string {
 }
 
 /** Almost every delivery has one signature, which is found faster alone than in a list. */
-function signaturesIn(list: string): readonly string[] {
-  return ONE_V1_SIGNATURE.test(list) ? [list] : (list.match(V1_SIGNATURES) ?? []);
-}
-
-function decodeSignature(signature: string): Buffer {
-  return Buffer.from(signature.slice('v1,'.length), 'base64');
+function signaturesIn(headers: readonly string[]): readonly string[] {
+  const [first = ''] = headers;
+  const list = headers.length === 1 ? first : headers.join(' ');
+  const entries = ONE_V1_SIGNATURE.test(list) ? [list] : (list.match(V1_SIGNATURES) ?? []);
+  return entries.map((entry) => entry.slice('v1,'.length));
 }
 
 /** The spec warns of full stops in ids: they would let one signature fit several (id, timestamp, payload). */

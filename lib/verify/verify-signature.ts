@@ -1,9 +1,8 @@
-import { timingSafeEqual } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
 import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { computeSignature } from './compute-signature.js';
+import { isSignedWith } from './match-signature.js';
 import { readSignatureClaim } from './read-signature-claim.js';
 import type { SignatureClaim } from './signature-claim.js';
 import { collectSignatureHeaders, schemesPresent } from './signature-headers.js';
@@ -55,17 +54,16 @@ function requireRecent({ timestamp }: SignatureClaim, nowSeconds: number, tolera
 }
 
 function requireMatch(
-  { scheme, signedPrefix, candidates }: SignatureClaim,
+  claim: SignatureClaim,
   payload: string | Uint8Array,
   secrets: readonly SigningSecret[],
 ): void {
   for (const secret of secrets) {
-    const expected = computeSignature(secret.keyFor(scheme), signedPrefix, payload);
-    if (candidates.some((candidate) => timingSafeEqual(candidate, expected))) return;
+    if (isSignedWith(secret.keyFor(claim.scheme), claim, payload)) return;
   }
   throw new WebhookVerificationError(
     'signature_mismatch',
-    MESSAGES.signatureMismatch(scheme, secrets.length),
+    MESSAGES.signatureMismatch(claim.scheme, secrets.length),
   );
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { readStandardClaim } from '../../../lib/verify/standard-scheme.js';
-import { codeOf } from './verify.fixtures.js';
+import { codeOf, digestsOf } from './verify.fixtures.js';
 
 const DIGEST = Buffer.alloc(32, 0xfb);
 const BASE64 = DIGEST.toString('base64');
@@ -12,7 +12,7 @@ function read(changes: Record<string, string | string[]>) {
   const headers = { 'webhook-id': 'msg_1', 'webhook-timestamp': '1764000000', ...changes };
   return readStandardClaim(collectSignatureHeaders(headers));
 }
-const candidatesOf = (signature: string | string[]) => read({ 'webhook-signature': signature }).candidates;
+const candidatesOf = (signature: string | string[]) => digestsOf(read({ 'webhook-signature': signature }));
 const valid = { 'webhook-signature': `v1,${BASE64}` };
 
 describe('readStandardClaim', () => {
@@ -21,7 +21,8 @@ describe('readStandardClaim', () => {
       scheme: 'standard',
       timestamp: 1764000000,
       signedPrefix: 'msg_1.1764000000.',
-      candidates: [DIGEST],
+      candidates: [BASE64],
+      encoding: 'base64',
       deliveryId: 'msg_1',
     });
   });
