@@ -46,8 +46,9 @@ function compileRules(dtoClass: DtoClass, metadata: ValidationMetadata): FieldRu
   if (declared.length === 0) throw unsupported(dtoClass, property, 'a rule without a constraint');
   return declared.map(({ name, instance, async }) => {
     if (async) throw unsupported(dtoClass, property, 'an asynchronous rule');
+    const { validate } = instance;
     const passes = (object: object, value: unknown, tested: unknown): boolean => {
-      const verdict = instance.validate(tested, { targetName, property, object, value, constraints });
+      const verdict = validate.call(instance, tested, { targetName, property, object, value, constraints });
       if (typeof verdict === 'object') throw unsupported(dtoClass, property, 'an asynchronous rule');
       return verdict;
     };

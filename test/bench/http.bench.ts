@@ -10,7 +10,8 @@ const GUIDE = 'guide, Express' satisfies ReceiverName;
 const BY_HAND = 'by hand, Fastify' satisfies ReceiverName;
 const OUR_EXPRESS = 'ours, Nest on Express' satisfies ReceiverName;
 const OUR_FASTIFY = 'ours, Nest on Fastify' satisfies ReceiverName;
-const WARM_UP_ROUNDS = 2;
+// Before that V8 has not settled on the code of the receivers that have the most of it.
+const WARM_UP_REQUESTS = 60_000;
 const MIN_ROUNDS = 5;
 
 /** Requests per second over loopback, each request a different event. */
@@ -65,7 +66,8 @@ export const HTTP: Section = {
 async function measure(rounds: number, requestsPerConnection: number): Promise<Measured> {
   const arena = await Arena.open();
   const measured = new Map<ReceiverName, LoadReport[]>(RECEIVER_NAMES.map((name) => [name, []]));
-  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+  const warmUpRounds = Math.ceil(WARM_UP_REQUESTS / (CONNECTIONS * requestsPerConnection));
+  for (let round = -warmUpRounds; round < rounds; round += 1) {
     for (const [name, reports] of measured) {
       const report = await arena.load(name, { connections: CONNECTIONS, requestsPerConnection });
       if (round >= 0) reports.push(report);
