@@ -3,7 +3,7 @@ declare module 'class-validator/cjs/decorator/common/IsNotEmpty.js' {
   export { IsNotEmpty } from 'class-validator';
 }
 declare module 'class-validator/cjs/decorator/common/IsOptional.js' {
-  export { IsOptional } from 'class-validator';
+  export { IS_OPTIONAL, IsOptional } from 'class-validator';
 }
 declare module 'class-validator/cjs/decorator/common/ValidateNested.js' {
   export { ValidateNested } from 'class-validator';

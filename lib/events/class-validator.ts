@@ -3,7 +3,7 @@ import type { MetadataStorage } from 'class-validator';
 // File by file, as the package's index loads every rule there is, with libphonenumber: most of what importing this
 // library would cost. The paths are not the package's public API, so its version is pinned to a minor.
 export { IsNotEmpty } from 'class-validator/cjs/decorator/common/IsNotEmpty.js';
-export { IsOptional } from 'class-validator/cjs/decorator/common/IsOptional.js';
+export { IS_OPTIONAL, IsOptional } from 'class-validator/cjs/decorator/common/IsOptional.js';
 export { ValidateNested } from 'class-validator/cjs/decorator/common/ValidateNested.js';
 export { Matches } from 'class-validator/cjs/decorator/string/Matches.js';
 export { IsArray } from 'class-validator/cjs/decorator/typechecker/IsArray.js';

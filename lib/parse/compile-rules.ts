@@ -1,4 +1,9 @@
-import { getMetadataStorage, type ValidationMetadata, ValidationTypes } from '../events/class-validator.js';
+import {
+  getMetadataStorage,
+  IS_OPTIONAL,
+  type ValidationMetadata,
+  ValidationTypes,
+} from '../events/class-validator.js';
 import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/nested-field.metadata.js';
 import type { FieldRule, FieldRules } from './field-rules.js';
 import { oncePerClass } from './once-per-class.js';
@@ -31,9 +36,12 @@ function compileField(
 ): FieldRules {
   for (const metadata of metadatas) assertSupported(dtoClass, metadata);
   const ofType = (type: string) => metadatas.filter((metadata) => metadata.type === type);
+  const conditional = ofType(CONDITIONAL_VALIDATION);
+  const others = conditional.filter((metadata) => metadata.name !== IS_OPTIONAL);
   return {
     name,
-    conditions: ofType(CONDITIONAL_VALIDATION).map(({ constraints: [condition] }) => condition),
+    isOptional: others.length < conditional.length,
+    conditions: others.map(({ constraints: [condition] }) => condition),
     rules: ofType(CUSTOM_VALIDATION).flatMap((metadata) => compileRules(dtoClass, metadata)),
     nested: ofType(NESTED_VALIDATION).length > 0 ? nestedField(dtoClass, name) : undefined,
   };

@@ -3,7 +3,9 @@ import type { NestedField } from '../events/nested-field.metadata.js';
 /** What is declared on one field of a DTO class. */
 export interface FieldRules {
   readonly name: string;
-  /** The field is judged only where all of them hold, as that of `@IsOptional()`. */
+  /** Whether it may be absent, or null: `@IsOptional()`. */
+  readonly isOptional: boolean;
+  /** The field is judged only where all of them hold: `@ValidateIf()`. */
   readonly conditions: readonly ((dto: object, value: unknown) => boolean)[];
   readonly rules: readonly FieldRule[];
   /** The field's objects are judged by a class of their own. */

@@ -24,8 +24,12 @@ export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue
   return issues;
 }
 
-function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: object): readonly EventIssue[] {
+function issuesOfField(
+  { name, isOptional, conditions, rules, nested }: FieldRules,
+  dto: object,
+): readonly EventIssue[] {
   const value: unknown = Reflect.get(dto, name);
+  if (isOptional && (value === undefined || value === null)) return NONE;
   for (const isMet of conditions) {
     if (!isMet(dto, value)) return NONE;
   }

@@ -60,6 +60,7 @@ export function isRemembered(message: Captured): boolean {
 
 /** The captured body of a request, whichever platform's request object it is. */
 export function bodyOf(request: Captured): CapturedBody {
+  if (request[CAPTURED]) return request[CAPTURED];
   const message: Captured =
     'raw' in request && typeof request.raw === 'object' && request.raw ? request.raw : request;
   message[CAPTURED] ??= hostCapturedBody(request) ?? { refusal: 'misconfigured' };
