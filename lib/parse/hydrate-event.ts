@@ -13,8 +13,8 @@ export function eventClassFor(type: unknown): DtoClass<ScalekitEvent> {
 }
 
 /**
- * Makes the DTO of an event out of its JSON object, without judging it. Documented objects become DTOs, everything
- * else stays as it is and where it is: unknown fields, free-form objects, and values of a wrong type.
+ * Makes the JSON object of an event its DTO, without judging it. Documented objects become DTOs, everything else stays as
+ * it is: unknown fields, free-form objects, and values of a wrong type. Nothing is copied: the object itself changes.
  *
  * class-transformer is not used, since it walks free-form objects to any depth and drops some names of fields.
  */
@@ -22,26 +22,17 @@ export function hydrateEvent(event: { readonly type?: unknown }): ScalekitEvent 
   return hydrate(eventClassFor(event.type), event);
 }
 
-function hydrate<T extends object>(dtoClass: DtoClass<T>, source: object): T {
-  const dto = copyFields(new dtoClass(), source);
+function hydrate<T extends object>(dtoClass: DtoClass<T>, object: object): T {
   for (const [name, field] of nestedEntriesOf(dtoClass)) {
-    if (Object.hasOwn(dto, name)) Reflect.set(dto, name, hydrateNested(field, Reflect.get(dto, name)));
+    if (Object.hasOwn(object, name)) hydrateNested(field, Reflect.get(object, name));
   }
-  return dto;
+  return Object.setPrototypeOf(object, dtoClass.prototype);
 }
 
-function copyFields<T extends object>(target: T, source: object): T {
-  if (!Object.hasOwn(source, '__proto__')) return Object.assign(target, source);
-  // Assigned, this one would replace the prototype instead of being a field.
-  return Object.defineProperties(target, Object.getOwnPropertyDescriptors({ ...source }));
-}
-
-function hydrateNested({ classOf, isArray }: NestedField, value: unknown): unknown {
-  const dtoClass = classOf();
-  if (!isArray) return hydrateIfObject(dtoClass, value);
-  return Array.isArray(value) ? value.map((item) => hydrateIfObject(dtoClass, item)) : value;
-}
-
-function hydrateIfObject(dtoClass: DtoClass, value: unknown): unknown {
-  return isJsonObject(value) ? hydrate(dtoClass, value) : value;
+/** Where a list is documented, an object in its place is of no known class. */
+function hydrateNested({ classOf, isArray }: NestedField, value: unknown): void {
+  if (isArray !== Array.isArray(value)) return;
+  for (const item of Array.isArray(value) ? value : [value]) {
+    if (isJsonObject(item)) hydrate(classOf(), item);
+  }
 }

@@ -66,7 +66,8 @@ export function createScalekitEvent(
     data,
   };
   const event = mergeOverrides(fillSample(sample, seedText, occurredAt), overrides);
-  return hydrateEvent({ ...event, type });
+  // The overrides are the caller's own.
+  return hydrateEvent(structuredClone({ ...event, type }));
 }
 
 function timeFor(seed: string, type: string): Date {

@@ -152,6 +152,14 @@ describe('parseReceivedEvent', () => {
 });
 
 describe('parseEventObject', () => {
+  it('does not change what it is given, be it frozen', () => {
+    const source = Object.freeze({ ...valid, data: Object.freeze({ user: Object.freeze({ id: 'usr_1' }) }) });
+    const { event } = parseEventObject(source, 'lenient');
+    expect(event).not.toBe(source);
+    expect(Object.getPrototypeOf(source.data.user)).toBe(Object.prototype);
+    expect(JSON.stringify(event)).toBe(JSON.stringify(source));
+  });
+
   it('takes an event that was parsed before', () => {
     for (const type of SCALEKIT_EVENT_TYPES) {
       const event = createScalekitEvent(type);
