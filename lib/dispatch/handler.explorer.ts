@@ -95,15 +95,15 @@ export class HandlerExplorer {
   }
 
   #runOf(wrapper: InstanceWrapper, name: string): HandlerRun {
-    const { host, token, instance: singleton } = wrapper;
+    const { host, token, instance: singleton, metatype } = wrapper;
     if (!host || isStatic(wrapper)) {
-      return this.invoker.bind({ instance: singleton, name, moduleKey: host?.token ?? '' });
+      return this.invoker.bind({ instance: singleton, name, metatype, moduleKey: host?.token ?? '' });
     }
     return async (event, delivery, context) => {
       const moduleRef: ModuleRef = host.getProviderByKey(ModuleRef).instance;
       const contextId = this.#contextIdOf(context, moduleRef);
       const instance = await moduleRef.resolve(token, contextId, { strict: true });
-      const method: HandlerMethod = { instance, name, moduleKey: host.token, contextId };
+      const method: HandlerMethod = { instance, name, metatype, moduleKey: host.token, contextId };
       return this.invoker.bind(method)(event, delivery);
     };
   }

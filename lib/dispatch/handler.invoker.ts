@@ -7,11 +7,12 @@ import type { ScalekitDelivery } from './scalekit-delivery.js';
 /** `ExecutionContext.getType()` inside the guards, interceptors and filters of a handler. */
 export const SCALEKIT_CONTEXT_TYPE = 'scalekit-webhook';
 
-// Nest exports no constants for the metadata that `@UseFilters` and `@UsePipes` write.
+// Nest exports no constants for the metadata that `@UseFilters`, `@UsePipes`, `@UseGuards` and `@UseInterceptors` write.
 const EXCEPTION_FILTERS_METADATA = '__exceptionFilters__';
 const PIPES_METADATA = '__pipes__';
 const GUARDS_METADATA = '__guards__';
 const INTERCEPTORS_METADATA = '__interceptors__';
+const ENHANCERS = [EXCEPTION_FILTERS_METADATA, PIPES_METADATA, GUARDS_METADATA, INTERCEPTORS_METADATA];
 
 const PARAMS_FACTORY = {
   exchangeKeyForValue: (type: number, _data: unknown, [event, delivery]: unknown[]) =>
@@ -22,6 +23,8 @@ const PARAMS_FACTORY = {
 export interface HandlerMethod {
   readonly instance: object;
   readonly name: string;
+  /** What Nest made the instance of, where that is a class: its own `constructor` may have been replaced. */
+  readonly metatype: unknown;
   /** Key of the module that provides the instance, where its enhancers are found. */
   readonly moduleKey: string;
   /** Only for an instance that was made for one event. */
@@ -44,7 +47,7 @@ class EnhancersContainer extends NestContainer {
   }
 }
 
-/** Calls a handler's method through Nest, with the guards, interceptors, pipes and filters bound to it. */
+/** Calls a handler's method, and through Nest where there are any, with the guards, interceptors, pipes and filters bound to it. */
 @Injectable()
 export class HandlerInvoker {
   readonly #container: NestContainer;
@@ -56,12 +59,15 @@ export class HandlerInvoker {
 
   bind(method: HandlerMethod): BoundMethod {
     const callback = Reflect.get(method.instance, method.name);
-    const has = (metadata: string) =>
-      [callback, method.instance.constructor].some((target) => Reflect.hasMetadata(metadata, target));
+    const decorated = [callback, method.instance.constructor, method.metatype].filter(
+      (target) => typeof target === 'function',
+    );
+    const has = (metadata: string) => decorated.some((target) => Reflect.hasMetadata(metadata, target));
     const context = this.#contextOf(method);
-    if (![PIPES_METADATA, GUARDS_METADATA, INTERCEPTORS_METADATA, EXCEPTION_FILTERS_METADATA].some(has)) {
-      // What Nest would do for a method without enhancers, but for the promises in between.
-      return (event, delivery) => context.transformToResult(callback.call(method.instance, event, delivery));
+    if (!ENHANCERS.some(has)) {
+      // As Nest would, in fewer turns: what an Observable or a promise of one gives is the result.
+      return async (event, delivery) =>
+        context.transformToResult(await callback.call(method.instance, event, delivery));
     }
     const run = context.create<Record<string, never>, string>(
       method.instance,

@@ -9,13 +9,14 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-const PROCESS_TOKEN = randomUUID();
+let processToken: string | undefined;
 let leases = 0;
 
 /** Unique among all processes: random bytes for each lease would take longer than all else about it. */
 function nextToken(): string {
+  processToken ??= randomUUID();
   leases += 1;
-  return `${PROCESS_TOKEN}-${leases}`;
+  return `${processToken}-${leases}`;
 }
 
 /** The lease of runs that may take `timeoutMs`. */

@@ -6,7 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { parseEventObject } from '../parse/parse-event.js';
+import { parseEvent } from '../parse/parse-event.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { waitAtMost } from './deadline.js';
 import { DeliveryLog } from './delivery.log.js';
@@ -58,13 +58,14 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /**
    * Handles an event: each of its handlers that has not yet succeeded for it runs once.
    *
-   * @param event an event in Scalekit's wire form; plain objects become DTO instances
+   * @param event an event in Scalekit's wire form, handled as its JSON says; the object itself stays as it is
    * @returns how each handler fared; a handler's error is in the result, not thrown
    * @throws InvalidEventError when it is no event, or breaks a rule of the `validation` option
    */
   async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
-    const parsed = parseEventObject(event, this.options.validation);
-    return this.handle(new ReceivedEvent(parsed, { rawBody: Buffer.from(JSON.stringify(event)) }));
+    // What has no JSON is no event either.
+    const rawBody = Buffer.from(JSON.stringify(event) ?? 'null');
+    return this.handle(new ReceivedEvent(parseEvent(rawBody, this.options.validation), { rawBody }));
   }
 
   /**

@@ -25,25 +25,7 @@ const ENVELOPE: ReadonlySet<string> = new Set(['id', 'type', 'occurred_at', 'dat
  * @throws InvalidEventError that tells which fields are wrong, and no values
  */
 export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
-  return toEvent(parseJson(bytes), mode);
-}
-
-/** The event of a body that was accepted before: it was judged then, and is not refused any more. */
-export function parseReceivedEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
-  return parseEvent(bytes, mode === 'off' ? 'off' : 'lenient');
-}
-
-/**
- * Turns an object into an event as its JSON would, for events that did not come by HTTP. The object itself stays as it is.
- * An event that was parsed before will do.
- *
- * @throws InvalidEventError that tells which fields are wrong, and no values
- */
-export function parseEventObject(value: unknown, mode: ValidationMode): ParsedEvent {
-  return toEvent(isJsonObject(value) ? JSON.parse(JSON.stringify(value)) : value, mode);
-}
-
-function toEvent(value: unknown, mode: ValidationMode): ParsedEvent {
+  const value = parseJson(bytes);
   if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNoObject);
   const event = hydrateEvent(value);
   const issues = findIssues(mode === 'off' ? UnknownScalekitEvent : eventClassFor(event.type), event);
@@ -54,6 +36,11 @@ function toEvent(value: unknown, mode: ValidationMode): ParsedEvent {
     throw new InvalidEventError('invalid_data', MESSAGES.dataIsInvalid(event.type, findings), issues);
   }
   return { event, issues };
+}
+
+/** The event of a body that was accepted before: it was judged then, and is not refused any more. */
+export function parseReceivedEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
+  return parseEvent(bytes, mode === 'off' ? 'off' : 'lenient');
 }
 
 function assertEnvelope(found: readonly EventIssue[]): void {

@@ -3,7 +3,7 @@ import type { Outcome } from '../respond/outcome.js';
 /** The exact bytes of a request's body. They are private, so that a host that logs its request logs no payload. */
 export class CapturedBytes {
   readonly #bytes: Buffer;
-  #verified?: VerifiedSignature;
+  #verified?: VerifiedDelivery;
 
   constructor(
     bytes: Buffer,
@@ -17,18 +17,18 @@ export class CapturedBytes {
   }
 
   /** Undefined for a request that the guard never saw. */
-  get verified(): VerifiedSignature | undefined {
+  get verified(): VerifiedDelivery | undefined {
     return this.#verified;
   }
 
   /** The signature holds. */
-  markVerified(signature: VerifiedSignature): void {
-    this.#verified = signature;
+  markVerified(delivery: VerifiedDelivery): void {
+    this.#verified = delivery;
   }
 }
 
 /** What a signature that holds tells of its delivery. */
-interface VerifiedSignature {
+interface VerifiedDelivery {
   /** Undefined where the signature scheme has none. */
   readonly deliveryId: string | undefined;
 }

@@ -11,12 +11,12 @@ import { captureOnExpress } from './express.capture.js';
 import { captureOnFastify } from './fastify.capture.js';
 import { readBody } from './read-body.js';
 
-/** Reads the body of a request to the endpoint; undefined for any other request. */
+/** Reads the body of a request to the endpoint; undefined for any other request, and for a body that was read before. */
 export type BodyReader = (message: IncomingMessage, body: Readable) => Promise<void> | undefined;
 
 /**
  * Takes the exact bytes of each delivery before any body parser sees them. It is set up while the application is
- * being created, ahead of Nest's own parsers and of everything that `main.ts` adds.
+ * being created, ahead of Nest's own parsers and of everything that `main.ts` adds; on Express, ahead of every middleware.
  */
 @Injectable()
 export class RawBodyCapture {
@@ -41,10 +41,11 @@ export class RawBodyCapture {
   }
 
   readonly #read: BodyReader = (message, body) =>
-    this.url.matches(message.method, message.url) ? this.#capture(message, body) : undefined;
+    this.url.matches(message.method, message.url) && !isRemembered(message)
+      ? this.#capture(message, body)
+      : undefined;
 
   async #capture(message: IncomingMessage, body: Readable): Promise<void> {
-    if (isRemembered(message)) return;
     rememberBody(message, await readBody(body, message.headers, this.options.maxBodyBytes));
   }
 }

@@ -66,8 +66,8 @@ export function createScalekitEvent(
     data,
   };
   const event = mergeOverrides(fillSample(sample, seedText, occurredAt), overrides);
-  // The overrides are the caller's own.
-  return hydrateEvent(structuredClone({ ...event, type }));
+  // A copy, as the objects among the overrides are the caller's own.
+  return hydrateEvent(JSON.parse(JSON.stringify({ ...event, type })));
 }
 
 function timeFor(seed: string, type: string): Date {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { InvalidEventError } from '../../lib/errors/invalid-event.error.js';
 import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../lib/events/catalog.js';
-import { parseEventObject } from '../../lib/parse/parse-event.js';
+import { parseObject } from '../helpers/parse-object.js';
 import { ENVELOPE_FACTS, FACTS, type Fact, type Facts, isList } from './scalekit-facts.table.js';
 
 const VALUES: Readonly<Record<string, unknown>> = {
@@ -48,7 +48,7 @@ function withIdentity(data: object, identity: object): object {
 function outcome(type: string, data: object, envelope: object = {}): string[] {
   const event = { id: 'evt_1', type, occurred_at: '2026-02-03T04:05:06Z', data, ...envelope };
   try {
-    parseEventObject(event, 'strict');
+    parseObject(event, 'strict');
     return ['accepted'];
   } catch (error) {
     if (!(error instanceof InvalidEventError)) throw error;
@@ -73,7 +73,7 @@ describe.each([...FACTS])('%s', (type, { dto, data, identities }) => {
   const [identity = {}, ...others] = identities;
 
   it(`becomes a ${dto}`, () => {
-    const { event } = parseEventObject(
+    const { event } = parseObject(
       { id: 'evt_1', type, occurred_at: '2026-02-03T04:05:06Z', data: identity },
       'strict',
     );

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { RouterModule } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
 import express from 'express';
 import { OnScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
@@ -44,16 +43,6 @@ describe('a body that somebody read before the module', () => {
 
     expect((await scalekit.deliver(createScalekitEvent('user.created'))).status).toBe(201);
     expect((await scalekit.withForgedSignature(createScalekitEvent('user.created'))).status).toBe(401);
-  });
-});
-
-describe('a body parser of the Express instance that Nest is given', () => {
-  it('finds the body read already', async () => {
-    const app = await run(() => new ExpressAdapter(express().use(express.json())), metadata());
-
-    const { status } = await new ScalekitWebhookTester(app).deliver(createScalekitEvent('user.created'));
-
-    expect(status).toBe(201);
   });
 });
 

@@ -40,6 +40,22 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(first.mock.calls[0]?.[0]).toEqual(event);
   });
 
+  it('leaves the object as it is, be it frozen', async () => {
+    const { dispatcher, first } = await startScriptedApp(adapter);
+    const event = Object.freeze(plain(aUserCreated()));
+
+    await dispatcher.dispatch(event);
+
+    expect(first.mock.calls[0]?.[0]).toEqual(event);
+    expect(Object.getPrototypeOf(event.data)).toBe(Object.prototype);
+  });
+
+  it.each([undefined, null, 7, [{}]])('refuses %j, which is no event', async (value) => {
+    const { dispatcher } = await startScriptedApp(adapter);
+
+    await expect(dispatcher.dispatch(Object(value))).rejects.toThrow(InvalidEventError);
+  });
+
   it('takes an event that is a DTO already', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
 

@@ -1,14 +1,21 @@
 import { createServer } from 'node:http';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import express, { type RequestHandler } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 
 /** Nest on Express, mounted in another Express application that has a middleware of its own before it. */
 export class MountedExpressAdapter extends ExpressAdapter {
-  constructor(private readonly before: RequestHandler) {
+  /** @param onError hears of errors that reach the outer application, which answers them otherwise */
+  constructor(
+    private readonly before: RequestHandler,
+    private readonly onError?: (error: unknown) => void,
+  ) {
     super();
   }
 
   override initHttpServer(): void {
-    this.httpServer = createServer(express().use(this.before).use(this.getInstance()));
+    const host = express().use(this.before).use(this.getInstance());
+    const { onError } = this;
+    if (onError) host.use((error: unknown, _: Request, __: Response, ___: NextFunction) => onError(error));
+    this.httpServer = createServer(host);
   }
 }
