@@ -11,7 +11,7 @@ const BY_HAND = 'by hand, Fastify' satisfies ReceiverName;
 const OUR_EXPRESS = 'ours, Nest on Express' satisfies ReceiverName;
 const OUR_FASTIFY = 'ours, Nest on Fastify' satisfies ReceiverName;
 // Before that V8 has not settled on the code of the receivers that have the most of it.
-const WARM_UP_REQUESTS = 60_000;
+const WARM_UP = { loads: 4, requestsPerConnection: 480 };
 const MIN_ROUNDS = 5;
 
 /** Requests per second over loopback, each request a different event. */
@@ -66,11 +66,15 @@ export const HTTP: Section = {
 async function measure(rounds: number, requestsPerConnection: number): Promise<Measured> {
   const arena = await Arena.open();
   const measured = new Map<ReceiverName, LoadReport[]>(RECEIVER_NAMES.map((name) => [name, []]));
-  const warmUpRounds = Math.ceil(WARM_UP_REQUESTS / (CONNECTIONS * requestsPerConnection));
-  for (let round = -warmUpRounds; round < rounds; round += 1) {
+  const { loads, requestsPerConnection: warmUpRequests } = WARM_UP;
+  for (let load = 0; load < loads; load += 1) {
+    for (const name of RECEIVER_NAMES) {
+      await arena.load(name, { connections: CONNECTIONS, requestsPerConnection: warmUpRequests });
+    }
+  }
+  for (let round = 0; round < rounds; round += 1) {
     for (const [name, reports] of measured) {
-      const report = await arena.load(name, { connections: CONNECTIONS, requestsPerConnection });
-      if (round >= 0) reports.push(report);
+      reports.push(await arena.load(name, { connections: CONNECTIONS, requestsPerConnection }));
     }
   }
   await arena.close();
