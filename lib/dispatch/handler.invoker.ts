@@ -47,7 +47,7 @@ class EnhancersContainer extends NestContainer {
   }
 }
 
-/** Calls a handler's method, and through Nest where there are any, with the guards, interceptors, pipes and filters bound to it. */
+/** Calls a handler's method: through Nest, where guards, interceptors, pipes or filters are bound to it. */
 @Injectable()
 export class HandlerInvoker {
   readonly #container: NestContainer;

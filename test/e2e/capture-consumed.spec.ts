@@ -2,27 +2,20 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { RouterModule } from '@nestjs/core';
 import express from 'express';
-import { OnScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from '../helpers/captured-logger.js';
 import { MountedExpressAdapter } from '../helpers/mounted-express.js';
+import { aPlainEndpoint } from '../helpers/plain-endpoint.js';
 import { run } from '../helpers/running-app.js';
-import { ADAPTERS, SECRET } from '../helpers/test-app.js';
-
-class Handlers {
-  @OnScalekitEvent('user.created')
-  created() {}
-}
-
-const metadata = () => ({
-  imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
-  providers: [Handlers],
-});
+import { ADAPTERS } from '../helpers/test-app.js';
 
 describe('a body that somebody read before the module', () => {
   it('is answered with 500, and a log line that tells the fix', async () => {
     const logger = new CapturedLogger();
-    const app = await run(() => new MountedExpressAdapter(express.json()), metadata(), undefined, { logger });
+    const app = await run(() => new MountedExpressAdapter(express.json()), aPlainEndpoint(), undefined, {
+      logger,
+    });
 
     const answer = await new ScalekitWebhookTester(app).deliver(createScalekitEvent('user.created'));
 
@@ -38,7 +31,7 @@ describe('a body that somebody read before the module', () => {
         Object.assign(request, { rawBody: bytes });
       },
     });
-    const app = await run(() => new MountedExpressAdapter(keep), metadata());
+    const app = await run(() => new MountedExpressAdapter(keep), aPlainEndpoint());
     const scalekit = new ScalekitWebhookTester(app);
 
     expect((await scalekit.deliver(createScalekitEvent('user.created'))).status).toBe(201);
@@ -49,7 +42,7 @@ describe('a body that somebody read before the module', () => {
 describe.each(ADAPTERS)('a route that RouterModule moved, on %s', (_name, adapter) => {
   it('is answered with 500, and a log line that tells the fix', async () => {
     const logger = new CapturedLogger();
-    const { imports, providers } = metadata();
+    const { imports, providers } = aPlainEndpoint();
     const app = await run(
       adapter,
       {

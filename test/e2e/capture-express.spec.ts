@@ -2,24 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import express from 'express';
-import { OnScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { MountedExpressAdapter } from '../helpers/mounted-express.js';
+import { aPlainEndpoint, PlainHandlers } from '../helpers/plain-endpoint.js';
 import { run, runOnExpress } from '../helpers/running-app.js';
 import { SECRET } from '../helpers/test-app.js';
 
-class Handlers {
-  @OnScalekitEvent('user.created')
-  created() {}
-}
-
-const metadata = () => ({
-  imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
-  providers: [Handlers],
-});
-
 const onInstanceWith = (...middlewares: readonly RequestHandler[]) =>
-  run(() => new ExpressAdapter(express().use(...middlewares)), metadata());
+  run(() => new ExpressAdapter(express().use(...middlewares)), aPlainEndpoint());
 
 const anEvent = () => createScalekitEvent('user.created');
 
@@ -46,7 +37,7 @@ describe('On Express a delivery', () => {
       ScalekitWebhooksModule.forRoot({ name, path, maxBodyBytes, signingSecret: SECRET });
     const app = await runOnExpress({
       imports: [endpoint('tenants', 'hooks/:tenant', 10_000), endpoint('staff', 'hooks/staff', 100)],
-      providers: [Handlers],
+      providers: [PlainHandlers],
     });
     const scalekit = new ScalekitWebhookTester(app, { endpoint: 'tenants', path: '/hooks/staff' });
 
@@ -61,7 +52,7 @@ describe('On Express a delivery', () => {
     };
     const app = await run(
       () => new MountedExpressAdapter(answerEarly, (error) => failures.push(error)),
-      metadata(),
+      aPlainEndpoint(),
     );
 
     expect((await new ScalekitWebhookTester(app).deliver(anEvent())).status).toBe(503);

@@ -53,7 +53,8 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
   it.each([undefined, null, 7, [{}]])('refuses %j, which is no event', async (value) => {
     const { dispatcher } = await startScriptedApp(adapter);
 
-    await expect(dispatcher.dispatch(Object(value))).rejects.toThrow(InvalidEventError);
+    const dispatched: Promise<unknown> = Reflect.apply(dispatcher.dispatch, dispatcher, [value]);
+    await expect(dispatched).rejects.toMatchObject({ name: 'InvalidEventError', code: 'not_an_event' });
   });
 
   it('takes an event that is a DTO already', async () => {
