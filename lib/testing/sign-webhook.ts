@@ -38,10 +38,10 @@ export function signWebhook(options: SignWebhookOptions): Record<string, string>
   const key = (typeof secret === 'object' ? secret : parseSigningSecret(secret)).keyFor(scheme);
   const t = String(toUnixSeconds(timestamp));
   if (scheme === 'scalekit') {
-    const signature = computeSignature(key, scalekitSignedPrefix(t), payload).toString('hex');
+    const signature = computeSignature(key, scalekitSignedPrefix(t), payload, 'hex');
     return { 'scalekit-signature': `t=${t},v1=${signature}` };
   }
-  const signature = computeSignature(key, standardSignedPrefix(id, t), payload).toString('base64');
+  const signature = computeSignature(key, standardSignedPrefix(id, t), payload, 'base64');
   return { 'webhook-id': id, 'webhook-timestamp': t, 'webhook-signature': `v1,${signature}` };
 }
 

@@ -1,4 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto';
+import type { SignatureEncoding } from './signature-claim.js';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
@@ -18,19 +19,20 @@ const BLOCKS = new WeakMap<KeyObject, KeyBlocks>();
 // Used again each time, since nothing here waits.
 const MESSAGE = Buffer.alloc(BLOCK_BYTES + MAX_MESSAGE_BYTES);
 
-/**
- * HMAC-SHA256 (RFC 2104) by two hashes in one call each, which Node does faster than with an Hmac object.
- *
- * @returns the digest, a character for each byte
- */
-export function hmacAtOnce(key: KeyObject, prefix: string, payload: Uint8Array): string {
+/** HMAC-SHA256 (RFC 2104) by two hashes in one call each, which Node does faster than with an Hmac object. */
+export function hmacAtOnce(
+  key: KeyObject,
+  prefix: string,
+  payload: Uint8Array,
+  encoding: SignatureEncoding,
+): string {
   const { inner, outer } = BLOCKS.get(key) ?? rememberBlocks(key);
   MESSAGE.set(inner);
   const prefixEnd = BLOCK_BYTES + MESSAGE.write(prefix, BLOCK_BYTES);
   MESSAGE.set(payload, prefixEnd);
   const message = new Uint8Array(MESSAGE.buffer, MESSAGE.byteOffset, prefixEnd + payload.length);
   outer.write(hash('sha256', message, 'binary'), BLOCK_BYTES, 'binary');
-  return hash('sha256', outer, 'binary');
+  return hash('sha256', outer, encoding);
 }
 
 function rememberBlocks(key: KeyObject): KeyBlocks {

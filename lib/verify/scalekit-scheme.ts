@@ -16,7 +16,7 @@ export function readScalekitClaim(values: SignatureHeaderValues): SignatureClaim
   for (const field of values[SCALEKIT_HEADER].join(',').split(',')) {
     const [name, value] = splitField(field);
     if (name === 't') timestamps.add(value);
-    if (name === 'v1' && SHA256_HEX.test(value)) candidates.push(value);
+    if (name === 'v1' && SHA256_HEX.test(value)) candidates.push(value.toLowerCase());
   }
   const [timestampText, ...others] = timestamps;
   if (timestampText === undefined || others.length > 0) throw malformed(MESSAGES.timestampIsNotUnique);

@@ -2,6 +2,9 @@ import { WebhookVerificationError } from '../errors/webhook-verification.error.j
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { SignatureScheme } from './signature-scheme.js';
 
+/** How a scheme writes its signatures. */
+export type SignatureEncoding = 'base64' | 'hex';
+
 /** What the headers of one scheme claim: when the delivery was signed, and the signatures to prove it. */
 export interface SignatureClaim {
   readonly scheme: SignatureScheme;
@@ -9,10 +12,9 @@ export interface SignatureClaim {
   readonly timestamp: number;
   /** What is signed before the payload. */
   readonly signedPrefix: string;
-  /** Digests of 32 bytes, at least one, as text. */
+  /** Digests of 32 bytes, at least one, as Node writes them. */
   readonly candidates: readonly string[];
-  /** How the candidates are encoded; base64url is read as base64. */
-  readonly encoding: 'base64' | 'hex';
+  readonly encoding: SignatureEncoding;
   /** The `webhook-id`, which only the standard scheme has. */
   readonly deliveryId?: string;
 }

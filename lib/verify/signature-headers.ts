@@ -28,20 +28,18 @@ interface FetchHeaders {
 export type SignatureHeaderValues = Readonly<Record<SignatureHeader, readonly string[]>>;
 
 /** Finds the signature headers, whatever the case of their names. */
-export function collectSignatureHeaders(headers: WebhookHeaders): SignatureHeaderValues {
+export function collectSignatureHeaders(given: WebhookHeaders): SignatureHeaderValues {
+  const headers = isFetchHeaders(given) ? recordOf(given) : given;
   const values: Record<SignatureHeader, readonly string[]> = {
-    'webhook-id': NO_VALUES,
-    'webhook-timestamp': NO_VALUES,
-    'webhook-signature': NO_VALUES,
-    'scalekit-signature': NO_VALUES,
+    'webhook-id': valuesOf(headers['webhook-id']),
+    'webhook-timestamp': valuesOf(headers['webhook-timestamp']),
+    'webhook-signature': valuesOf(headers['webhook-signature']),
+    'scalekit-signature': valuesOf(headers['scalekit-signature']),
   };
-  const ofFetch = isFetchHeaders(headers);
-  for (const name of ofFetch ? SIGNATURE_HEADERS : Object.keys(headers)) {
-    if (!LENGTHS.includes(name.length)) continue;
+  for (const name of Object.keys(headers)) {
+    if (!LENGTHS.includes(name.length) || isSignatureHeader(name)) continue;
     const header = name.toLowerCase();
-    if (!isSignatureHeader(header)) continue;
-    const found = valuesOf(ofFetch ? headers.get(name) : headers[name]);
-    values[header] = values[header] === NO_VALUES ? found : [...values[header], ...found];
+    if (isSignatureHeader(header)) values[header] = [...values[header], ...valuesOf(headers[name])];
   }
   return values;
 }
@@ -60,7 +58,11 @@ export function schemesPresent(values: SignatureHeaderValues): readonly Signatur
   throw new WebhookVerificationError('headers_missing', MESSAGES.signatureHeadersMissing(missing));
 }
 
-function valuesOf(value: string | readonly string[] | null | undefined): readonly string[] {
+function recordOf(headers: FetchHeaders): HeaderRecord {
+  return Object.fromEntries(SIGNATURE_HEADERS.map((name) => [name, headers.get(name) ?? undefined]));
+}
+
+function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
   if (!value) return NO_VALUES;
   return typeof value === 'string' ? [value] : value.filter((one) => one !== '');
 }

@@ -3,9 +3,9 @@ import { malformed, parseUnixSeconds, type SignatureClaim } from './signature-cl
 import type { SignatureHeaderValues } from './signature-headers.js';
 
 // The 43rd character carries 4 bits: any other would let two texts stand for the same digest.
-const V1_SIGNATURE = 'v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?';
-const ONE_V1_SIGNATURE = new RegExp(`^${V1_SIGNATURE}$`);
-const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])${V1_SIGNATURE}(?=$|[ ,])`, 'g');
+const LAST_CHARACTER = '[AEIMQUYcgkosw048]';
+const ONE_IN_BASE64 = new RegExp(`^v1,[A-Za-z0-9+/]{42}${LAST_CHARACTER}=$`);
+const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])v1,[A-Za-z0-9+/_-]{42}${LAST_CHARACTER}=?(?=$|[ ,])`, 'g');
 
 /**
  * Reads the three headers of the Standard Webhooks scheme. Signatures of other versions, and entries that are
@@ -34,12 +34,17 @@ export function standardSignedPrefix(id: string, timestamp: string): string {
   return `${id}.${timestamp}.`;
 }
 
-/** Almost every delivery has one signature, which is found faster alone than in a list. */
+/** Almost every delivery has one signature in base64, which is found faster alone than in a list. */
 function signaturesIn(headers: readonly string[]): readonly string[] {
-  const [first = ''] = headers;
-  const list = headers.length === 1 ? first : headers.join(' ');
-  const entries = ONE_V1_SIGNATURE.test(list) ? [list] : (list.match(V1_SIGNATURES) ?? []);
-  return entries.map((entry) => entry.slice('v1,'.length));
+  const list = headers.length === 1 && headers[0] ? headers[0] : headers.join(' ');
+  if (ONE_IN_BASE64.test(list)) return [list.slice('v1,'.length)];
+  return (list.match(V1_SIGNATURES) ?? []).map(toBase64);
+}
+
+/** The digest of an entry, which may be in base64url or without padding. */
+function toBase64(entry: string): string {
+  const digest = entry.slice('v1,'.length).replace('=', '');
+  return `${digest.replaceAll('-', '+').replaceAll('_', '/')}=`;
 }
 
 /** The spec warns of full stops in ids: they would let one signature fit several (id, timestamp, payload). */

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { readScalekitClaim } from '../../../lib/verify/scalekit-scheme.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
-import { codeOf, digestsOf } from './verify.fixtures.js';
+import { codeOf } from './verify.fixtures.js';
 
-const DIGEST = Buffer.alloc(32, 0xab);
-const HEX = DIGEST.toString('hex');
-const OTHER = Buffer.alloc(32, 1);
+const HEX = Buffer.alloc(32, 0xab).toString('hex');
+const OTHER = Buffer.alloc(32, 1).toString('hex');
 
 const read = (value: string | string[]) =>
   readScalekitClaim(collectSignatureHeaders({ 'scalekit-signature': value }));
@@ -22,20 +21,20 @@ describe('readScalekitClaim', () => {
   });
 
   it.each([
-    ['spaces after the commas', `t=1, v1=${HEX}, v1=${OTHER.toString('hex')}`],
-    ['another order', `v1=${HEX},v1=${OTHER.toString('hex')},t=1`],
-    ['upper case digits', `t=1,v1=${HEX.toUpperCase()},v1=${OTHER.toString('hex')}`],
-    ['several headers with one timestamp', [`t=1,v1=${HEX}`, `t=1,v1=${OTHER.toString('hex')}`]],
-    ['fields of other names', `t=1,v0=${'0'.repeat(64)},v1=${HEX},x,=,v1=${OTHER.toString('hex')},`],
+    ['spaces after the commas', `t=1, v1=${HEX}, v1=${OTHER}`],
+    ['another order', `v1=${HEX},v1=${OTHER},t=1`],
+    ['upper case digits', `t=1,v1=${HEX.toUpperCase()},v1=${OTHER}`],
+    ['several headers with one timestamp', [`t=1,v1=${HEX}`, `t=1,v1=${OTHER}`]],
+    ['fields of other names', `t=1,v0=${'0'.repeat(64)},v1=${HEX},x,=,v1=${OTHER},`],
   ])('reads %s', (_, value) => {
     expect(read(value).timestamp).toBe(1);
-    expect(digestsOf(read(value))).toEqual([DIGEST, OTHER]);
+    expect(read(value).candidates).toEqual([HEX, OTHER]);
   });
 
   it.each(['', 'ab', HEX.slice(1), `${HEX}0`, HEX.replace('a', 'g'), `0x${HEX.slice(2)}`, `=${HEX}`])(
     'passes over a v1 of %j, and refuses it alone',
     (noise) => {
-      expect(digestsOf(read(`t=1,v1=${noise},v1=${HEX}`))).toEqual([DIGEST]);
+      expect(read(`t=1,v1=${noise},v1=${HEX}`).candidates).toEqual([HEX]);
       expect(codeOf(() => read(`t=1,v1=${noise}`))).toBe('headers_malformed');
     },
   );

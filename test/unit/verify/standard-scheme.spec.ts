@@ -1,18 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { readStandardClaim } from '../../../lib/verify/standard-scheme.js';
-import { codeOf, digestsOf } from './verify.fixtures.js';
+import { codeOf } from './verify.fixtures.js';
 
 const DIGEST = Buffer.alloc(32, 0xfb);
 const BASE64 = DIGEST.toString('base64');
 const BASE64URL = DIGEST.toString('base64url');
-const OTHER = Buffer.alloc(32, 1);
+const OTHER = Buffer.alloc(32, 1).toString('base64');
 
 function read(changes: Record<string, string | string[]>) {
   const headers = { 'webhook-id': 'msg_1', 'webhook-timestamp': '1764000000', ...changes };
   return readStandardClaim(collectSignatureHeaders(headers));
 }
-const candidatesOf = (signature: string | string[]) => digestsOf(read({ 'webhook-signature': signature }));
+const candidatesOf = (signature: string | string[]) => read({ 'webhook-signature': signature }).candidates;
 const valid = { 'webhook-signature': `v1,${BASE64}` };
 
 describe('readStandardClaim', () => {
@@ -33,10 +33,10 @@ describe('readStandardClaim', () => {
     ['base64url', `v1,${BASE64URL}`],
     ['base64url with padding', `v1,${BASE64URL}=`],
   ])('reads a signature in %s', (_, signature) => {
-    expect(candidatesOf(signature)).toEqual([DIGEST]);
+    expect(candidatesOf(signature)).toEqual([BASE64]);
   });
 
-  const other = `v1,${OTHER.toString('base64')}`;
+  const other = `v1,${OTHER}`;
   it.each([
     ['a space', `v1,${BASE64} ${other}`],
     ['a comma and a space, as Node joins repeated headers', `v1,${BASE64}, ${other}`],
@@ -44,7 +44,7 @@ describe('readStandardClaim', () => {
     ['several spaces, some at the ends', ` v1,${BASE64}   ${other} `],
     ['being two headers', [`v1,${BASE64}`, other]],
   ])('reads signatures that are separated by %s', (_, signature) => {
-    expect(candidatesOf(signature)).toEqual([DIGEST, OTHER]);
+    expect(candidatesOf(signature)).toEqual([BASE64, OTHER]);
   });
 
   const ignored: [string, string][] = [
@@ -64,8 +64,8 @@ describe('readStandardClaim', () => {
     ['with a newline', `v1,\n${BASE64.slice(1)}`],
   ];
   it.each(ignored)('passes over an entry %s', (_, entry) => {
-    expect(candidatesOf(`${entry} v1,${BASE64}`)).toEqual([DIGEST]);
-    expect(candidatesOf(`v1,${BASE64} ${entry}`)).toEqual([DIGEST]);
+    expect(candidatesOf(`${entry} v1,${BASE64}`)).toEqual([BASE64]);
+    expect(candidatesOf(`v1,${BASE64} ${entry}`)).toEqual([BASE64]);
   });
 
   it.each(ignored)('refuses a list of nothing but an entry %s', (_, entry) => {

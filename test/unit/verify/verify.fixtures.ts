@@ -1,5 +1,4 @@
 import { WebhookVerificationError } from '../../../lib/errors/webhook-verification.error.js';
-import type { SignatureClaim } from '../../../lib/verify/signature-claim.js';
 
 /** Keys made up for these tests; they open nothing. */
 export const KEY = Buffer.from('0123456789abcdef0123456789abcdef');
@@ -23,9 +22,4 @@ export function failureOf(run: () => unknown): WebhookVerificationError {
 
 export function codeOf(run: () => unknown): string {
   return failureOf(run).code;
-}
-
-/** The bytes of the signatures that a claim holds. */
-export function digestsOf({ candidates, encoding }: SignatureClaim): readonly Buffer[] {
-  return candidates.map((candidate) => Buffer.from(candidate, encoding));
 }
