@@ -94,7 +94,10 @@ export class EventProcessor {
     if (runs.length === 0) return ends;
     const completions = this.#start(received, runs, lease);
     const endings = runs.map((run, index) => this.#endOf(received, run, completions[index], lease));
-    for (const end of await Promise.all(endings)) ends.set(end.report.handlerId, end);
+    for (const ending of endings) {
+      const end = await ending;
+      ends.set(end.report.handlerId, end);
+    }
     return ends;
   }
 

@@ -7,7 +7,7 @@ interface Handling {
 
 /** What this process is handling: the same event never twice at once. */
 export class EventsInFlight {
-  readonly #handlings = new Map<string, Handling>();
+  #handlings = new Map<string, Handling>();
 
   /** Handles an event; what shares it while it is in progress gets the same result. */
   share(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
@@ -29,17 +29,17 @@ export class EventsInFlight {
   }
 
   #begin(eventId: string, handle: () => Promise<DispatchResult>, isShared: boolean): Promise<DispatchResult> {
-    const result = this.#finish(eventId, handle());
+    const result = handle();
+    const forget = () => this.#forget(eventId);
+    result.then(forget, forget);
     this.#handlings.set(eventId, { result, isShared });
     return result;
   }
 
-  async #finish(eventId: string, result: Promise<DispatchResult>): Promise<DispatchResult> {
-    try {
-      return await result;
-    } finally {
-      this.#handlings.delete(eventId);
-    }
+  #forget(eventId: string): void {
+    // A map that lives on leaves each of its outgrown tables to V8's next full collection.
+    if (this.#handlings.size === 1) this.#handlings = new Map();
+    else this.#handlings.delete(eventId);
   }
 }
 

@@ -65,9 +65,11 @@ export class HandlerInvoker {
     const has = (metadata: string) => decorated.some((target) => Reflect.hasMetadata(metadata, target));
     const context = this.#contextOf(method);
     if (!ENHANCERS.some(has)) {
-      // As Nest would, in fewer turns: what an Observable or a promise of one gives is the result.
-      return async (event, delivery) =>
-        context.transformToResult(await callback.call(method.instance, event, delivery));
+      // As Nest would, in fewer turns: what an Observable or a promise of one gives is waited for.
+      return async (event, delivery) => {
+        const result = await callback.call(method.instance, event, delivery);
+        if (result !== undefined) await context.transformToResult(result);
+      };
     }
     const run = context.create<Record<string, never>, string>(
       method.instance,

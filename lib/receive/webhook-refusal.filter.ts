@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs
 import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
 import { outcomeOfError } from '../respond/outcome-of-error.js';
-import { WebhookResponder } from '../respond/webhook.responder.js';
+import { type PlatformResponse, WebhookResponder } from '../respond/webhook.responder.js';
 
 /** Answers for the deliveries that are turned away, ahead of a host's global filters. */
 @Catch(ScalekitWebhooksError)
@@ -15,6 +15,7 @@ export class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksErr
   catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
     const outcome = outcomeOfError(error);
     this.log.refusal(outcome, error);
-    this.responder.answer(host.switchToHttp().getResponse(), outcome);
+    const response = host.switchToHttp().getResponse<PlatformResponse>();
+    this.responder.answer(response, outcome);
   }
 }

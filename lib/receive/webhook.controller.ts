@@ -15,7 +15,7 @@ import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { DeliveryRefusedError } from '../errors/delivery-refused.error.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { WebhookResponder } from '../respond/webhook.responder.js';
+import { type PlatformResponse, WebhookResponder } from '../respond/webhook.responder.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { ScalekitSignatureGuard } from '../verify/scalekit-signature.guard.js';
@@ -40,7 +40,7 @@ export function createWebhookController(path: string, decorators: readonly Class
 
     @Post()
     @UseGuards(ScalekitSignatureGuard)
-    async receive(@Req() request: WebhookRequest, @Res() response: unknown): Promise<void> {
+    async receive(@Req() request: WebhookRequest, @Res() response: PlatformResponse): Promise<void> {
       const body = bodyOf(request);
       if ('refusal' in body || !body.verified) {
         throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);

@@ -1,31 +1,40 @@
-import { ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import type { Outcome } from './outcome.js';
-import { answerFor } from './outcome.table.js';
+import { answerFor, type WebhookAnswer } from './outcome.table.js';
+
+/** What this module uses of Fastify's reply. */
+interface FastifyReply {
+  readonly raw: object;
+  code(status: number): FastifyReply;
+  header(name: string, value: string): FastifyReply;
+  send(body: object): unknown;
+}
+
+/** The response object of a platform: that of Express is Node's own. */
+export type PlatformResponse = ServerResponse | FastifyReply;
 
 /** Writes the answer itself, so that no interceptor or filter of the host changes what Scalekit sees. */
 @Injectable()
 export class WebhookResponder {
-  constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
-  ) {}
+  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
 
-  answer(response: unknown, outcome: Outcome, retryAfter?: number): void {
-    const { status, body, retryAfterSeconds } = answerFor(outcome, this.options.statusCodes, retryAfter);
-    const { httpAdapter } = this.host;
-    if (retryAfterSeconds !== undefined) {
-      httpAdapter.setHeader(response, 'Retry-After', String(retryAfterSeconds));
-    }
-    if (response instanceof ServerResponse) writeJson(response, status, body);
-    else httpAdapter.reply(response, body, status);
+  answer(response: PlatformResponse, outcome: Outcome, retryAfterSeconds?: number): void {
+    const answer = answerFor(outcome, this.options.statusCodes, retryAfterSeconds);
+    if ('raw' in response) sendByFastify(response, answer);
+    else sendByNode(response, answer);
   }
 }
 
+function sendByFastify(reply: FastifyReply, { status, body, retryAfterSeconds }: WebhookAnswer): void {
+  if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
+  reply.code(status).send(body);
+}
+
 /** As Express would, but for the ETag: it hashes the answer to a POST, which nobody ever asks for again. */
-function writeJson(response: ServerResponse, status: number, body: object): void {
+function sendByNode(response: ServerResponse, { status, body, retryAfterSeconds }: WebhookAnswer): void {
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(retryAfterSeconds));
   response.statusCode = status;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.end(JSON.stringify(body));
