@@ -66,7 +66,9 @@ export class PostgresInboxStore implements InboxStore {
     let rounds = 0;
     do {
       for (const row of await this.#claimOnce(event, asked, lease)) {
-        claims.set(textOf(row, 'handler_id'), toHandlerClaim(row));
+        const handlerId = textOf(row, 'handler_id');
+        const claim = toHandlerClaim(row);
+        if (claim.state === 'claimed' || !claims.has(handlerId)) claims.set(handlerId, claim);
       }
       asked = asked.filter((handlerId) => !claims.has(handlerId));
       rounds += 1;
@@ -84,14 +86,18 @@ export class PostgresInboxStore implements InboxStore {
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const rows = await this.#query(this.#statements.settle, [
-      ...toKey(key),
+    const columns = [
       settlements.map(({ handlerId }) => toPostgresText(handlerId)),
       settlements.map(({ state }) => state),
       settlements.map(({ error }) => (error ? toPostgresText(error.name) : null)),
       settlements.map(({ error }) => (error ? toPostgresText(error.message) : null)),
-      toPostgresText(lease.token),
-    ]);
+    ];
+    const [statement, ended] =
+      settlements.length === 1
+        ? [this.#statements.settleOne, columns.map(([only]) => only)]
+        : [this.#statements.settle, columns];
+    const values = [...toKey(key), ...ended, toPostgresText(lease.token)];
+    const rows = await this.#query(statement, values);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 

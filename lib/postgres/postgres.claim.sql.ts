@@ -4,8 +4,9 @@ import type { PostgresTables } from './postgres.tables.js';
  * Records the event and claims what can be claimed, in one statement.
  *
  * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token taken over or NULL.
- * Rows: of each handler `claimed` with its attempt, or the state that keeps it from being claimed. There is none for a
- * handler that another transaction changed since this statement began: ask again for that one.
+ * Rows: of each handler `claimed` with its attempt, or the state that keeps it from being claimed; both where its lease
+ * ended meanwhile. There is none for a handler that another transaction changed since this statement began: ask again for
+ * that one.
  */
 export function claimSql({ events, runs }: PostgresTables): string {
   const isClaimable = `(
@@ -14,17 +15,12 @@ export function claimSql({ events, runs }: PostgresTables): string {
       OR run.state = 'running' AND (run.lease_ends_at <= clock_timestamp() OR run.lease_token = $9::text)
     )`;
   // Rows are inserted, and with that locked, in the order of their ids: two claims can wait for each other in no circle.
-  // The condition of DO UPDATE sees the row as it is once locked; `known` sees it as it was when the statement began.
+  // The condition of DO UPDATE sees the row as it is once locked; the last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
   INSERT INTO ${events} (endpoint, event_id, type, occurred_at, payload)
   VALUES ($1::text, $2::text, $3::text, $4::text, $5::bytea)
   ON CONFLICT (endpoint, event_id) DO NOTHING
-), known AS (
-  SELECT run.handler_id, run.state, run.lease_ends_at
-  FROM ${runs} AS run
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($6::text[])
-    AND ${isClaimable} IS NOT TRUE
 ), claimed AS (
   INSERT INTO ${runs} AS run
     (endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at)
@@ -46,8 +42,9 @@ WITH recorded AS (
 SELECT handler_id, 'claimed' AS state, attempts, NULL::float8 AS lease_ends_in_ms
 FROM claimed
 UNION ALL
-SELECT handler_id, state, NULL,
-  ceil(extract(epoch FROM lease_ends_at - clock_timestamp()) * 1000)::float8
-FROM known
-WHERE handler_id NOT IN (SELECT handler_id FROM claimed)`;
+SELECT run.handler_id, run.state, NULL,
+  ceil(extract(epoch FROM run.lease_ends_at - clock_timestamp()) * 1000)::float8
+FROM ${runs} AS run
+WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($6::text[])
+  AND ${isClaimable} IS NOT TRUE`;
 }

@@ -1,36 +1,67 @@
 import type { PostgresTables } from './postgres.tables.js';
 
-/**
- * Records how runs ended. Values: endpoint, event id, then of each run handler id, state, error name and message, at
- * last the lease token. Rows: the handler ids that were written.
- */
-export function settleSql({ runs }: PostgresTables): string {
-  // A row that complete() wrote keeps the token of its lease, so that the settlement that follows finds it.
+/** How a run ended, as SQL expressions. */
+interface EndedSql {
+  readonly state: string;
+  readonly errorName: string;
+  readonly errorMessage: string;
+}
+
+function settledColumns({ state, errorName, errorMessage }: EndedSql): string {
   return `
-WITH ended AS (
-  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
-    AS ended (handler_id, state, error_name, error_message)
-), owned AS (
-  SELECT ended.*
-  FROM ${runs} AS run JOIN ended ON ended.handler_id = run.handler_id
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.lease_token = $7::text
-    AND (run.state = 'running' OR run.state = 'done' AND ended.state = 'done')
-  ORDER BY run.handler_id
-  FOR UPDATE OF run
-), written AS (
-  UPDATE ${runs} AS run SET
-    state = owned.state,
-    attempts = run.attempts - CASE WHEN owned.state = 'queued' AND owned.error_name IS NULL THEN 1 ELSE 0 END,
+    state = ${state},
+    attempts = run.attempts - CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END,
     updated_at = clock_timestamp(),
     lease_token = NULL,
     lease_ends_at = NULL,
-    error_name = owned.error_name,
-    error_message = owned.error_message
-  FROM owned
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = owned.handler_id
+    error_name = ${errorName},
+    error_message = ${errorMessage}`;
+}
+
+/** A row that complete() wrote keeps the token of its lease, so that the settlement that follows finds it. */
+function isOwned(leaseToken: string, { state }: EndedSql): string {
+  return `run.lease_token = ${leaseToken} AND (run.state = 'running' OR run.state = 'done' AND ${state} = 'done')`;
+}
+
+/**
+ * Records how several runs ended. Values: endpoint, event id, then of each run handler id, state, error name and message,
+ * at last the lease token. Rows: the handler ids that were written.
+ */
+export function settleSql({ runs }: PostgresTables): string {
+  const ended = { state: 'ended.state', errorName: 'ended.error_name', errorMessage: 'ended.error_message' };
+  return `
+WITH given AS (
+  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
+    AS given (handler_id, state, error_name, error_message)
+), ended AS (
+  SELECT ended.*
+  FROM ${runs} AS run JOIN given AS ended ON ended.handler_id = run.handler_id
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${isOwned('$7::text', ended)}
+  ORDER BY run.handler_id
+  FOR UPDATE OF run
+), written AS (
+  UPDATE ${runs} AS run SET${settledColumns(ended)}
+  FROM ended
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
   RETURNING run.handler_id
 )
-SELECT handler_id FROM written ORDER BY handler_id`;
+SELECT handler_id FROM written`;
+}
+
+/**
+ * Records how one run ended: with a single row to lock there is no order to keep, and Postgres needs a third less time.
+ * Values and rows as those of {@link settleSql}, with the run's own values in the place of lists.
+ */
+export function settleOneSql({ runs }: PostgresTables): string {
+  const ended = { state: '$4::text', errorName: '$5::text', errorMessage: '$6::text' };
+  return `
+WITH written AS (
+  UPDATE ${runs} AS run SET${settledColumns(ended)}
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
+    AND ${isOwned('$7::text', ended)}
+  RETURNING run.handler_id
+)
+SELECT handler_id FROM written`;
 }
 
 /** Records one success. Values: endpoint, event id, handler id, lease token. No row where the lease is lost. */

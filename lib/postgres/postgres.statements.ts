@@ -1,7 +1,7 @@
 import { claimSql } from './postgres.claim.sql.js';
 import { pruneSql } from './postgres.prune.sql.js';
 import { getSql, payloadSql } from './postgres.reads.sql.js';
-import { completeSql, reopenSql, settleSql } from './postgres.settle.sql.js';
+import { completeSql, reopenSql, settleOneSql, settleSql } from './postgres.settle.sql.js';
 import type { PostgresTables } from './postgres.tables.js';
 
 /**
@@ -12,6 +12,7 @@ export function postgresStatements(tables: PostgresTables) {
   return Object.freeze({
     claim: claimSql(tables),
     settle: settleSql(tables),
+    settleOne: settleOneSql(tables),
     complete: completeSql(tables),
     reopen: reopenSql(tables),
     get: getSql(tables),
