@@ -51,11 +51,19 @@ export function collectSignatureHeaders(given: WebhookHeaders): SignatureHeaderV
  */
 export function schemesPresent(values: SignatureHeaderValues): readonly SignatureScheme[] {
   const schemes: SignatureScheme[] = [];
-  if (STANDARD_HEADERS.every((name) => values[name].length > 0)) schemes.push('standard');
+  if (hasStandardHeaders(values)) schemes.push('standard');
   if (values[SCALEKIT_HEADER].length > 0) schemes.push('scalekit');
   if (schemes.length > 0) return schemes;
   const missing = STANDARD_HEADERS.filter((name) => values[name].length === 0);
   throw new WebhookVerificationError('headers_missing', MESSAGES.signatureHeadersMissing(missing));
+}
+
+function hasStandardHeaders(values: SignatureHeaderValues): boolean {
+  return (
+    values['webhook-id'].length > 0 &&
+    values['webhook-timestamp'].length > 0 &&
+    values['webhook-signature'].length > 0
+  );
 }
 
 function recordOf(headers: FetchHeaders): HeaderRecord {

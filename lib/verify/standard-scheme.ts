@@ -4,7 +4,9 @@ import type { SignatureHeaderValues } from './signature-headers.js';
 
 // The 43rd character carries 4 bits: any other would let two texts stand for the same digest.
 const LAST_CHARACTER = '[AEIMQUYcgkosw048]';
-const ONE_IN_BASE64 = new RegExp(`^v1,[A-Za-z0-9+/]{42}${LAST_CHARACTER}=$`);
+// Its length says how many characters it has: to count them in the pattern takes half as long again.
+const ONE_IN_BASE64 = new RegExp(`^v1,[A-Za-z0-9+/]+${LAST_CHARACTER}=$`);
+const BASE64_ENTRY_LENGTH = 'v1,'.length + 44;
 const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])v1,[A-Za-z0-9+/_-]{42}${LAST_CHARACTER}=?(?=$|[ ,])`, 'g');
 
 /**
@@ -37,7 +39,7 @@ export function standardSignedPrefix(id: string, timestamp: string): string {
 /** Almost every delivery has one signature in base64, which is found faster alone than in a list. */
 function signaturesIn(headers: readonly string[]): readonly string[] {
   const list = headers.length === 1 && headers[0] ? headers[0] : headers.join(' ');
-  if (ONE_IN_BASE64.test(list)) return [list.slice('v1,'.length)];
+  if (list.length === BASE64_ENTRY_LENGTH && ONE_IN_BASE64.test(list)) return [list.slice('v1,'.length)];
   return (list.match(V1_SIGNATURES) ?? []).map(toBase64);
 }
 
