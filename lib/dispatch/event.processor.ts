@@ -94,10 +94,8 @@ export class EventProcessor {
     if (runs.length === 0) return ends;
     const completions = this.#start(received, runs, lease);
     const endings = runs.map((run, index) => this.#endOf(received, run, completions[index], lease));
-    for (const ending of endings) {
-      const end = await ending;
-      ends.set(end.report.handlerId, end);
-    }
+    // Not one after another: should one reject, the others would be rejections that nobody hears of.
+    for (const end of await Promise.all(endings)) ends.set(end.report.handlerId, end);
     return ends;
   }
 

@@ -37,9 +37,9 @@ export class EventsInFlight {
   }
 
   #forget(eventId: string): void {
+    this.#handlings.delete(eventId);
     // A map that lives on leaves each of its outgrown tables to V8's next full collection.
-    if (this.#handlings.size === 1) this.#handlings = new Map();
-    else this.#handlings.delete(eventId);
+    if (this.#handlings.size === 0) this.#handlings = new Map();
   }
 }
 

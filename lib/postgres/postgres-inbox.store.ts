@@ -68,6 +68,7 @@ export class PostgresInboxStore implements InboxStore {
       for (const row of await this.#claimOnce(event, asked, lease)) {
         const handlerId = textOf(row, 'handler_id');
         const claim = toHandlerClaim(row);
+        // The other row of a handler that was claimed says what was true before.
         if (claim.state === 'claimed' || !claims.has(handlerId)) claims.set(handlerId, claim);
       }
       asked = asked.filter((handlerId) => !claims.has(handlerId));
@@ -86,18 +87,18 @@ export class PostgresInboxStore implements InboxStore {
     settlements: readonly HandlerSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const columns = [
-      settlements.map(({ handlerId }) => toPostgresText(handlerId)),
-      settlements.map(({ state }) => state),
-      settlements.map(({ error }) => (error ? toPostgresText(error.name) : null)),
-      settlements.map(({ error }) => (error ? toPostgresText(error.message) : null)),
-    ];
-    const [statement, ended] =
-      settlements.length === 1
-        ? [this.#statements.settleOne, columns.map(([only]) => only)]
-        : [this.#statements.settle, columns];
-    const values = [...toKey(key), ...ended, toPostgresText(lease.token)];
-    const rows = await this.#query(statement, values);
+    const runs = settlements.map(({ handlerId, state, error }) => [
+      toPostgresText(handlerId),
+      state,
+      error ? toPostgresText(error.name) : null,
+      error ? toPostgresText(error.message) : null,
+    ]);
+    const token = toPostgresText(lease.token);
+    const [only] = runs;
+    const rows =
+      only && runs.length === 1
+        ? await this.#query(this.#statements.settleOne, [...toKey(key), ...only, token])
+        : await this.#query(this.#statements.settle, [...toKey(key), ...columnsOf(runs), token]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -207,4 +208,9 @@ export class PostgresInboxStore implements InboxStore {
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {
   return [toPostgresText(endpoint), toPostgresText(eventId)];
+}
+
+/** Rows of four values as four lists. */
+function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
+  return [0, 1, 2, 3].map((column) => rows.map((row) => row[column]));
 }

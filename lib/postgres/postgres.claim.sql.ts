@@ -4,9 +4,9 @@ import type { PostgresTables } from './postgres.tables.js';
  * Records the event and claims what can be claimed, in one statement.
  *
  * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token taken over or NULL.
- * Rows: of each handler `claimed` with its attempt, or the state that keeps it from being claimed; both where its lease
- * ended meanwhile. There is none for a handler that another transaction changed since this statement began: ask again for
- * that one.
+ * Rows: of each handler `claimed` with its attempt, or the state that keeps it from being claimed; both where it became
+ * claimable meanwhile. There is none for a handler that another transaction changed since this statement began: ask again
+ * for that one.
  */
 export function claimSql({ events, runs }: PostgresTables): string {
   const isClaimable = `(

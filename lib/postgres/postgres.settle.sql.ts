@@ -19,8 +19,8 @@ function settledColumns({ state, errorName, errorMessage }: EndedSql): string {
 }
 
 /** A row that complete() wrote keeps the token of its lease, so that the settlement that follows finds it. */
-function isOwned(leaseToken: string, { state }: EndedSql): string {
-  return `run.lease_token = ${leaseToken} AND (run.state = 'running' OR run.state = 'done' AND ${state} = 'done')`;
+function isOwned(state: string): string {
+  return `run.lease_token = $7::text AND (run.state = 'running' OR run.state = 'done' AND ${state} = 'done')`;
 }
 
 /**
@@ -34,9 +34,9 @@ WITH given AS (
   SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
     AS given (handler_id, state, error_name, error_message)
 ), ended AS (
-  SELECT ended.*
-  FROM ${runs} AS run JOIN given AS ended ON ended.handler_id = run.handler_id
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${isOwned('$7::text', ended)}
+  SELECT given.*
+  FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${isOwned('given.state')}
   ORDER BY run.handler_id
   FOR UPDATE OF run
 ), written AS (
@@ -49,7 +49,7 @@ SELECT handler_id FROM written`;
 }
 
 /**
- * Records how one run ended: with a single row to lock there is no order to keep, and Postgres needs a third less time.
+ * Records how one run ended: with a single row to lock there is no order to keep, which spares Postgres most of the work.
  * Values and rows as those of {@link settleSql}, with the run's own values in the place of lists.
  */
 export function settleOneSql({ runs }: PostgresTables): string {
@@ -58,7 +58,7 @@ export function settleOneSql({ runs }: PostgresTables): string {
 WITH written AS (
   UPDATE ${runs} AS run SET${settledColumns(ended)}
   WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
-    AND ${isOwned('$7::text', ended)}
+    AND ${isOwned(ended.state)}
   RETURNING run.handler_id
 )
 SELECT handler_id FROM written`;

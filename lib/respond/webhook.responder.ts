@@ -4,9 +4,10 @@ import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.opt
 import type { Outcome } from './outcome.js';
 import { answerFor, type WebhookAnswer } from './outcome.table.js';
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** What this module uses of Fastify's reply. */
 interface FastifyReply {
-  readonly raw: object;
   code(status: number): FastifyReply;
   header(name: string, value: string): FastifyReply;
   send(body: object): unknown;
@@ -22,20 +23,25 @@ export class WebhookResponder {
 
   answer(response: PlatformResponse, outcome: Outcome, retryAfterSeconds?: number): void {
     const answer = answerFor(outcome, this.options.statusCodes, retryAfterSeconds);
-    if ('raw' in response) sendByFastify(response, answer);
+    if (isFastifyReply(response)) sendByFastify(response, answer);
     else sendByNode(response, answer);
   }
 }
 
+function isFastifyReply(response: PlatformResponse): response is FastifyReply {
+  return 'code' in response && typeof response.code === 'function';
+}
+
+/** With the type, since a host may have given all its answers another. */
 function sendByFastify(reply: FastifyReply, { status, body, retryAfterSeconds }: WebhookAnswer): void {
   if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
-  reply.code(status).send(body);
+  reply.code(status).header('Content-Type', JSON_TYPE).send(body);
 }
 
 /** As Express would, but for the ETag: it hashes the answer to a POST, which nobody ever asks for again. */
 function sendByNode(response: ServerResponse, { status, body, retryAfterSeconds }: WebhookAnswer): void {
   if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(retryAfterSeconds));
   response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Type', JSON_TYPE);
   response.end(JSON.stringify(body));
 }

@@ -9,8 +9,8 @@ const COMPARED = {
 } as const;
 
 /**
- * Whether one of the claimed signatures was made with this key. Compared in constant time, and as text: Node decodes
- * base64 with instructions after which the next hash takes a tenth longer.
+ * Whether one of the claimed signatures was made with this key. Compared in constant time, and as text: where Node decodes
+ * base64 with AVX-512, the next hash takes a tenth longer.
  */
 export function isSignedWith(key: KeyObject, claim: SignatureClaim, payload: string | Uint8Array): boolean {
   const { expected, candidate } = COMPARED[claim.encoding];

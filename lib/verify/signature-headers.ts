@@ -7,10 +7,7 @@ export const STANDARD_HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-sig
 export const SCALEKIT_HEADER = 'scalekit-signature';
 
 const SIGNATURE_HEADERS = [...STANDARD_HEADERS, SCALEKIT_HEADER] as const;
-const NAMES: ReadonlySet<string> = new Set(SIGNATURE_HEADERS);
 const NO_VALUES: readonly string[] = [];
-// A request has many other headers: their length alone tells most of them apart.
-const LENGTHS: readonly number[] = SIGNATURE_HEADERS.map(({ length }) => length);
 
 type SignatureHeader = (typeof SIGNATURE_HEADERS)[number];
 
@@ -31,15 +28,27 @@ export type SignatureHeaderValues = Readonly<Record<SignatureHeader, readonly st
 export function collectSignatureHeaders(given: WebhookHeaders): SignatureHeaderValues {
   const headers = isFetchHeaders(given) ? recordOf(given) : given;
   const values: Record<SignatureHeader, readonly string[]> = {
-    'webhook-id': valuesOf(headers['webhook-id']),
-    'webhook-timestamp': valuesOf(headers['webhook-timestamp']),
-    'webhook-signature': valuesOf(headers['webhook-signature']),
-    'scalekit-signature': valuesOf(headers['scalekit-signature']),
+    'webhook-id': NO_VALUES,
+    'webhook-timestamp': NO_VALUES,
+    'webhook-signature': NO_VALUES,
+    'scalekit-signature': NO_VALUES,
   };
   for (const name of Object.keys(headers)) {
-    if (!LENGTHS.includes(name.length) || isSignatureHeader(name)) continue;
-    const header = name.toLowerCase();
-    if (isSignatureHeader(header)) values[header] = [...values[header], ...valuesOf(headers[name])];
+    // A line for each: V8 finds what is named in the code several times as fast as what a variable names.
+    switch (name.toLowerCase()) {
+      case 'webhook-id':
+        values['webhook-id'] = withValues(values['webhook-id'], headers[name]);
+        break;
+      case 'webhook-timestamp':
+        values['webhook-timestamp'] = withValues(values['webhook-timestamp'], headers[name]);
+        break;
+      case 'webhook-signature':
+        values['webhook-signature'] = withValues(values['webhook-signature'], headers[name]);
+        break;
+      case 'scalekit-signature':
+        values['scalekit-signature'] = withValues(values['scalekit-signature'], headers[name]);
+        break;
+    }
   }
   return values;
 }
@@ -70,15 +79,15 @@ function recordOf(headers: FetchHeaders): HeaderRecord {
   return Object.fromEntries(SIGNATURE_HEADERS.map((name) => [name, headers.get(name) ?? undefined]));
 }
 
-function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
-  if (!value) return NO_VALUES;
-  return typeof value === 'string' ? [value] : value.filter((one) => one !== '');
+function withValues(
+  known: readonly string[],
+  value: string | readonly string[] | undefined,
+): readonly string[] {
+  if (!value) return known;
+  const found = typeof value === 'string' ? [value] : value.filter((one) => one !== '');
+  return known === NO_VALUES ? found : [...known, ...found];
 }
 
 function isFetchHeaders(headers: WebhookHeaders): headers is FetchHeaders {
   return typeof headers.get === 'function';
-}
-
-function isSignatureHeader(name: string): name is SignatureHeader {
-  return NAMES.has(name);
 }

@@ -86,7 +86,7 @@ async function repeat({ run }: Contender, times: number): Promise<void> {
   }
 }
 
-/** Collects the garbage of late. Needs `--expose-gc`. */
+/** Collects young garbage. Needs `--expose-gc`. */
 function sweepUp(): void {
   globalThis.gc?.({ type: 'minor' });
 }

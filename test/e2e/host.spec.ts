@@ -18,6 +18,8 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, HttpAdapterHost, Reflector } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { FastifyReply } from 'fastify';
 import helmet from 'helmet';
 import {
   NonRetryableEventError,
@@ -122,6 +124,21 @@ async function outcomes(app: INestApplication) {
   );
 }
 
+function sendAllAsHtml(app: INestApplication): void {
+  const instance = app.getHttpAdapter().getInstance();
+  if (app.getHttpAdapter().getType() === 'fastify') {
+    instance.addHook('onRequest', (_request: unknown, reply: FastifyReply, done: () => void) => {
+      reply.type('text/html');
+      done();
+    });
+  } else {
+    app.use((_request: unknown, response: Response, next: () => void) => {
+      response.type('text/html');
+      next();
+    });
+  }
+}
+
 describe.each(ADAPTERS)('a host with global enhancers, on %s', (_name, adapter) => {
   function start(
     providers: Provider[],
@@ -189,6 +206,12 @@ describe.each(ADAPTERS)('a host with global enhancers, on %s', (_name, adapter) 
 
   it.each(ENHANCERS)('changes no answer by %s', async (_what, providers, configure) => {
     const app = await start(providers, configure);
+
+    expect(await outcomes(app)).toEqual(EXPECTED);
+  });
+
+  it('changes no answer by a type of its own for all that it sends', async () => {
+    const app = await start([], (host) => sendAllAsHtml(host));
 
     expect(await outcomes(app)).toEqual(EXPECTED);
   });

@@ -95,6 +95,36 @@ await describeWithService('postgres', 'Many at once on Postgres', () => {
       expect(await ledger.store.get(event)).toBeDefined();
     });
 
+    it('waits, and claims what has failed meanwhile', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await ledger.store.claim(event, ['A.run'], lease);
+      const transaction = await ledger.begin();
+      const failed = [{ handlerId: 'A.run', state: 'failed' as const, error: FAILURE }];
+      await ledger.storeIn(transaction).settle(event, failed, lease);
+
+      const claims = ledger.store.claim(event, ['A.run'], aLease());
+      await ledger.untilBlocked();
+      await ledger.commit(transaction);
+
+      expect(Object.fromEntries(await claims)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+    });
+
+    it('waits, and claims what was reopened meanwhile', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await ledger.store.claim(event, ['A.run'], lease);
+      await ledger.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
+      const transaction = await ledger.begin();
+      await ledger.storeIn(transaction).reopen(event, ['A.run']);
+
+      const claims = ledger.store.claim(event, ['A.run'], aLease());
+      await ledger.untilBlocked();
+      await ledger.commit(transaction);
+
+      expect(Object.fromEntries(await claims)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+    });
+
     it('waits, and finds a failed handler running again', async () => {
       const event = anEvent();
       const first = aLease();

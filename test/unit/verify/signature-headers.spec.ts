@@ -21,6 +21,12 @@ describe('collectSignatureHeaders', () => {
     });
   });
 
+  it('passes over what an object has inherited', () => {
+    const inherited: Record<string, string> = { 'webhook-id': 'b' };
+    const values = collectSignatureHeaders(Object.assign(Object.create(inherited), { 'Webhook-Id': 'a' }));
+    expect(values['webhook-id']).toEqual(['a']);
+  });
+
   it('reads a Headers object', () => {
     const headers = new Headers({ 'Webhook-Id': 'a' });
     headers.append('webhook-signature', 'v1,x');
