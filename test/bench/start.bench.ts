@@ -27,7 +27,7 @@ const LABELS: Readonly<Record<Variant, string>> = {
 export const START: Section = {
   name: 'start',
   async run(thoroughness) {
-    const rounds = Math.max(MIN_ROUNDS, Math.round(thoroughness.rounds / 3));
+    const rounds = Math.max(MIN_ROUNDS, thoroughness.rounds);
     const starts = new Map<Variant, Start[]>(VARIANTS.map((variant) => [variant, []]));
     for (let round = -1; round < rounds; round += 1) {
       for (const [variant, measured] of starts) {

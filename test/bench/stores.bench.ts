@@ -20,7 +20,7 @@ type Rounds = readonly (readonly number[])[];
 export const STORES: Section = {
   name: 'stores',
   async run(thoroughness) {
-    const rounds = Math.max(MIN_ROUNDS, Math.round(thoroughness.rounds / 3));
+    const rounds = Math.max(MIN_ROUNDS, thoroughness.rounds);
     const postgres = [false, true].map((isPrepared) => new PostgresRivals({ isPrepared }));
     const rivals = [new SqliteRivals(), ...postgres, new RedisRivals(), new BullMqRivals()];
     const rows: string[][] = [];
