@@ -49,7 +49,7 @@ SELECT handler_id FROM written`;
 }
 
 /**
- * Records how one run ended: with a single row to lock there is no order to keep, which spares Postgres most of the work.
+ * Records how one run ended: for a single row there is no order of locks to keep, and nothing to join.
  * Values and rows as those of {@link settleSql}, with the run's own values in the place of lists.
  */
 export function settleOneSql({ runs }: PostgresTables): string {

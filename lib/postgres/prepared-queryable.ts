@@ -11,7 +11,7 @@ export interface PgLike {
 }
 
 /**
- * A `pg` client whose connections prepare each of the store's statements once: a delivery then takes about a third less.
+ * A `pg` client whose connections prepare each of the store's statements once: a delivery then takes at least a third less.
  * Not for a pooler that gives one session to several clients and knows no prepared statements, such as PgBouncer in
  * transaction mode without `max_prepared_statements`.
  *

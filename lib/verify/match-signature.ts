@@ -1,12 +1,9 @@
 import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { computeSignature } from './compute-signature.js';
-import type { SignatureClaim } from './signature-claim.js';
+import { SIGNATURE_LENGTHS, type SignatureClaim, type SignatureEncoding } from './signature-claim.js';
 
 // Used again each time, since nothing here waits: making buffers takes longer than comparing them.
-const COMPARED = {
-  base64: { expected: Buffer.alloc(44), candidate: Buffer.alloc(44) },
-  hex: { expected: Buffer.alloc(64), candidate: Buffer.alloc(64) },
-} as const;
+const COMPARED = { base64: buffersFor('base64'), hex: buffersFor('hex') } as const;
 
 /**
  * Whether one of the claimed signatures was made with this key. Compared in constant time, and as text: where Node decodes
@@ -20,4 +17,9 @@ export function isSignedWith(key: KeyObject, claim: SignatureClaim, payload: str
     if (text.length === candidate.length && timingSafeEqual(candidate, expected)) return true;
   }
   return false;
+}
+
+function buffersFor(encoding: SignatureEncoding) {
+  const length = SIGNATURE_LENGTHS[encoding];
+  return { expected: Buffer.alloc(length), candidate: Buffer.alloc(length) };
 }

@@ -5,6 +5,9 @@ import type { SignatureScheme } from './signature-scheme.js';
 /** How a scheme writes its signatures. */
 export type SignatureEncoding = 'base64' | 'hex';
 
+/** How many characters a signature has. */
+export const SIGNATURE_LENGTHS = { base64: 44, hex: 64 } as const;
+
 /** What the headers of one scheme claim: when the delivery was signed, and the signatures to prove it. */
 export interface SignatureClaim {
   readonly scheme: SignatureScheme;

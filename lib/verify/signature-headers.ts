@@ -59,20 +59,12 @@ export function collectSignatureHeaders(given: WebhookHeaders): SignatureHeaderV
  * @throws WebhookVerificationError `headers_missing`, naming what is missing, when there is none.
  */
 export function schemesPresent(values: SignatureHeaderValues): readonly SignatureScheme[] {
+  const missing = STANDARD_HEADERS.filter((name) => values[name].length === 0);
   const schemes: SignatureScheme[] = [];
-  if (hasStandardHeaders(values)) schemes.push('standard');
+  if (missing.length === 0) schemes.push('standard');
   if (values[SCALEKIT_HEADER].length > 0) schemes.push('scalekit');
   if (schemes.length > 0) return schemes;
-  const missing = STANDARD_HEADERS.filter((name) => values[name].length === 0);
   throw new WebhookVerificationError('headers_missing', MESSAGES.signatureHeadersMissing(missing));
-}
-
-function hasStandardHeaders(values: SignatureHeaderValues): boolean {
-  return (
-    values['webhook-id'].length > 0 &&
-    values['webhook-timestamp'].length > 0 &&
-    values['webhook-signature'].length > 0
-  );
 }
 
 function recordOf(headers: FetchHeaders): HeaderRecord {
@@ -85,7 +77,7 @@ function withValues(
 ): readonly string[] {
   if (!value) return known;
   const found = typeof value === 'string' ? [value] : value.filter((one) => one !== '');
-  return known === NO_VALUES ? found : [...known, ...found];
+  return known.length === 0 ? found : [...known, ...found];
 }
 
 function isFetchHeaders(headers: WebhookHeaders): headers is FetchHeaders {

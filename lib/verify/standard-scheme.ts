@@ -1,12 +1,12 @@
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { malformed, parseUnixSeconds, type SignatureClaim } from './signature-claim.js';
+import { malformed, parseUnixSeconds, SIGNATURE_LENGTHS, type SignatureClaim } from './signature-claim.js';
 import type { SignatureHeaderValues } from './signature-headers.js';
 
 // The 43rd character carries 4 bits: any other would let two texts stand for the same digest.
 const LAST_CHARACTER = '[AEIMQUYcgkosw048]';
 // Its length says how many characters it has: to count them in the pattern takes half as long again.
 const ONE_IN_BASE64 = new RegExp(`^v1,[A-Za-z0-9+/]+${LAST_CHARACTER}=$`);
-const BASE64_ENTRY_LENGTH = 'v1,'.length + 44;
+const BASE64_ENTRY_LENGTH = 'v1,'.length + SIGNATURE_LENGTHS.base64;
 const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])v1,[A-Za-z0-9+/_-]{42}${LAST_CHARACTER}=?(?=$|[ ,])`, 'g');
 
 /**
