@@ -1,16 +1,16 @@
 import type { Type } from '@nestjs/common';
 import type { EventTransport } from './dispatch/event-transport.js';
-import { InlineTransport } from './dispatch/inline.transport.js';
-import { ScalekitWebhooksConfigurationError } from './errors/configuration.error.js';
+import { InlineTransport } from './dispatch/event-transport.js';
+import { ScalekitWebhooksConfigurationError } from './errors/errors.js';
 import type { InboxStore } from './inbox/inbox-store.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
-import type { ValidationMode } from './parse/validation-mode.js';
+import type { ValidationMode } from './parse/parse-event.js';
+import type { SigningSecretSetting } from './receive/endpoint.secrets.js';
+import type { WebhookVerifier } from './receive/webhook-verifier.js';
 import type { Outcome } from './respond/outcome.js';
-import { DEFAULT_STATUS_CODES, isAcknowledged, type OutcomeStatusCodes } from './respond/outcome.table.js';
+import { DEFAULT_STATUS_CODES, isAcknowledged, type OutcomeStatusCodes } from './respond/outcome.js';
 import { MESSAGES } from './scalekit-webhooks.messages.js';
-import type { SigningSecretSetting } from './verify/signing-secret.setting.js';
-import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.options.js';
-import type { WebhookVerifier } from './verify/webhook-verifier.js';
+import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.js';
 
 /** Settings that may come from a factory. */
 export interface ScalekitWebhooksOptions {

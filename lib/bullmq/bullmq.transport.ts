@@ -1,18 +1,56 @@
 import { Logger } from '@nestjs/common';
 import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
-import { waitAtMost } from '../dispatch/deadline.js';
 import type {
   EventTransport,
   HandlerBatch,
   HandlerRetries,
+  QueuedRun,
   QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
 import { toHandlerError } from '../dispatch/handler-failure.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
+import { waitAtMost } from '../dispatch/timeout.js';
 import type { HandlerSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { type RunJobData, toJobData, toQueuedRun } from './run-job.js';
+
+/** What a job carries: the event as it was received, and the way back to its row in the inbox. */
+interface RunJobData {
+  readonly endpoint: string;
+  readonly eventId: string;
+  readonly handlerId: string;
+  /** The body's text; what was accepted is UTF-8, so its bytes can be made again. */
+  readonly body: string;
+  readonly deliveryId: string;
+  /** ISO 8601. */
+  readonly receivedAt: string;
+  readonly leaseToken: string;
+}
+
+/** The job of one handler of a batch. */
+function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
+  const { endpoint, event, rawBody, deliveryId, receivedAt, leaseToken } = batch;
+  return {
+    endpoint,
+    eventId: event.id,
+    handlerId,
+    body: rawBody.toString('utf8'),
+    deliveryId,
+    receivedAt: receivedAt.toISOString(),
+    leaseToken,
+  };
+}
+
+/** The run of a job. */
+function toQueuedRun({ body, receivedAt, handlerId, deliveryId, leaseToken }: RunJobData): QueuedRun {
+  return {
+    handlerId,
+    deliveryId,
+    leaseToken,
+    rawBody: Buffer.from(body, 'utf8'),
+    receivedAt: new Date(receivedAt),
+  };
+}
 
 /** Settings of a {@link BullMqTransport}. */
 export interface BullMqTransportOptions {

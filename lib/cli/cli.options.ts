@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-import { SECRET_VARIABLE, splitSecrets } from '../verify/environment-secret.js';
+import { SECRET_VARIABLE, splitSecrets } from '../receive/endpoint.secrets.js';
+import { CliUsageError, errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import type { CliIo } from './cli-io.js';
-import { CliUsageError } from './cli-usage.error.js';
-import { errorField } from './error-field.js';
+import type { CliIo } from './run-cli.js';
+
+/** Where an application listens that was set up as the README says. */
+export const DEFAULT_URL = 'http://localhost:3000/webhooks/scalekit';
 
 export function parsePositiveInteger(text: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError(CLI_MESSAGES.notAPositiveInteger);

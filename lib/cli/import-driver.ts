@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { CliUsageError, errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { CliUsageError } from './cli-usage.error.js';
-import { errorField } from './error-field.js';
 
 /** A class of a driver, as far as TypeScript can know one that may not be installed. */
 export type DriverClass = new (...args: readonly unknown[]) => unknown;

@@ -1,18 +1,27 @@
-import type { InboxEntry, InboxKey } from '../inbox/inbox-entry.js';
-import type { InboxFilter, InboxStore } from '../inbox/inbox-store.js';
-import { inboxEntries } from '../inbox/scalekit-inbox.entries.js';
-import { signWebhook } from '../testing/sign-webhook.js';
+import type { InboxEntry, InboxFilter, InboxKey, InboxStore } from '../inbox/inbox-store.js';
+import { inboxEntries } from '../replay/scalekit-inbox.js';
+import { signWebhook } from '../verify/sign-webhook.js';
 import type { SigningSecret } from '../verify/signing-secret.js';
+import { CliFailureError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { CliFailureError } from './cli-failure.error.js';
-import type { CliIo } from './cli-io.js';
-import { DeliveryReport } from './delivery.report.js';
 import { onOneLine } from './printable.js';
-import { runBounded } from './run-bounded.js';
-import { type DeliveryAnswer, sendDelivery } from './send-delivery.js';
+import type { CliIo } from './run-cli.js';
+import { type DeliveryAnswer, DeliveryReport, sendDelivery } from './send-delivery.js';
+
+/** Runs a task `count` times, never more than `limit` at once. */
+export async function runBounded(count: number, limit: number, task: () => Promise<void>): Promise<void> {
+  let started = 0;
+  const worker = async () => {
+    while (started < count) {
+      started += 1;
+      await task();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, count) }, worker));
+}
 
 /** What a replay works with. */
-export interface InboxReplayOptions {
+interface InboxReplayOptions {
   readonly url: URL;
   readonly secret: SigningSecret;
   /** The handlers to reopen; undefined: all that are not done. */

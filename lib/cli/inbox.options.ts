@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { HandlerRowState } from '../inbox/inbox-entry.js';
-import type { InboxFilter } from '../inbox/inbox-store.js';
+import type { HandlerRowState, InboxFilter } from '../inbox/inbox-store.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 
 /** The variable that says where the inbox is. */

@@ -1,19 +1,72 @@
 import { type Command, Option } from 'commander';
-import { isScalekitEventType } from '../events/catalog.js';
-import { signWebhook } from '../testing/sign-webhook.js';
-import { SECRET_VARIABLE } from '../verify/environment-secret.js';
-import type { SignatureScheme } from '../verify/signature-scheme.js';
+import { isScalekitEventType, SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
+import { unlistedScalekitEvent } from '../events/scalekit-event.types.js';
+import { SECRET_VARIABLE } from '../receive/endpoint.secrets.js';
+import { createScalekitEvent, mergeOverrides } from '../samples/create-scalekit-event.js';
+import { signWebhook } from '../verify/sign-webhook.js';
+import type { SignatureScheme } from '../verify/signature-headers.js';
 import { parseSigningSecret } from '../verify/signing-secret.js';
+import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { findSecrets, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
-import type { CliContext, CliIo } from './cli-io.js';
-import { CliUsageError } from './cli-usage.error.js';
-import { DEFAULT_URL } from './default-url.js';
-import { DeliveryReport } from './delivery.report.js';
-import { makeEvent, readOverrides } from './event-template.js';
-import { nearestTypes } from './nearest-types.js';
-import { runBounded } from './run-bounded.js';
-import { sendDelivery } from './send-delivery.js';
+import {
+  DEFAULT_URL,
+  findSecrets,
+  parseHttpUrl,
+  parsePositiveInteger,
+  readInputFile,
+} from './cli.options.js';
+import { runBounded } from './inbox-replay.js';
+import type { CliContext, CliIo } from './run-cli.js';
+import { DeliveryReport, sendDelivery } from './send-delivery.js';
+
+/** The known event types that need the fewest edits to become `type`, nearest first. */
+function nearestTypes(type: string, count = 3): readonly string[] {
+  return SCALEKIT_EVENT_TYPES.map((known) => ({ known, distance: editDistance(type, known) }))
+    .sort((one, other) => one.distance - other.distance)
+    .slice(0, count)
+    .map(({ known }) => known);
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (row[column - 1] ?? 0) + (letter === to[column - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
+
+/** The fields that `--data` asks for: JSON, or `@` and the name of a file that holds it. */
+async function readOverrides(data: string | undefined): Promise<object> {
+  if (data === undefined) return {};
+  const text = data.startsWith('@') ? (await readInputFile(data.slice(1))).toString() : data;
+  const value = parseJson(text);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new CliUsageError(CLI_MESSAGES.notJsonObject('--data'));
+}
+
+/** A new event as it goes on the wire: an id of its own, the overrides merged in. */
+function makeEvent(type: string, overrides: object): { id: unknown; json: string } {
+  const sample = isScalekitEventType(type)
+    ? createScalekitEvent(type)
+    : createScalekitEvent(unlistedScalekitEvent(type));
+  const plain: object = JSON.parse(JSON.stringify(sample));
+  const event: Record<string, unknown> = { ...mergeOverrides(plain, overrides), type };
+  return { id: event.id, json: JSON.stringify(event) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 interface TriggerOptions {
   readonly url: URL;

@@ -1,8 +1,8 @@
 import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { Patience, TIME_UP } from './deadline.js';
 import { toHandlerError } from './handler-failure.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
+import { Patience, TIME_UP } from './timeout.js';
 
 /** What can go wrong between an answer and the inbox or the transport. */
 export type ProcessingFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';

@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { ScalekitWebhooksError } from '../errors/scalekit-webhooks.error.js';
-import type { HandlerError } from '../inbox/inbox-entry.js';
-import type { HandlerSettlement } from '../inbox/inbox-store.js';
+import type { ScalekitWebhooksError } from '../errors/errors.js';
+import type { HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
 import type { Outcome } from '../respond/outcome.js';
-import { isAcknowledged } from '../respond/outcome.table.js';
+import { isAcknowledged } from '../respond/outcome.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import type { ProcessingFault, ProcessingLog } from './delivery.ledger.js';

@@ -1,6 +1,6 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { HandlerError } from '../inbox/inbox-entry.js';
-import type { HandlerSettlement } from '../inbox/inbox-store.js';
+import type { HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
+import { isFinalFailure, toHandlerError } from './handler-failure.js';
 
 /** How often and when a queue starts a failed run again. */
 export interface HandlerRetries {
@@ -70,4 +70,19 @@ export interface EventTransport {
   work?(endpoint: string, runner: QueuedRunner): void;
   /** Takes no more runs from the queue, and resolves when those in progress have ended. */
   close?(): Promise<void>;
+}
+
+/** Runs all handlers of an event side by side, within the request. */
+export class InlineTransport implements EventTransport {
+  start({ runs }: HandlerBatch): readonly Promise<HandlerSettlement>[] {
+    return runs.map(async ({ handlerId, execute }): Promise<HandlerSettlement> => {
+      try {
+        await execute();
+        return { handlerId, state: 'done' };
+      } catch (thrown) {
+        const state = isFinalFailure(thrown) ? 'dead' : 'failed';
+        return { handlerId, state, error: toHandlerError(thrown) };
+      }
+    });
+  }
 }

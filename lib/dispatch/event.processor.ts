@@ -1,15 +1,13 @@
 import type { HandlerClaim, HandlerSettlement, InboxLease } from '../inbox/inbox-store.js';
-import { concludeDelivery } from '../respond/conclude-delivery.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { Patience, TIME_UP } from './deadline.js';
+import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { DeliveryLedger, type DeliveryLedgerOptions, failedSettlement } from './delivery.ledger.js';
-import { type EventHandler, ScalekitEventContext } from './event-handler.js';
 import type { EventTransport } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
-import { ClaimedRun } from './handler.run.js';
-import { type HandlerReport, reportClaim, reportRun } from './handler-report.js';
+import { type EventHandler, ScalekitEventContext } from './handler.registry.js';
+import { concludeDelivery, type HandlerReport, reportClaim, reportRun } from './handler-report.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
-import { leaseMsFor, RunLease } from './run-lease.js';
+import { Patience, TIME_UP } from './timeout.js';
 
 /** What the processor works with. */
 export interface EventProcessorOptions extends DeliveryLedgerOptions {

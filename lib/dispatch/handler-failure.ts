@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
-import { NonRetryableEventError } from '../errors/non-retryable-event.error.js';
-import type { HandlerError } from '../inbox/inbox-entry.js';
+import { NonRetryableEventError } from '../errors/errors.js';
+import type { HandlerError } from '../inbox/inbox-store.js';
 
 const MAX_LENGTH = 500;
 

@@ -1,5 +1,5 @@
-import type { HandlerError } from '../inbox/inbox-entry.js';
-import type { HandlerClaim, HandlerSettlement } from '../inbox/inbox-store.js';
+import type { HandlerClaim, HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
+import type { DispatchResult } from './received-event.js';
 
 /**
  * How one handler fared in one delivery:
@@ -51,4 +51,18 @@ const STATE_OF_CLAIM = {
 /** The report of a handler that was not run. */
 export function reportClaim(handlerId: string, claim: HandlerClaim | undefined): HandlerReport {
   return { handlerId, state: STATE_OF_CLAIM[claim?.state ?? 'claimed'] };
+}
+
+/**
+ * The outcome of a delivery, from how each of its handlers fared. What asks for a retry comes first, since an
+ * acknowledged event is never sent again: a failure, then a run that has not started or ended, then a final refusal.
+ */
+export function concludeDelivery(handlers: readonly HandlerReport[]): DispatchResult['outcome'] {
+  const has = (state: HandlerReport['state']) => handlers.some((handler) => handler.state === state);
+  if (handlers.length === 0) return 'ignored';
+  if (has('failed')) return 'failed';
+  if (has('running') || has('overdue') || has('not_started')) return 'unavailable';
+  if (has('refused')) return 'unprocessable';
+  if (has('queued')) return 'accepted';
+  return has('done') ? 'processed' : 'duplicate';
 }

@@ -7,12 +7,11 @@ import {
   ModuleRef,
   REQUEST,
 } from '@nestjs/core';
-import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
+import { HandlerDeclarationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { EventHandler, ScalekitEventContext } from './event-handler.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
-import { declaringClasses, handlerDeclarations } from './handler-metadata.accessor.js';
-import { mergeDeclarations } from './merge-declarations.js';
+import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
+import { declaringClasses, handlerDeclarations, mergeDeclarations } from './handler-metadata.js';
 
 // Nest's own request-scoped factories, which every application has.
 const NEST_FACTORIES: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);

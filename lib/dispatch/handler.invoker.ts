@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ContextId, ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { DELIVERY_PARAM, HANDLER_PARAMS_METADATA } from './handler-metadata.accessor.js';
+import { DELIVERY_PARAM, HANDLER_PARAMS_METADATA } from './handler-metadata.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** `ExecutionContext.getType()` inside the guards, interceptors and filters of a handler. */

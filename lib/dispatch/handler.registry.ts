@@ -1,6 +1,45 @@
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
-import type { EventHandler } from './event-handler.js';
-import { patternsOf } from './event-pattern.js';
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import type { HandlerRetries } from './event-transport.js';
+import type { ReceivedEvent } from './received-event.js';
+import type { ScalekitDelivery } from './scalekit-delivery.js';
+
+/** What request-scoped providers of one event's handlers get when they inject `REQUEST`. */
+export class ScalekitEventContext {
+  readonly event: ScalekitEvent<'*'>;
+  readonly endpoint: string;
+  readonly headers: ScalekitDelivery['headers'];
+
+  constructor({ event, headers }: ReceivedEvent, endpoint: string) {
+    this.event = event;
+    this.endpoint = endpoint;
+    this.headers = headers;
+  }
+}
+
+/** A handler ready to be run: what a decorated method became. */
+export interface EventHandler extends HandlerRetries {
+  readonly id: string;
+  readonly patterns: readonly string[];
+  /** Undefined: every endpoint. */
+  readonly endpoints?: readonly string[];
+  /** In ms; undefined: the module's `handlerTimeout`. */
+  readonly timeout?: number;
+  /** Undefined: every event that matches the patterns. */
+  accepts?(type: string): boolean;
+  /** Runs it with its guards, interceptors, pipes and filters. All handlers of one event get the same context. */
+  run(event: ScalekitEvent<'*'>, delivery: ScalekitDelivery, context: ScalekitEventContext): Promise<unknown>;
+}
+
+/** The patterns that an event type matches, from the exact name to `*`: `a.b` → `a.b`, `a.*`, `*`. */
+export function patternsOf(type: string): readonly string[] {
+  const patterns = [type];
+  for (let dot = type.lastIndexOf('.'); dot > 0; dot = type.lastIndexOf('.', dot - 1)) {
+    patterns.push(`${type.slice(0, dot)}.*`);
+  }
+  patterns.push('*');
+  return patterns;
+}
 
 /** The handlers of one endpoint, found by event type. Its cost does not grow with their number. */
 export class HandlerRegistry {

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { HandlerDeclarationError } from '../errors/handler-declaration.error.js';
+import { HandlerDeclarationError } from '../errors/errors.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { HandlerRetries } from './event-transport.js';
-import { declareHandler } from './handler-metadata.accessor.js';
+import { declareHandler } from './handler-metadata.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** Settings of one handler. */

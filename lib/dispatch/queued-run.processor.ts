@@ -1,16 +1,15 @@
 import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import type { ValidationMode } from '../parse/parse-event.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
-import type { ValidationMode } from '../parse/validation-mode.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { TIME_UP, waitAtMost } from './deadline.js';
+import { ClaimedRun, RunLease } from './claimed-run.js';
 import type { DeliveryLog } from './delivery.log.js';
-import { ScalekitEventContext } from './event-handler.js';
 import type { QueuedAttempt, QueuedRun, QueuedRunEnd } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
-import { ClaimedRun } from './handler.run.js';
+import { ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, toHandlerError } from './handler-failure.js';
 import { ReceivedEvent } from './received-event.js';
-import { RunLease } from './run-lease.js';
+import { TIME_UP, waitAtMost } from './timeout.js';
 
 /** What the processor works with. */
 export interface QueuedRunProcessorOptions {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { EventIssue } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { InboxEvent } from '../inbox/inbox-entry.js';
-import type { EventIssue } from '../parse/event-issue.js';
+import type { InboxEvent } from '../inbox/inbox-store.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
 import type { Outcome } from '../respond/outcome.js';
 import type { HandlerReport } from './handler-report.js';

@@ -8,14 +8,14 @@ import {
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
-import { waitAtMost } from './deadline.js';
 import { DeliveryLog } from './delivery.log.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import { EventProcessor } from './event.processor.js';
-import { EventsInFlight } from './events-in-flight.js';
 import { HandlerRegistry } from './handler.registry.js';
 import { QueuedRunProcessor } from './queued-run.processor.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
+import { EventsInFlight } from './single-flight.js';
+import { waitAtMost } from './timeout.js';
 
 const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
 

@@ -10,21 +10,17 @@ import {
   ConnectedAccountUpdatedEvent,
 } from './connected-account.events.js';
 import {
+  DirectoryGroupCreatedEvent,
+  DirectoryGroupDeletedEvent,
+  DirectoryGroupUpdatedEvent,
+  DirectoryUserCreatedEvent,
+  DirectoryUserDeletedEvent,
+  DirectoryUserUpdatedEvent,
   OrganizationDirectoryDeletedEvent,
   OrganizationDirectoryDisabledEvent,
   OrganizationDirectoryEnabledEvent,
 } from './directory.events.js';
-import {
-  DirectoryGroupCreatedEvent,
-  DirectoryGroupDeletedEvent,
-  DirectoryGroupUpdatedEvent,
-} from './directory-group.events.js';
-import {
-  DirectoryUserCreatedEvent,
-  DirectoryUserDeletedEvent,
-  DirectoryUserUpdatedEvent,
-} from './directory-user.events.js';
-import type { DtoClass } from './nested-field.metadata.js';
+import type { DtoClass } from './event-fields.js';
 import {
   OrganizationCreatedEvent,
   OrganizationDeletedEvent,

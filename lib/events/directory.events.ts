@@ -1,8 +1,14 @@
-import { EventData, flatOrUnder } from './event-data.decorator.js';
-import { BooleanField, StringField } from './event-field.decorators.js';
+import {
+  BooleanField,
+  EventData,
+  flatOrUnder,
+  NestedArrayField,
+  ObjectField,
+  StringField,
+} from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
-const IDENTITY = flatOrUnder(['directory'], ['id', 'directory_id', 'organization_id']);
+const DIRECTORY_IDENTITY = flatOrUnder(['directory'], ['id', 'directory_id', 'organization_id']);
 
 /** A directory that provisions users and groups. */
 export class DirectoryEventData {
@@ -30,7 +36,7 @@ export class DirectoryEventData {
 export class OrganizationDirectoryEnabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory_enabled';
 
-  @EventData(() => DirectoryEventData, IDENTITY)
+  @EventData(() => DirectoryEventData, DIRECTORY_IDENTITY)
   readonly data!: DirectoryEventData;
 }
 
@@ -38,7 +44,7 @@ export class OrganizationDirectoryEnabledEvent extends ScalekitEventBase {
 export class OrganizationDirectoryDisabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory_disabled';
 
-  @EventData(() => DirectoryEventData, IDENTITY)
+  @EventData(() => DirectoryEventData, DIRECTORY_IDENTITY)
   readonly data!: DirectoryEventData;
 }
 
@@ -46,6 +52,198 @@ export class OrganizationDirectoryDisabledEvent extends ScalekitEventBase {
 export class OrganizationDirectoryDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory_deleted';
 
-  @EventData(() => DirectoryEventData, IDENTITY)
+  @EventData(() => DirectoryEventData, DIRECTORY_IDENTITY)
   readonly data!: DirectoryEventData;
+}
+
+const DIRECTORY_USER_IDENTITY = flatOrUnder(
+  ['directory_user', 'user'],
+  ['id', 'user_id', 'email', 'dp_id', 'preferred_username', 'employee_id', 'external_id', 'name'],
+);
+
+/** A group that a directory user is in. */
+export class DirectoryUserGroup {
+  @StringField()
+  readonly id?: string | null;
+
+  @StringField()
+  readonly name?: string | null;
+}
+
+/** A role that a directory user has. */
+export class DirectoryUserRole {
+  @StringField()
+  readonly role_name?: string | null;
+}
+
+/** A user as its directory describes it. */
+export class DirectoryUserEventData {
+  /** `diruser_…` */
+  @StringField()
+  readonly id?: string | null;
+
+  /** The name that the guide has for `id`. */
+  @StringField()
+  readonly user_id?: string | null;
+
+  @StringField()
+  readonly organization_id?: string | null;
+
+  @BooleanField()
+  readonly active?: boolean | null;
+
+  @StringField()
+  readonly email?: string | null;
+
+  @StringField()
+  readonly given_name?: string | null;
+
+  @StringField()
+  readonly family_name?: string | null;
+
+  @StringField()
+  readonly name?: string | null;
+
+  @StringField()
+  readonly preferred_username?: string | null;
+
+  /** The id that the directory’s own provider has for the user. */
+  @StringField()
+  readonly dp_id?: string | null;
+
+  @StringField()
+  readonly employee_id?: string | null;
+
+  @StringField()
+  readonly department?: string | null;
+
+  @StringField()
+  readonly cost_center?: string | null;
+
+  @StringField()
+  readonly division?: string | null;
+
+  @StringField()
+  readonly title?: string | null;
+
+  @StringField()
+  readonly user_type?: string | null;
+
+  @StringField()
+  readonly phone_number?: string | null;
+
+  @StringField()
+  readonly language?: string | null;
+
+  @StringField()
+  readonly locale?: string | null;
+
+  @StringField()
+  readonly zoneinfo?: string | null;
+
+  @StringField()
+  readonly organization?: string | null;
+
+  @StringField()
+  readonly nickname?: string | null;
+
+  @StringField()
+  readonly profile?: string | null;
+
+  @NestedArrayField(() => DirectoryUserGroup)
+  readonly groups?: readonly DirectoryUserGroup[] | null;
+
+  @NestedArrayField(() => DirectoryUserRole)
+  readonly roles?: readonly DirectoryUserRole[] | null;
+
+  @ObjectField()
+  readonly custom_attributes?: Record<string, unknown> | null;
+
+  @ObjectField()
+  readonly raw_attributes?: Record<string, unknown> | null;
+
+  @StringField()
+  readonly picture?: string | null;
+
+  @ObjectField()
+  readonly address?: Record<string, unknown> | null;
+}
+
+/** A directory added a user. */
+export class DirectoryUserCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.user_created';
+
+  @EventData(() => DirectoryUserEventData, DIRECTORY_USER_IDENTITY)
+  readonly data!: DirectoryUserEventData;
+}
+
+/** A directory changed a user. */
+export class DirectoryUserUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.user_updated';
+
+  @EventData(() => DirectoryUserEventData, DIRECTORY_USER_IDENTITY)
+  readonly data!: DirectoryUserEventData;
+}
+
+/** A directory removed a user. */
+export class DirectoryUserDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.user_deleted';
+
+  @EventData(() => DirectoryUserEventData, DIRECTORY_USER_IDENTITY)
+  readonly data!: DirectoryUserEventData;
+}
+
+const DIRECTORY_GROUP_IDENTITY = flatOrUnder(
+  ['directory_group', 'group'],
+  ['id', 'group_id', 'dp_id', 'display_name', 'name', 'external_id'],
+);
+
+/** A group as its directory describes it. */
+export class DirectoryGroupEventData {
+  /** `dirgroup_…` */
+  @StringField()
+  readonly id?: string | null;
+
+  @StringField()
+  readonly organization_id?: string | null;
+
+  @StringField()
+  readonly directory_id?: string | null;
+
+  @StringField()
+  readonly display_name?: string | null;
+
+  @StringField()
+  readonly external_id?: string | null;
+
+  /** The id that the directory’s own provider has for the group. */
+  @StringField()
+  readonly dp_id?: string | null;
+
+  @ObjectField()
+  readonly raw_attributes?: Record<string, unknown> | null;
+}
+
+/** A directory added a group. */
+export class DirectoryGroupCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.group_created';
+
+  @EventData(() => DirectoryGroupEventData, DIRECTORY_GROUP_IDENTITY)
+  readonly data!: DirectoryGroupEventData;
+}
+
+/** A directory changed a group. */
+export class DirectoryGroupUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.group_updated';
+
+  @EventData(() => DirectoryGroupEventData, DIRECTORY_GROUP_IDENTITY)
+  readonly data!: DirectoryGroupEventData;
+}
+
+/** A directory removed a group. */
+export class DirectoryGroupDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'organization.directory.group_deleted';
+
+  @EventData(() => DirectoryGroupEventData, DIRECTORY_GROUP_IDENTITY)
+  readonly data!: DirectoryGroupEventData;
 }

@@ -1,5 +1,4 @@
-import { EventData, flatOrUnder } from './event-data.decorator.js';
-import { StringField } from './event-field.decorators.js';
+import { EventData, flatOrUnder, StringField } from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
 const IDENTITY = flatOrUnder(['organization_domain'], ['id', 'domain', 'domain_id']);

@@ -1,5 +1,5 @@
-import { IsNotEmpty, IsString } from './class-validator.js';
-import { KeyField, StringField } from './event-field.decorators.js';
+import { IsNotEmpty, IsObject, IsString } from './class-validator.js';
+import { KeyField, StringField } from './event-fields.js';
 
 /** What every Scalekit event carries around its `data`. Names are as they come on the wire. */
 export abstract class ScalekitEventBase {
@@ -34,4 +34,10 @@ export abstract class ScalekitEventBase {
 
   @StringField()
   readonly display_name?: string | null;
+}
+
+/** An event of a type that this version of the library does not know. Only its envelope is checked. */
+export class UnknownScalekitEvent extends ScalekitEventBase {
+  @IsObject()
+  readonly data!: Record<string, unknown>;
 }

@@ -1,13 +1,17 @@
-import type { KnownScalekitEvent, ScalekitEventMap, ScalekitEventType } from './catalog.js';
-import type { UnknownScalekitEvent } from './unknown.event.js';
-import type { UnlistedScalekitEventType } from './unlisted-event.js';
+import {
+  isScalekitEventType,
+  type KnownScalekitEvent,
+  type ScalekitEventMap,
+  type ScalekitEventType,
+} from './catalog.js';
+import type { UnknownScalekitEvent } from './scalekit-event.base.js';
 
 type PrefixOf<T extends string> = T extends `${infer Head}.${infer Rest}`
   ? Head | `${Head}.${PrefixOf<Rest>}`
   : never;
 
 /** A type that this version knows, or a pattern that takes in at least one of them. */
-export type ListedScalekitEventPattern = ScalekitEventType | '*' | `${PrefixOf<ScalekitEventType>}.*`;
+type ListedScalekitEventPattern = ScalekitEventType | '*' | `${PrefixOf<ScalekitEventType>}.*`;
 
 /**
  * What a handler may ask for: an event type, `'*'` for every event, a pattern such as `'organization.*'` for all
@@ -26,3 +30,36 @@ export type ScalekitEvent<P extends ScalekitEventPattern = '*'> = P extends Scal
     : P extends `${infer Prefix}.*`
       ? ScalekitEventMap[ScalekitEventType & `${Prefix}.${string}`] | UnknownScalekitEvent
       : UnknownScalekitEvent;
+
+/**
+ * The name of an event that is newer than the library. Made by {@link unlistedScalekitEvent}.
+ * The mark exists for the compiler alone, and by name, so that both builds of the library agree on it.
+ */
+export type UnlistedScalekitEventType = string & { readonly __unlistedScalekitEvent: true };
+
+type Unlisted<T extends string> = T extends ListedScalekitEventPattern
+  ? `'${T}' is known to this version: pass it without unlistedScalekitEvent()`
+  : T;
+
+/**
+ * Lets a handler take an event that Scalekit has added since this version: `unlistedScalekitEvent('a.b')`. It comes
+ * as an `UnknownScalekitEvent`. Once an upgrade brings the type, the call no longer compiles, and can be dropped.
+ */
+export function unlistedScalekitEvent<const T extends string>(type: Unlisted<T>): UnlistedScalekitEventType;
+export function unlistedScalekitEvent(type: string): string {
+  return type;
+}
+
+type KnownPart<E extends { readonly type: string }> = E extends { readonly type: infer T }
+  ? string extends T
+    ? never
+    : E
+  : never;
+
+/**
+ * Whether this version knows the event's type. Behind it, a `switch` on `event.type` narrows to the DTO.
+ * It asks the catalog and not the class, so that events of another copy of the library count, too.
+ */
+export function isKnownScalekitEvent<E extends ScalekitEvent>(event: E): event is KnownPart<E> {
+  return isScalekitEventType(event.type);
+}

@@ -1,5 +1,4 @@
-import { EventData, flatOrUnder } from './event-data.decorator.js';
-import { BooleanField, StringField } from './event-field.decorators.js';
+import { BooleanField, EventData, flatOrUnder, StringField } from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
 const IDENTITY = flatOrUnder(['connection'], ['id', 'connection_id', 'organization_id']);

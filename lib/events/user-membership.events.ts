@@ -1,8 +1,7 @@
-import { EventData, flatOrUnder } from './event-data.decorator.js';
-import { NestedField, StringField } from './event-field.decorators.js';
-import { Organization } from './organization.data.js';
+import { EventData, flatOrUnder, NestedField, StringField } from './event-fields.js';
+import { Organization } from './organization.events.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
-import { User } from './user.data.js';
+import { User } from './user.events.js';
 
 const IDENTITY = [
   ...flatOrUnder(

@@ -1,7 +1,6 @@
-import { EventData, flatOrUnder } from './event-data.decorator.js';
-import { NestedField, StringField } from './event-field.decorators.js';
+import { EventData, flatOrUnder, NestedField, StringField } from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
-import { User, UserSession } from './user.data.js';
+import { User, UserSession } from './user.events.js';
 
 const IDENTITY = flatOrUnder(
   ['user', 'user_session', 'session'],

@@ -1,7 +1,6 @@
 import { ByteRecords, NO_SLOT } from './byte-records.js';
 import type { RowReferences } from './event-rows.js';
-import type { InboxEntry, InboxEvent, InboxKey } from './inbox-entry.js';
-import type { InboxFilter } from './inbox-store.js';
+import type { InboxEntry, InboxEvent, InboxFilter, InboxKey } from './inbox-store.js';
 import { keyHash } from './key-hash.js';
 import { Names } from './names.js';
 import { IntField, NumberField } from './record-fields.js';

@@ -1,8 +1,8 @@
 import { ByteRecords, NO_SLOT } from './byte-records.js';
-import { isRunning, type LedgerRow } from './claim.rules.js';
-import type { HandlerRowState } from './inbox-entry.js';
+import type { HandlerRowState } from './inbox-store.js';
 import { Names } from './names.js';
 import { IntField, NumberField } from './record-fields.js';
+import { isRunning, type LedgerRow } from './run-states.js';
 
 /** The rows of one event's handlers, by handler id. */
 export type LedgerRows = Map<string, LedgerRow>;

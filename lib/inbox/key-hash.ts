@@ -1,4 +1,4 @@
-import type { InboxKey } from './inbox-entry.js';
+import type { InboxKey } from './inbox-store.js';
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;

@@ -1,14 +1,15 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { NO_SLOT } from './byte-records.js';
-import { claimRow, reopenRow, settleRow } from './claim.rules.js';
 import { EventRecords } from './event-records.js';
 import { EventRows, type LedgerRows } from './event-rows.js';
-import type { InboxEntry, InboxEvent, InboxKey } from './inbox-entry.js';
 import type {
   HandlerClaim,
   HandlerSettlement,
+  InboxEntry,
+  InboxEvent,
   InboxFilter,
+  InboxKey,
   InboxLease,
   InboxPage,
   InboxPageRequest,
@@ -16,6 +17,7 @@ import type {
 } from './inbox-store.js';
 import { keyHash } from './key-hash.js';
 import { ReceiptQueue } from './receipt-queue.js';
+import { claimRow, reopenRow, settleRow } from './run-states.js';
 
 /** Bounds of a {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {

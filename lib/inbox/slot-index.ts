@@ -1,5 +1,5 @@
 import { NO_SLOT } from './byte-records.js';
-import type { InboxKey } from './inbox-entry.js';
+import type { InboxKey } from './inbox-store.js';
 
 /** Knows the key of what is in each slot. */
 export interface KeyedSlots {

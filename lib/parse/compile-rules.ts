@@ -4,9 +4,26 @@ import {
   type ValidationMetadata,
   ValidationTypes,
 } from '../events/class-validator.js';
-import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/nested-field.metadata.js';
-import type { FieldRule, FieldRules } from './field-rules.js';
-import { oncePerClass } from './once-per-class.js';
+import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
+import { oncePerClass } from './memoize-by-class.js';
+
+/** What is declared on one field of a DTO class. */
+export interface FieldRules {
+  readonly name: string;
+  /** Whether it may be absent, or null: `@IsOptional()`. */
+  readonly isOptional: boolean;
+  /** The field is judged only where all of them hold: `@ValidateIf()`. */
+  readonly conditions: readonly ((dto: object, value: unknown) => boolean)[];
+  readonly rules: readonly FieldRule[];
+  /** The field's objects are judged by a class of their own. */
+  readonly nested: NestedField | undefined;
+}
+
+/** One rule of a field, for example that of `@IsString()`, whose name is `isString`. */
+interface FieldRule {
+  readonly name: string;
+  holds(dto: object, value: unknown): boolean;
+}
 
 const { CUSTOM_VALIDATION, CONDITIONAL_VALIDATION, NESTED_VALIDATION } = ValidationTypes;
 const SUPPORTED: ReadonlySet<string> = new Set([

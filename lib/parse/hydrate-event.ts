@@ -1,9 +1,13 @@
 import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
-import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/nested-field.metadata.js';
+import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
+import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { UnknownScalekitEvent } from '../events/unknown.event.js';
-import { isJsonObject } from './is-json-object.js';
-import { oncePerClass } from './once-per-class.js';
+import { oncePerClass } from './memoize-by-class.js';
+
+/** Whether a JSON value is an object, and neither an array nor null. */
+export function isJsonObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 const nestedEntriesOf = oncePerClass((dtoClass) => [...nestedFieldsOf(dtoClass)]);
 

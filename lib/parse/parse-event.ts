@@ -1,14 +1,19 @@
-import { InvalidEventError } from '../errors/invalid-event.error.js';
+import { type EventIssue, InvalidEventError } from '../errors/errors.js';
+import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { UnknownScalekitEvent } from '../events/unknown.event.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { rulesOf } from './compile-rules.js';
-import type { EventIssue } from './event-issue.js';
-import { eventClassFor, hydrateEvent } from './hydrate-event.js';
-import { isJsonObject } from './is-json-object.js';
-import { parseJson } from './parse-json.js';
+import { eventClassFor, hydrateEvent, isJsonObject } from './hydrate-event.js';
 import { findIssues } from './validate-event.js';
-import type { ValidationMode } from './validation-mode.js';
+
+/**
+ * What becomes of an event whose `data` breaks its DTO's rules. The envelope is checked in every mode.
+ *
+ * - `strict`: it is refused
+ * - `lenient`: it passes, and the findings go to the handler
+ * - `off`: nobody looks
+ */
+export type ValidationMode = 'strict' | 'lenient' | 'off';
 
 /** An event, and what the validation had to say about it. */
 export interface ParsedEvent {
@@ -56,4 +61,29 @@ function concernsEnvelope({ path, rule }: EventIssue): boolean {
   return rulesOf(UnknownScalekitEvent).some(
     ({ name, rules }) => name === path && rules.some((declared) => declared.name === rule),
   );
+}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads bytes as JSON in UTF-8 (a byte order mark may lead). Bytes that are not UTF-8 are refused, never replaced.
+ *
+ * @throws InvalidEventError `not_json`
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = decode(bytes);
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The SyntaxError quotes the payload, so it is not kept as the cause.
+    throw new InvalidEventError('not_json', MESSAGES.bodyIsNotJson);
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return UTF_8.decode(bytes);
+  } catch {
+    throw new InvalidEventError('not_json', MESSAGES.bodyIsNotUtf8);
+  }
 }

@@ -1,9 +1,9 @@
+import type { EventIssue } from '../errors/errors.js';
 import { ValidationTypes } from '../events/class-validator.js';
-import type { DtoClass, NestedField } from '../events/nested-field.metadata.js';
+import type { DtoClass, NestedField } from '../events/event-fields.js';
+import type { FieldRules } from './compile-rules.js';
 import { rulesOf } from './compile-rules.js';
-import type { EventIssue } from './event-issue.js';
-import type { FieldRules } from './field-rules.js';
-import { isJsonObject } from './is-json-object.js';
+import { isJsonObject } from './hydrate-event.js';
 
 const NONE: readonly EventIssue[] = [];
 const NO_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];

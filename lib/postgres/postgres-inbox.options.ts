@@ -1,4 +1,4 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { assertSchemaName, DEFAULT_SCHEMA } from './postgres.schema.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';

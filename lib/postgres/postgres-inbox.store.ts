@@ -1,23 +1,27 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
-import { LeaseLostError } from '../errors/lease-lost.error.js';
-import type { InboxEntry, InboxEvent, InboxKey } from '../inbox/inbox-entry.js';
+import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type {
   HandlerClaim,
   HandlerSettlement,
+  InboxEntry,
+  InboxEvent,
   InboxFilter,
+  InboxKey,
   InboxLease,
   InboxPage,
   InboxPageRequest,
   InboxStore,
 } from '../inbox/inbox-store.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { countQuery, listQuery } from './postgres.reads.sql.js';
-import { PostgresRetention } from './postgres.retention.js';
-import { textOf, toHandlerClaim, toInboxEntry } from './postgres.rows.js';
-import { postgresSchemaSql } from './postgres.schema.js';
-import { type PostgresStatements, postgresStatements } from './postgres.statements.js';
-import { type PostgresTables, postgresTables } from './postgres.tables.js';
-import { toPostgresText } from './postgres.text.js';
+import {
+  countQuery,
+  listQuery,
+  textOf,
+  toHandlerClaim,
+  toInboxEntry,
+  toPostgresText,
+} from './postgres.reads.js';
+import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
+import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
 import { type PostgresInboxOptions, resolvePostgresInboxOptions } from './postgres-inbox.options.js';
 import { isPostgresQueryable, type PostgresRow, queryRows } from './postgres-queryable.js';
 
@@ -213,4 +217,28 @@ function toKey({ endpoint, eventId }: InboxKey): string[] {
 /** Rows of four values as four lists. */
 function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
   return [0, 1, 2, 3].map((column) => rows.map((row) => row[column]));
+}
+
+const EVERY_MS = 60 * 60 * 1000;
+
+/** Forgets old events now and then, beside the work that reminds it. */
+export class PostgresRetention {
+  #dueAt = Number.NEGATIVE_INFINITY;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly forget: () => Promise<unknown>) {}
+
+  /** Starts a round when none was started within the hour. Never rejects, and nobody needs to wait for it. */
+  remind(): void {
+    const now = performance.now();
+    if (now < this.#dueAt) return;
+    this.#dueAt = now + EVERY_MS;
+    // What one round could not forget, the next one will; claims tell of a database that is down.
+    this.#running = this.forget().catch(() => {});
+  }
+
+  /** Resolves when no round is in progress. */
+  async rest(): Promise<void> {
+    await this.#running;
+  }
 }

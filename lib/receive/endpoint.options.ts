@@ -1,4 +1,4 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 
 /** Injection token of an endpoint's name and path, by which endpoints also find one another. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { isRemembered, rememberBody } from './captured-body.js';

@@ -2,7 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { finished, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { type CapturedBody, CapturedBytes, hostCapturedBody } from './captured-body.js';
-import { isJson } from './media-type.js';
+
+const JSON_MEDIA_TYPE = /^\s*application\/(?:[\w!#$&^.+-]+\+)?json\s*(?:;|$)/i;
+
+/** Whether a `Content-Type` says JSON: `application/json` or `application/*+json`, with any parameters. */
+export function isJson(contentType: string | undefined): boolean {
+  return contentType !== undefined && JSON_MEDIA_TYPE.test(contentType);
+}
 
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   gzip: createGunzip,

@@ -1,6 +1,9 @@
 import {
+  type ArgumentsHost,
   applyDecorators,
+  Catch,
   Controller,
+  type ExceptionFilter,
   Inject,
   Post,
   Req,
@@ -10,18 +13,44 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { ReceivedEvent } from '../dispatch/received-event.js';
 import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
-import { DeliveryRefusedError } from '../errors/delivery-refused.error.js';
+import { ScalekitWebhooksError } from '../errors/errors.js';
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { type PlatformResponse, WebhookResponder } from '../respond/webhook.responder.js';
+import { DeliveryRefusedError, outcomeOfError } from '../respond/outcome.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
-import { ScalekitSignatureGuard } from '../verify/scalekit-signature.guard.js';
 import { bodyOf } from './captured-body.js';
-import { requireEnvironment } from './require-environment.js';
-import { WebhookRefusalFilter } from './webhook-refusal.filter.js';
+import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
+import { type PlatformResponse, WebhookResponder } from './webhook.responder.js';
+
+/** @throws DeliveryRefusedError for an event of an environment that the endpoint does not take */
+function requireEnvironment(
+  { environment_id: found }: ScalekitEvent<'*'>,
+  expected: ReadonlySet<string> | undefined,
+): void {
+  if (expected === undefined || expected.has(found ?? '')) return;
+  throw new DeliveryRefusedError('wrong_environment', MESSAGES.wrongEnvironment);
+}
+
+/** Answers for the deliveries that are turned away, ahead of a host's global filters. */
+@Catch(ScalekitWebhooksError)
+class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
+  constructor(
+    @Inject(DeliveryLog) private readonly log: DeliveryLog,
+    @Inject(WebhookResponder) private readonly responder: WebhookResponder,
+  ) {}
+
+  catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
+    const outcome = outcomeOfError(error);
+    this.log.refusal(outcome, error);
+    const response = host.switchToHttp().getResponse<PlatformResponse>();
+    this.responder.answer(response, outcome);
+  }
+}
 
 interface WebhookRequest {
   readonly headers: ScalekitDelivery['headers'];

@@ -1,4 +1,4 @@
-export type { RedisClientLike } from './redis-client-like.js';
-export { RedisInboxError } from './redis-inbox.error.js';
-export type { RedisInboxOptions } from './redis-inbox.options.js';
+export type { RedisClientLike } from './redis-inbox.connection.js';
+export { RedisInboxError } from './redis-inbox.connection.js';
+export type { RedisInboxOptions } from './redis-inbox.store.js';
 export { RedisInboxStore } from './redis-inbox.store.js';

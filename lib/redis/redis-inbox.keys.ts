@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { HandlerRowState, InboxKey } from '../inbox/inbox-entry.js';
+import type { HandlerRowState, InboxKey } from '../inbox/inbox-store.js';
 
 /** The states with an index of their own. Nearly every entry ends as `done`, so that has none. */
 export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const satisfies HandlerRowState[];

@@ -1,5 +1,5 @@
+import { RedisScript } from './redis-inbox.connection.js';
 import { INDEXED_STATES } from './redis-inbox.keys.js';
-import { RedisScript } from './redis-script.js';
 
 // The rules that `inbox/claim.rules.ts` states, as Redis runs them: an event is a hash, with the fields `row:<handler>`
 // ("state attempts updatedAt position"), `lease:<handler>` ("endsAt token") and `error:<handler>` (JSON). Fields this

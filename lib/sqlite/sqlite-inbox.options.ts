@@ -1,4 +1,4 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { isSqliteDatabase, type SqliteDatabase } from './sqlite-database.js';
 

@@ -1,24 +1,22 @@
-import { claimRow, type LedgerRow, reopenRow, settleRow } from '../inbox/claim.rules.js';
-import type { InboxEntry, InboxEvent, InboxKey } from '../inbox/inbox-entry.js';
 import type {
   HandlerClaim,
   HandlerSettlement,
+  InboxEntry,
+  InboxEvent,
   InboxFilter,
+  InboxKey,
   InboxLease,
   InboxPage,
   InboxPageRequest,
   InboxStore,
 } from '../inbox/inbox-store.js';
-import { completeInTransaction } from './complete-in-transaction.js';
-import { forgetEvents } from './forget-events.js';
-import { attemptUntil, inTransaction } from './sqlite.connection.js';
-import { makeDurable } from './sqlite.durability.js';
-import { SqliteLedgerRows } from './sqlite.ledger-rows.js';
+import { claimRow, type LedgerRow, reopenRow, settleRow } from '../inbox/run-states.js';
 import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
-import { migrate, readVersion } from './sqlite.schema.js';
-import { type SqliteTables, sqliteTables } from './sqlite.tables.js';
+import { completeInTransaction, forgetEvents, SqliteLedgerRows } from './sqlite.runs.js';
+import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import type { SqliteDatabase } from './sqlite-database.js';
+import { attemptUntil, inTransaction, makeDurable } from './sqlite-database.js';
 import { resolveSqliteInboxOptions, type SqliteInboxOptions } from './sqlite-inbox.options.js';
 
 // What one transaction forgets at most: others, and the event loop, wait for it.

@@ -1,8 +1,25 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { selectJson } from './select-json.js';
-import type { SqliteTables } from './sqlite.tables.js';
+import { selectJson } from './sqlite.reads.js';
 import type { SqliteDatabase } from './sqlite-database.js';
+
+/** The names of the ledger's tables. */
+export interface SqliteTables {
+  /** One row: the version of the other tables. */
+  readonly meta: string;
+  readonly events: string;
+  readonly payloads: string;
+  readonly handlers: string;
+}
+
+export function sqliteTables(prefix: string): SqliteTables {
+  return {
+    meta: `${prefix}meta`,
+    events: `${prefix}events`,
+    payloads: `${prefix}payloads`,
+    handlers: `${prefix}handlers`,
+  };
+}
 
 /** Each takes the tables from the version that is its index to the next. Published ones are never changed. */
 const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [

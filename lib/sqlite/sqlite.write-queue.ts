@@ -1,7 +1,12 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { attemptUntil, inTransaction, LONGEST_PAUSE_MS, tryExec } from './sqlite.connection.js';
 import type { SqliteDatabase } from './sqlite-database.js';
-import { isOccupiedError } from './sqlite-error.js';
+import {
+  attemptUntil,
+  inTransaction,
+  isOccupiedError,
+  LONGEST_PAUSE_MS,
+  tryExec,
+} from './sqlite-database.js';
 
 /** What one transaction commits at most: the event loop and other processes wait for it. */
 const WRITES_AT_ONCE = 25;

@@ -1,12 +1,106 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ResolvedSimulatorOptions } from './delivery-simulator.options.js';
-import type { PlannedCopy } from './delivery-simulator.plan.js';
+import { digitsFor } from '../samples/create-scalekit-event.js';
+import type { ResolvedSimulatorOptions } from './delivery-simulator.js';
 import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
-import { waitsOf } from './delivery-simulator.schedule.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import { Slots } from './delivery-simulator.slots.js';
-import { digitsFor } from './fill-sample.js';
+
+/** Lets so many in at once; the others wait in their order, those that were in before ahead of the new. */
+export class Slots {
+  readonly #new = new Set<() => void>();
+  readonly #returning = new Set<() => void>();
+
+  constructor(private free: number) {}
+
+  async run<T>(isNew: boolean, work: () => Promise<T>): Promise<T> {
+    const waiting = isNew ? this.#new : this.#returning;
+    if (this.free > 0) this.free -= 1;
+    else await new Promise<void>((enter) => waiting.add(enter));
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
+    const waiting = this.#returning.size > 0 ? this.#returning : this.#new;
+    const { value: enter } = waiting.values().next();
+    if (!enter) {
+      this.free += 1;
+      return;
+    }
+    waiting.delete(enter);
+    enter();
+  }
+}
+
+/** A retry schedule of Scalekit by its name, or waits of your own before each attempt, in ms. */
+export type DeliverySchedule = 'guide' | 'extended' | readonly number[];
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** The waits before each attempt of Scalekit's two published schedules, in ms. */
+export const SCALEKIT_SCHEDULES = {
+  /** 6 attempts within 23 minutes. */
+  guide: [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE],
+  /**
+   * 8 attempts within 28 hours. Scalekit publishes no more than that: the waits are those that Svix publishes, which
+   * have this number and this sum.
+   */
+  extended: [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
+} as const satisfies Record<string, readonly number[]>;
+
+/** The waits of a schedule on a compressed clock, in ms. */
+export function waitsOf(schedule: DeliverySchedule, timeScale: number): readonly number[] {
+  const waits: readonly number[] = typeof schedule === 'string' ? SCALEKIT_SCHEDULES[schedule] : schedule;
+  return waits.map((wait) => wait / timeScale);
+}
+
+/** One of the messages in which an event is sent; each has retries of its own. */
+interface PlannedCopy {
+  /** Which of the events it is. */
+  readonly index: number;
+  /** Which of the event's copies it is, from 1. */
+  readonly copy: number;
+}
+
+/** How many copies there are, and in which order. */
+interface PlanOptions {
+  readonly duplicates: number;
+  readonly reorder: boolean;
+  readonly seed: number;
+}
+
+/** The first deliveries of a simulation in their order; the same for the same seed. */
+export function planCopies(events: number, { duplicates, reorder, seed }: PlanOptions): PlannedCopy[] {
+  const random = seededRandom(seed);
+  const planned = Array.from({ length: events }, (_, index) => {
+    const copies = 1 + Math.floor(random() * duplicates);
+    return Array.from({ length: copies }, (_, before) => ({ index, copy: before + 1 }));
+  }).flat();
+  return reorder ? shuffled(planned, random) : planned;
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}
+
+/** A pseudo-random generator (mulberry32), from 0 up to, not including, 1. */
+function seededRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
 
 /** What can be sent: an event as `createScalekitEvent` makes it. */
 export interface SimulatedPayload {
@@ -15,7 +109,7 @@ export interface SimulatedPayload {
 }
 
 /** What a simulation is made of. */
-export interface SimulationRunOptions {
+interface SimulationRunOptions {
   readonly options: ResolvedSimulatorOptions;
   readonly urls: readonly string[];
   readonly secrets: SimulatedSecrets;

@@ -1,6 +1,6 @@
-import type { SignatureScheme } from '../verify/signature-scheme.js';
+import { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js';
+import type { SignatureScheme } from '../verify/signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
-import { type SignWebhookOptions, signWebhook } from './sign-webhook.js';
 
 /** A signing secret, and the part of a simulation in which it is used; shares of the first deliveries, from 0 to 1. */
 export interface SimulatedSecret {

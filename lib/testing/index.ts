@@ -1,17 +1,18 @@
-export type {
-  ConformanceExpect,
-  ConformanceMatchers,
-  ConformanceRunner,
-} from './conformance/conformance-runner.js';
-export type { InboxStoreHarness } from './conformance/inbox-store.bench.js';
-export { describeInboxStore } from './conformance/inbox-store.conformance.js';
 export {
   type CreateScalekitEventOptions,
   createScalekitEvent,
   type ScalekitEventOverrides,
-} from './create-scalekit-event.js';
+} from '../samples/create-scalekit-event.js';
+export { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js';
+export { describeInboxStore } from './conformance/inbox-store.conformance.js';
+export type {
+  ConformanceExpect,
+  ConformanceMatchers,
+  ConformanceRunner,
+  InboxStoreHarness,
+} from './conformance/inbox-store.harness.js';
+export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.js';
 export { ScalekitDeliverySimulator } from './delivery-simulator.js';
-export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.options.js';
 export type {
   SimulatedAttempt,
   SimulatedEvent,
@@ -21,7 +22,7 @@ export type {
   SimulationTotals,
 } from './delivery-simulator.report.js';
 export type { SimulatedPayload } from './delivery-simulator.run.js';
-export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.schedule.js';
+export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.run.js';
 export type { SimulatedSecret } from './delivery-simulator.secrets.js';
 export {
   ScalekitWebhookTester,
@@ -30,4 +31,3 @@ export {
   type TestDeliveryOptions,
   type TestDeliveryPayload,
 } from './scalekit-webhook.tester.js';
-export { type SignWebhookOptions, signWebhook } from './sign-webhook.js';

@@ -1,6 +1,13 @@
-import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
+import { WebhookVerificationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { SignatureScheme } from './signature-scheme.js';
+
+/**
+ * The two ways in which Scalekit signs a delivery:
+ *
+ * - `standard`: the Standard Webhooks headers `webhook-id`, `webhook-timestamp` and `webhook-signature`
+ * - `scalekit`: the one header `scalekit-signature: t=…,v1=…`
+ */
+export type SignatureScheme = 'standard' | 'scalekit';
 
 /** The header names of both schemes, in lower case. */
 export const STANDARD_HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const;

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { SignatureScheme } from './signature-scheme.js';
+import type { SignatureScheme } from './signature-headers.js';
 
 const PREFIX = 'whsec_';
 const RECOMMENDED_KEY_BYTES = 24;

@@ -1,18 +1,51 @@
 import { isUint8Array } from 'node:util/types';
-import { ScalekitWebhooksConfigurationError } from '../errors/configuration.error.js';
-import { WebhookVerificationError } from '../errors/webhook-verification.error.js';
+import { ScalekitWebhooksConfigurationError, WebhookVerificationError } from '../errors/errors.js';
 import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { isSignedWith } from './match-signature.js';
-import { readSignatureClaim } from './read-signature-claim.js';
-import type { SignatureClaim } from './signature-claim.js';
-import { collectSignatureHeaders, schemesPresent } from './signature-headers.js';
-import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+import { isSignedWith } from './compute-signature.js';
+import { readSignatureClaim, type SignatureClaim } from './parsed-signature.js';
 import {
-  DEFAULT_TOLERANCE_SECONDS,
-  type SigningSecretInput,
-  type VerifiedSignature,
-  type VerifyWebhookSignatureOptions,
-} from './verify-signature.options.js';
+  collectSignatureHeaders,
+  type SignatureScheme,
+  schemesPresent,
+  type WebhookHeaders,
+} from './signature-headers.js';
+import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+
+/** A signing secret as text (`whsec_…`), or one that `parseSigningSecret` has read before. */
+export type SigningSecretInput = string | SigningSecret;
+
+/** What `verifyWebhookSignature` needs to know. */
+export interface VerifyWebhookSignatureOptions {
+  /** The body exactly as it arrived: never parsed and serialised again. */
+  readonly payload: string | Uint8Array;
+  readonly headers: WebhookHeaders;
+  /** One secret, or several while one replaces another: any of them may match. */
+  readonly secrets: SigningSecretInput | readonly SigningSecretInput[];
+  /**
+   * The time to compare the timestamp with; as a number, in milliseconds since 1970.
+   *
+   * @default Date.now()
+   */
+  readonly now?: Date | number;
+  /**
+   * How many seconds the timestamp may be off, into the past and into the future.
+   *
+   * @default 300
+   */
+  readonly toleranceSeconds?: number;
+}
+
+/** What the signature of an authentic delivery says about it. */
+export interface VerifiedSignature {
+  readonly scheme: SignatureScheme;
+  /** When the delivery was signed, to the second. */
+  readonly timestamp: Date;
+  /** The `webhook-id`; absent under the `scalekit` scheme, which has none. */
+  readonly deliveryId?: string;
+}
+
+/** The tolerance of Standard Webhooks and of Scalekit's own SDKs: five minutes. */
+export const DEFAULT_TOLERANCE_SECONDS = 300;
 
 /**
  * Verifies that Scalekit signed these bytes, lately, with one of these secrets. The headers present decide on

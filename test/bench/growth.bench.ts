@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { RunLease } from '../../lib/dispatch/run-lease.js';
+import { RunLease } from '../../lib/dispatch/claimed-run.js';
 import { MemoryInboxStore, OnScalekitEvent, unlistedScalekitEvent } from '../../lib/index.js';
 import { type DispatcherApp, openDispatcher } from './dispatcher.app.js';
 import { distinctEvents } from './distinct-events.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type HandlerSettlement, type InboxStore, MemoryInboxStore } from 'nestjs-scalekit-webhooks';
 import { PostgresLedger } from '../helpers/postgres-ledger.js';
 import { describeWithService } from '../helpers/services.js';
-import { anEvent } from './inbox-store.bench.js';
+import { anEvent } from './inbox-store.harness.js';
 
 const HANDLERS = ['A.run', 'B.run', 'C.run'];
 const RUNS = 60;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidEventError } from '../../lib/errors/invalid-event.error.js';
+import { InvalidEventError } from '../../lib/errors/errors.js';
 import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../lib/events/catalog.js';
 import { parseObject } from '../helpers/parse-object.js';
 import { ENVELOPE_FACTS, FACTS, type Fact, type Facts, isList } from './scalekit-facts.table.js';

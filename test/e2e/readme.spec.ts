@@ -5,7 +5,7 @@ import { SCALEKIT_EVENT_TYPES } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import ts from 'typescript';
 import { SCALEKIT_EVENTS } from '../../lib/events/catalog.js';
-import { answerFor, DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.table.js';
+import { answerFor, DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.js';
 import { resolveOptions } from '../../lib/scalekit-webhooks.options.js';
 import { README, tableCells, typescriptBlocks } from '../helpers/readme.js';
 import { ADAPTERS, SECRET } from '../helpers/test-app.js';

@@ -1,5 +1,5 @@
+import type { ValidationMode } from '../../lib/parse/parse-event.js';
 import { type ParsedEvent, parseEvent } from '../../lib/parse/parse-event.js';
-import type { ValidationMode } from '../../lib/parse/validation-mode.js';
 
 /** The event that the JSON of a value is. */
 export function parseObject(value: unknown, mode: ValidationMode): ParsedEvent {

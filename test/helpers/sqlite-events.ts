@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { InboxEvent } from '../../lib/inbox/inbox-entry.js';
-import type { InboxLease } from '../../lib/inbox/inbox-store.js';
+import type { InboxEvent, InboxLease } from '../../lib/inbox/inbox-store.js';
 
 export const LEASE_MS = 10_000;
 

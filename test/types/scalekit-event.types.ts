@@ -3,20 +3,21 @@ import type {
   DirectoryGroupCreatedEvent,
   DirectoryGroupDeletedEvent,
   DirectoryGroupUpdatedEvent,
-} from '../../lib/events/directory-group.events.js';
-import type {
   DirectoryUserCreatedEvent,
   DirectoryUserDeletedEvent,
   DirectoryUserUpdatedEvent,
-} from '../../lib/events/directory-user.events.js';
-import { isKnownScalekitEvent } from '../../lib/events/is-known-scalekit-event.js';
+} from '../../lib/events/directory.events.js';
 import type { OrganizationCreatedEvent } from '../../lib/events/organization.events.js';
 import type { RoleCreatedEvent, RoleDeletedEvent, RoleUpdatedEvent } from '../../lib/events/role.events.js';
+import type { UnknownScalekitEvent } from '../../lib/events/scalekit-event.base.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../../lib/events/scalekit-event.types.js';
-import type { UnknownScalekitEvent } from '../../lib/events/unknown.event.js';
-import { type UnlistedScalekitEventType, unlistedScalekitEvent } from '../../lib/events/unlisted-event.js';
+import {
+  isKnownScalekitEvent,
+  type UnlistedScalekitEventType,
+  unlistedScalekitEvent,
+} from '../../lib/events/scalekit-event.types.js';
 import type { UserCreatedEvent, UserDeletedEvent } from '../../lib/events/user.events.js';
-import { createScalekitEvent } from '../../lib/testing/create-scalekit-event.js';
+import { createScalekitEvent } from '../../lib/samples/create-scalekit-event.js';
 
 // Checked by `tsc`, never run.
 

@@ -1,8 +1,7 @@
-import type { ConformanceRunner } from './conformance-runner.js';
-import { InboxBench, type InboxStoreHarness } from './inbox-store.bench.js';
 import { describeClaims } from './inbox-store.claims.js';
-import { describeKeys } from './inbox-store.keys.js';
-import { describeReads } from './inbox-store.reads.js';
+import type { ConformanceRunner } from './inbox-store.harness.js';
+import { InboxBench, type InboxStoreHarness } from './inbox-store.harness.js';
+import { describeKeys, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 
 /**

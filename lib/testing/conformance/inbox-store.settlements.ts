@@ -1,5 +1,5 @@
-import type { ConformanceRunner } from './conformance-runner.js';
-import { aLease, anEvent, FAILURE, type InboxBench, LEASE_MS } from './inbox-store.bench.js';
+import type { ConformanceRunner } from './inbox-store.harness.js';
+import { aLease, anEvent, FAILURE, type InboxBench, LEASE_MS } from './inbox-store.harness.js';
 
 /** How runs end. */
 export function describeSettlements(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { bodyVariants } from '../../../lib/cli/body-variants.js';
+import { bodyVariants } from '../../../lib/cli/explain-signature.js';
 
 const namesFor = (original: string, found: string) =>
   bodyVariants(Buffer.from(found))

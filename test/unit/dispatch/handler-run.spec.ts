@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
-import { ClaimedRun } from '../../../lib/dispatch/handler.run.js';
+import { ClaimedRun } from '../../../lib/dispatch/claimed-run.js';
+import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import type { ScalekitDelivery } from '../../../lib/dispatch/scalekit-delivery.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';

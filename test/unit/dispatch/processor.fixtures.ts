@@ -7,9 +7,9 @@ import {
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { ProcessingFault, ProcessingLog } from '../../../lib/dispatch/delivery.ledger.js';
 import { EventProcessor } from '../../../lib/dispatch/event.processor.js';
-import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
+import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
+import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
-import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { EventHandler } from '../../../lib/dispatch/event-handler.js';
 import type { QueuedAttempt, QueuedRun } from '../../../lib/dispatch/event-transport.js';
+import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { QueuedRunProcessor } from '../../../lib/dispatch/queued-run.processor.js';
 

@@ -5,7 +5,7 @@ import {
   type HandlerSettlement,
   MemoryInboxStore,
 } from 'nestjs-scalekit-webhooks';
-import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
+import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { deferred } from '../../helpers/deferred.js';
 import { aDelivery, GRACE_MS, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './processor.fixtures.js';
 

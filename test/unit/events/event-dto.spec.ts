@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { validateSync } from 'class-validator';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
-import { isKnownScalekitEvent } from '../../../lib/events/is-known-scalekit-event.js';
-import { nestedFieldsOf } from '../../../lib/events/nested-field.metadata.js';
+import { nestedFieldsOf } from '../../../lib/events/event-fields.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
-import { unlistedScalekitEvent } from '../../../lib/events/unlisted-event.js';
+import { isKnownScalekitEvent, unlistedScalekitEvent } from '../../../lib/events/scalekit-event.types.js';
 import { MembershipEventData, UserSignupEvent } from '../../../lib/events/user-membership.events.js';
 import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
-import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 
 describe('the DTO classes', () => {
   it.each(SCALEKIT_EVENT_TYPES)('work with class-validator alone: %s', (type) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { NO_SLOT } from '../../../lib/inbox/byte-records.js';
-import type { InboxKey } from '../../../lib/inbox/inbox-entry.js';
+import type { InboxKey } from '../../../lib/inbox/inbox-store.js';
 import { SlotIndex } from '../../../lib/inbox/slot-index.js';
 
 /** An index of slots whose event ids are their numbers, each added with the hash that is given for it. */

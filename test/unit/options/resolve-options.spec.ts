@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
+import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
 import { resolveEndpointOptions } from '../../../lib/receive/endpoint.options.js';
-import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.table.js';
+import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.js';
 import { resolveOptions } from '../../../lib/scalekit-webhooks.options.js';
 
 const ENDPOINT = { path: 'webhooks/scalekit', name: 'default' };

@@ -12,7 +12,7 @@ import {
   ValidateNested,
   ValidatePromise,
 } from 'class-validator';
-import type { DtoClass } from '../../../lib/events/nested-field.metadata.js';
+import type { DtoClass } from '../../../lib/events/event-fields.js';
 import { rulesOf } from '../../../lib/parse/compile-rules.js';
 import { findIssues } from '../../../lib/parse/validate-event.js';
 

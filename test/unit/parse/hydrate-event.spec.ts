@@ -3,12 +3,11 @@ import { describe, expect, it } from '@jest/globals';
 import { plainToInstance } from 'class-transformer';
 import fc from 'fast-check';
 import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../../lib/events/catalog.js';
-import { DirectoryUserCreatedEvent, DirectoryUserGroup } from '../../../lib/events/directory-user.events.js';
-import { OrganizationFeature } from '../../../lib/events/organization.data.js';
-import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
-import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
+import { DirectoryUserCreatedEvent, DirectoryUserGroup } from '../../../lib/events/directory.events.js';
+import { OrganizationCreatedEvent, OrganizationFeature } from '../../../lib/events/organization.events.js';
+import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
 import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
-import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 
 const TRAPS = [
   '__proto__',

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { InvalidEventError } from '../../../lib/errors/invalid-event.error.js';
+import { InvalidEventError } from '../../../lib/errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
-import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
+import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
+import type { ValidationMode } from '../../../lib/parse/parse-event.js';
 import { parseEvent, parseReceivedEvent } from '../../../lib/parse/parse-event.js';
-import type { ValidationMode } from '../../../lib/parse/validation-mode.js';
-import { createScalekitEvent } from '../../../lib/testing/create-scalekit-event.js';
+import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 import { parseObject } from '../../helpers/parse-object.js';
 
 const MODES: readonly ValidationMode[] = ['strict', 'lenient', 'off'];

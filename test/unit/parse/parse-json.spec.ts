@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidEventError } from '../../../lib/errors/invalid-event.error.js';
-import { parseJson } from '../../../lib/parse/parse-json.js';
+import { InvalidEventError } from '../../../lib/errors/errors.js';
+import { parseJson } from '../../../lib/parse/parse-event.js';
 
 function refusal(bytes: Uint8Array): InvalidEventError {
   try {

@@ -3,14 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
 import fc from 'fast-check';
+import type { EventIssue } from '../../../lib/errors/errors.js';
 import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../../lib/events/catalog.js';
-import {
-  type DtoClass,
-  type NestedField,
-  nestedFieldsOf,
-} from '../../../lib/events/nested-field.metadata.js';
-import { UnknownScalekitEvent } from '../../../lib/events/unknown.event.js';
-import type { EventIssue } from '../../../lib/parse/event-issue.js';
+import { type DtoClass, type NestedField, nestedFieldsOf } from '../../../lib/events/event-fields.js';
+import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
 import { findIssues } from '../../../lib/parse/validate-event.js';
 
 // No arrays with anything in them: class-validator follows them, even where an object is documented.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DirectoryUserCreatedEvent } from '../../../lib/events/directory-user.events.js';
+import { DirectoryUserCreatedEvent } from '../../../lib/events/directory.events.js';
 import { OrganizationEventData } from '../../../lib/events/organization.events.js';
 import { findIssues } from '../../../lib/parse/validate-event.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PostgresRetention } from '../../../lib/postgres/postgres.retention.js';
+import { PostgresRetention } from '../../../lib/postgres/postgres-inbox.store.js';
 import { deferred } from '../../helpers/deferred.js';
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fromPostgresText, toPostgresText } from '../../../lib/postgres/postgres.text.js';
+import { fromPostgresText, toPostgresText } from '../../../lib/postgres/postgres.reads.js';
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),

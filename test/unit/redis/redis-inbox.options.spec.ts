@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type RedisClientLike, RedisInboxStore } from '../../../lib/redis/index.js';
-import { resolveRedisInboxOptions } from '../../../lib/redis/redis-inbox.options.js';
+import { resolveRedisInboxOptions } from '../../../lib/redis/redis-inbox.store.js';
 
 const client: RedisClientLike = {
   evalsha: async () => [],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { HandlerReportState, Outcome } from 'nestjs-scalekit-webhooks';
-import { concludeDelivery } from '../../../lib/respond/conclude-delivery.js';
+import { concludeDelivery } from '../../../lib/dispatch/handler-report.js';
 
 function conclude(states: readonly HandlerReportState[]): Outcome {
   return concludeDelivery(states.map((state, number) => ({ handlerId: `Handler.${number}`, state })));

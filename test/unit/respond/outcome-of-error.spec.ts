@@ -5,8 +5,7 @@ import {
   type ScalekitWebhooksError,
   WebhookVerificationError,
 } from 'nestjs-scalekit-webhooks';
-import { DeliveryRefusedError } from '../../../lib/errors/delivery-refused.error.js';
-import { outcomeOfError } from '../../../lib/respond/outcome-of-error.js';
+import { DeliveryRefusedError, outcomeOfError } from '../../../lib/respond/outcome.js';
 
 const ERRORS: readonly (readonly [string, ScalekitWebhooksError])[] = [
   ['unauthenticated', new WebhookVerificationError('signature_mismatch', 'no match')],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Outcome } from 'nestjs-scalekit-webhooks';
-import { answerFor, DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.table.js';
+import { answerFor, DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.js';
 
 const ACKNOWLEDGED: readonly (readonly [Outcome, number])[] = [
   ['processed', 201],

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type Database from 'libsql';
-import { LeaseLostError } from '../../../lib/errors/lease-lost.error.js';
+import { LeaseLostError } from '../../../lib/errors/errors.js';
 import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
 import { aLease, anEvent, LEASE_MS } from '../../helpers/sqlite-events.js';
 import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';

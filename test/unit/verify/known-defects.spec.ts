@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/configuration.error.js';
-import { signWebhook } from '../../../lib/testing/sign-webhook.js';
+import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.js';
 import { computeSignature } from '../../../lib/verify/compute-signature.js';
+import { signWebhook } from '../../../lib/verify/sign-webhook.js';
 import type { WebhookHeaders } from '../../../lib/verify/signature-headers.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';

@@ -1,8 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { computeSignature } from '../../../lib/verify/compute-signature.js';
-import { isSignedWith } from '../../../lib/verify/match-signature.js';
-import type { SignatureEncoding } from '../../../lib/verify/signature-claim.js';
+import { computeSignature, isSignedWith } from '../../../lib/verify/compute-signature.js';
+import type { SignatureEncoding } from '../../../lib/verify/parsed-signature.js';
 import { KEY, PAYLOAD } from './verify.fixtures.js';
 
 const key = createSecretKey(KEY);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readScalekitClaim } from '../../../lib/verify/scalekit-scheme.js';
+import { readScalekitClaim } from '../../../lib/verify/parsed-signature.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { codeOf } from './verify.fixtures.js';
 

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/configuration.error.js';
+import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import { KEY, SECRET } from './verify.fixtures.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { readStandardClaim } from '../../../lib/verify/parsed-signature.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
-import { readStandardClaim } from '../../../lib/verify/standard-scheme.js';
 import { codeOf } from './verify.fixtures.js';
 
 const DIGEST = Buffer.alloc(32, 0xfb);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/configuration.error.js';
-import { signWebhook } from '../../../lib/testing/sign-webhook.js';
+import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.js';
+import { signWebhook } from '../../../lib/verify/sign-webhook.js';
 import type { WebhookHeaders } from '../../../lib/verify/signature-headers.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
+import type { VerifyWebhookSignatureOptions } from '../../../lib/verify/verify-signature.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
-import type { VerifyWebhookSignatureOptions } from '../../../lib/verify/verify-signature.options.js';
 import { codeOf, failureOf, ID, NOW, NOW_SECONDS, OTHER_SECRET, PAYLOAD, SECRET } from './verify.fixtures.js';
 
 const signed = { payload: PAYLOAD, secret: SECRET, id: ID, timestamp: NOW_SECONDS };

@@ -1,4 +1,4 @@
-import { WebhookVerificationError } from '../../../lib/errors/webhook-verification.error.js';
+import { WebhookVerificationError } from '../../../lib/errors/errors.js';
 
 /** Keys made up for these tests; they open nothing. */
 export const KEY = Buffer.from('0123456789abcdef0123456789abcdef');

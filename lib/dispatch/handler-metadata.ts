@@ -1,0 +1,99 @@
+import { HandlerDeclarationError } from '../errors/errors.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { EventHandler } from './handler.registry.js';
+import type { OnScalekitEventOptions } from './on-scalekit-event.decorator.js';
+
+/** What one `@OnScalekitEvent` says. */
+interface HandlerDeclaration {
+  readonly patterns: readonly string[];
+  readonly options: OnScalekitEventOptions;
+}
+
+/** Key of the parameter metadata by which Nest applies a method's pipes. */
+export const HANDLER_PARAMS_METADATA = 'nestjs-scalekit-webhooks:params';
+
+// Symbol.for: the ESM and the CommonJS build of this library may both be loaded in one process.
+const HANDLER_METADATA = Symbol.for('nestjs-scalekit-webhooks:handler');
+const DECLARING_CLASSES = Symbol.for('nestjs-scalekit-webhooks:declaring-classes');
+
+/** Nest's numbers for parameters: pipes treat the event as a body, and the delivery as custom. */
+const EVENT_PARAM = 3;
+export const DELIVERY_PARAM = 99;
+
+/** Records a declaration beside the method, not on the function, so that other decorators may wrap it. */
+export function declareHandler(
+  prototype: object,
+  methodName: string | symbol,
+  declaration: HandlerDeclaration,
+  parameterCount: number,
+): void {
+  const earlier = ownDeclarations(prototype, methodName);
+  Reflect.defineMetadata(HANDLER_METADATA, [declaration, ...earlier], prototype, methodName);
+  const params = {
+    [`${EVENT_PARAM}:0`]: { index: 0, pipes: [] },
+    // A pipe written for the event must not meet a delivery that the method does not ask for.
+    ...(parameterCount !== 1 && { [`${DELIVERY_PARAM}:1`]: { index: 1, pipes: [] } }),
+  };
+  Reflect.defineMetadata(HANDLER_PARAMS_METADATA, params, prototype.constructor, methodName);
+  declaringClasses().add(prototype.constructor);
+}
+
+/** The declarations of a method, outermost decorator first; an override without decorators has none. */
+export function handlerDeclarations(prototype: object, methodName: string): readonly HandlerDeclaration[] {
+  for (let owner: object | null = prototype; owner; owner = Object.getPrototypeOf(owner)) {
+    if (Object.hasOwn(owner, methodName)) return ownDeclarations(owner, methodName);
+  }
+  return [];
+}
+
+/** Every class that declares a handler, whether or not an application provides it. */
+export function declaringClasses(): Set<object> {
+  const registry: typeof globalThis & { [DECLARING_CLASSES]?: Set<object> } = globalThis;
+  registry[DECLARING_CLASSES] ??= new Set();
+  return registry[DECLARING_CLASSES];
+}
+
+function ownDeclarations(prototype: object, methodName: string | symbol): readonly HandlerDeclaration[] {
+  return Reflect.getOwnMetadata(HANDLER_METADATA, prototype, methodName) ?? [];
+}
+
+type SingleOption = 'id' | 'timeout' | 'attempts' | 'backoff';
+
+/** Stacked decorators make one handler: all patterns, all endpoints, and one of every other option. */
+export function mergeDeclarations(
+  method: string,
+  declarations: readonly HandlerDeclaration[],
+): Omit<EventHandler, 'id' | 'run'> & { readonly id?: string } {
+  const one = <K extends SingleOption>(setting: K): OnScalekitEventOptions[K] => {
+    const given = declarations.map(({ options }) => options[setting]).filter((value) => value !== undefined);
+    const [value, ...others] = new Set(given);
+    if (others.length > 0) {
+      throw new HandlerDeclarationError(MESSAGES.handlerOptionsDisagree(method, setting));
+    }
+    return value;
+  };
+  const id = one('id');
+  const timeout = one('timeout');
+  const attempts = one('attempts');
+  const backoff = one('backoff');
+  if (id === '' || (id === undefined && method.startsWith('.'))) {
+    throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
+  }
+  if (timeout !== undefined && !(timeout > 0)) {
+    throw new HandlerDeclarationError(MESSAGES.handlerTimeoutInvalid(method, timeout));
+  }
+  if (attempts !== undefined && !(Number.isSafeInteger(attempts) && attempts > 0)) {
+    throw new HandlerDeclarationError(MESSAGES.handlerAttemptsInvalid(method, attempts));
+  }
+  const everywhere = declarations.some(({ options }) => options.endpoint === undefined);
+  return {
+    patterns: [...new Set(declarations.flatMap(({ patterns }) => patterns))],
+    ...(id !== undefined && { id }),
+    ...(timeout !== undefined && { timeout }),
+    ...(attempts !== undefined && { attempts }),
+    ...(backoff !== undefined && { backoff }),
+    ...(!everywhere && {
+      endpoints: [...new Set(declarations.flatMap(({ options }) => options.endpoint ?? []))],
+    }),
+  };
+}

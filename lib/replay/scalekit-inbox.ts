@@ -1,0 +1,174 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
+import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
+import { InboxReplayError } from '../errors/errors.js';
+import type {
+  InboxEntry,
+  InboxFilter,
+  InboxKey,
+  InboxPage,
+  InboxPageRequest,
+  InboxStore,
+} from '../inbox/inbox-store.js';
+import { parseReceivedEvent } from '../parse/parse-event.js';
+import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+
+/** Which entries of an endpoint to read or replay. All conditions that are given must hold. */
+export type ScalekitInboxFilter = Omit<InboxFilter, 'endpoint'>;
+
+/** How events are replayed. */
+export interface ReplayOptions {
+  /**
+   * The ids of the handlers to run, and they alone: also those that are done.
+   * @default every handler of the event that is not done
+   */
+  readonly handlers?: readonly string[];
+}
+
+/** How many events of a replay ended in which way; `payload_missing`: the inbox does not keep what was received. */
+export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
+
+const PAGE_SIZE = 100;
+
+/** Entries that match, page by page and oldest first, at most `limit`: those that arrive meanwhile count as well. */
+export async function* inboxEntries(
+  store: InboxStore,
+  filter: InboxFilter,
+  limit: number,
+): AsyncGenerator<InboxEntry, void> {
+  let cursor: string | undefined;
+  for (let left = limit; left > 0; ) {
+    const page = await store.list(filter, { limit: Math.min(left, PAGE_SIZE), ...(cursor && { cursor }) });
+    yield* page.entries;
+    left -= page.entries.length;
+    cursor = page.nextCursor;
+    if (cursor === undefined) return;
+  }
+}
+
+/**
+ * What an endpoint has received, and how its handlers fared; and the way to handle an event once more. It sees the
+ * events of its own endpoint alone.
+ *
+ * @example await inbox.replay({ type: 'user.created', state: 'dead' });
+ */
+@Injectable()
+export class ScalekitInbox implements OnModuleDestroy {
+  #closing = false;
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
+    @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
+  ) {}
+
+  /** A page of entries, oldest first; never a payload. */
+  list(filter: ScalekitInboxFilter = {}, page?: InboxPageRequest): Promise<InboxPage> {
+    return this.options.inbox.list(this.#own(filter), page);
+  }
+
+  /** One entry with its handlers' rows, or undefined. */
+  get(eventId: string): Promise<InboxEntry | undefined> {
+    return this.options.inbox.get(this.#keyOf(eventId));
+  }
+
+  /** How many entries match. */
+  count(filter: ScalekitInboxFilter = {}): Promise<number> {
+    return this.options.inbox.count(this.#own(filter));
+  }
+
+  /**
+   * Handles a received event once more, as if it were delivered again: its handlers that are not done run, dead ones
+   * included, and with `handlers` those that are named, done or not. A run in progress is left alone. Rejects with the
+   * store's error where the inbox cannot be reached.
+   *
+   * @returns how each handler fared; a handler's error is in the result, not thrown
+   * @throws InboxReplayError where the event is not known, its payload is not kept, or a named handler does not exist
+   */
+  replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
+  /**
+   * Replays every event that matches, one after another, oldest first. When the application closes it ends early.
+   *
+   * @returns how many events ended in which way
+   * @throws InboxReplayError where a named handler does not exist, or none of the events has a payload
+   */
+  replay(filter: ScalekitInboxFilter, options?: ReplayOptions): Promise<ReplayCounts>;
+  async replay(
+    which: string | ScalekitInboxFilter,
+    options: ReplayOptions = {},
+  ): Promise<DispatchResult | ReplayCounts> {
+    const unknown = options.handlers?.find((id) => !this.handlers.ids.includes(id));
+    if (unknown !== undefined) {
+      throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
+    }
+    return typeof which === 'string' ? this.#replay(which, options) : this.#replayAll(which, options);
+  }
+
+  /**
+   * Forgets entries that were received before the given time, except those with a run in progress. Keeping time is the
+   * store's matter: endpoints that share a store are pruned together.
+   *
+   * @returns how many entries were forgotten
+   */
+  prune(before: Date): Promise<number> {
+    return this.options.inbox.prune(before);
+  }
+
+  onModuleDestroy(): void {
+    this.#closing = true;
+  }
+
+  async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {
+    const key = this.#keyOf(eventId);
+    const received = await this.#receivedBefore(key);
+    const reopen = () => this.options.inbox.reopen(key, handlers);
+    return this.dispatcher.handleAgain(received, reopen, handlers);
+  }
+
+  async #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
+    const own = this.#own(filter);
+    // A bound, or a replay could go on for as long as deliveries fail.
+    const limit = await this.options.inbox.count(own);
+    const counts: Record<string, number> = {};
+    let missing: InboxReplayError | undefined;
+    for await (const { eventId } of inboxEntries(this.options.inbox, own, limit)) {
+      if (this.#closing) break;
+      const end = await this.#replay(eventId, options).catch(asReplayError);
+      if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
+      // An event that is unknown by now was forgotten since it was listed.
+      else if (end.code === 'payload_missing') {
+        missing = end;
+        counts[end.code] = (counts[end.code] ?? 0) + 1;
+      }
+    }
+    if (missing && Object.keys(counts).length === 1) throw missing;
+    return counts;
+  }
+
+  async #receivedBefore(key: InboxKey): Promise<ReceivedEvent> {
+    const { inbox, validation } = this.options;
+    const payload = await inbox.payload(key);
+    if (!payload) {
+      throw (await inbox.get(key))
+        ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
+        : new InboxReplayError('event_unknown', MESSAGES.replayOfUnknownEvent(key.eventId, key.endpoint));
+    }
+    const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody });
+  }
+
+  #keyOf(eventId: string): InboxKey {
+    return { endpoint: this.options.name, eventId };
+  }
+
+  #own(filter: ScalekitInboxFilter): InboxFilter {
+    return { ...filter, endpoint: this.options.name };
+  }
+}
+
+function asReplayError(error: unknown): InboxReplayError {
+  if (error instanceof InboxReplayError) return error;
+  throw error;
+}

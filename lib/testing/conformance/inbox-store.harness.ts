@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  HandlerClaim,
+  InboxEntry,
+  InboxEvent,
+  InboxFilter,
+  InboxKey,
+  InboxLease,
+  InboxPage,
+  InboxStore,
+} from '../../inbox/inbox-store.js';
+
+/** What the conformance suite needs of a test runner: Jest and Vitest have it, and others with the `expect` package. */
+export interface ConformanceRunner {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>): unknown;
+  beforeEach(body: () => Promise<void>): unknown;
+  afterEach(body: () => Promise<void>): unknown;
+  readonly expect: ConformanceExpect;
+}
+
+/** Jest's `expect`, as far as the suite uses it. */
+export interface ConformanceExpect {
+  (actual: unknown): ConformanceMatchers;
+  any(type: typeof Number | typeof Date): unknown;
+}
+
+/** What the suite says of a value. */
+export interface ConformanceMatchers {
+  toBe(expected: unknown): void;
+  toEqual(expected: unknown): void;
+  toMatchObject(expected: object): void;
+  toContain(expected: unknown): void;
+  toHaveLength(length: number): void;
+  toBeDefined(): void;
+  toBeUndefined(): void;
+  toBeGreaterThan(limit: number): void;
+  toBeLessThanOrEqual(limit: number): void;
+  readonly not: Pick<ConformanceMatchers, 'toContain'>;
+  readonly resolves: { toBeUndefined(): Promise<void> };
+}
+
+/** An empty store under test, and its clock. */
+export interface InboxStoreHarness {
+  readonly store: InboxStore;
+  /** Lets at least this much time pass for the store, in ms. */
+  advance(ms: number): Promise<void>;
+  /** Undoes what making the store did; the suite has closed the store before. */
+  dispose?(): Promise<void>;
+}
+
+export const LEASE_MS = 10_000;
+export const FAILURE = { name: 'TypeError', message: 'tenant is undefined' };
+
+export function anEvent(changes: Partial<InboxEvent> = {}): InboxEvent {
+  return {
+    endpoint: 'default',
+    eventId: `evt_${randomUUID()}`,
+    type: 'user.created',
+    occurredAt: '2026-01-02T03:04:05.678901Z',
+    payload: Buffer.from('{"secret":"payload-marker"}'),
+    ...changes,
+  };
+}
+
+export function aLease(changes: Partial<InboxLease> = {}): InboxLease {
+  return { token: randomUUID(), durationMs: LEASE_MS, ...changes };
+}
+
+/** What the tests of the conformance suite do again and again with a store. */
+export class InboxBench {
+  #harness?: InboxStoreHarness;
+
+  constructor(private readonly makeHarness: () => Promise<InboxStoreHarness>) {}
+
+  async open(): Promise<void> {
+    this.#harness = await this.makeHarness();
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.#opened.dispose?.();
+  }
+
+  get store(): InboxStore {
+    return this.#opened.store;
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.#opened.advance(ms);
+  }
+
+  async claim(
+    event: InboxEvent,
+    lease = aLease(),
+    handlerIds: readonly string[] = ['A.run'],
+  ): Promise<Record<string, HandlerClaim>> {
+    return Object.fromEntries(await this.store.claim(event, handlerIds, lease));
+  }
+
+  /** Has one handler of an event run, to the given end. */
+  async record(event: InboxEvent, state: 'done' | 'dead' | 'queued' | 'failed'): Promise<void> {
+    const lease = aLease();
+    await this.claim(event, lease);
+    const error = state === 'failed' || state === 'dead' ? { error: FAILURE } : {};
+    await this.store.settle(event, [{ handlerId: 'A.run', state, ...error }], lease);
+  }
+
+  async entryOf(key: InboxKey): Promise<InboxEntry> {
+    const entry = await this.store.get(key);
+    if (!entry) throw new Error(`no entry for ${key.eventId}`);
+    return entry;
+  }
+
+  async addEvents(count: number, changes: Partial<InboxEvent> = {}): Promise<string[]> {
+    const ids: string[] = [];
+    for (let number = 0; number < count; number += 1) {
+      const event = anEvent(changes);
+      await this.record(event, 'done');
+      ids.push(event.eventId);
+    }
+    return ids;
+  }
+
+  /** The ids on a page and on all pages after it. */
+  async pagesFrom(first: InboxPage, limit: number, filter?: InboxFilter): Promise<string[]> {
+    const ids = first.entries.map(({ eventId }) => eventId);
+    let cursor = first.nextCursor;
+    while (cursor !== undefined) {
+      const page = await this.store.list(filter, { limit, cursor });
+      ids.push(...page.entries.map(({ eventId }) => eventId));
+      if (ids.length > 1000) throw new Error('the pages have no end');
+      cursor = page.nextCursor;
+    }
+    return ids;
+  }
+
+  get #opened(): InboxStoreHarness {
+    if (!this.#harness) throw new Error('the store is not open');
+    return this.#harness;
+  }
+}

@@ -1,2 +1,0 @@
-// The published suite's own tools, for the specs of the stores.
-export * from '../../lib/testing/conformance/inbox-store.bench.js';

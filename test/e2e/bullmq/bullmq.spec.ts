@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { BullModule, getQueueToken } from '@nestjs/bullmq';
+import { type INestApplication, Injectable } from '@nestjs/common';
+import { type Job, Queue, QueueEvents } from 'bullmq';
+import { Redis } from 'ioredis';
+import {
+  NonRetryableEventError,
+  OnScalekitEvent,
+  type ScalekitDelivery,
+  type ScalekitEvent,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
+import { BullMqTransport, type BullMqTransportOptions } from 'nestjs-scalekit-webhooks/bullmq';
+import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { deferred } from '../../helpers/deferred.js';
+import { describeWithService } from '../../helpers/services.js';
+import { ADAPTERS, SECRET, startApp } from '../../helpers/test-app.js';
+
+@Injectable()
+class Handlers {
+  readonly runs: string[] = [];
+  failures: unknown[] = [];
+  gate: Promise<void> = Promise.resolve();
+
+  @OnScalekitEvent('user.created', { attempts: 3, backoff: 1 })
+  async first(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery): Promise<void> {
+    await this.gate;
+    this.runs.push(`first ${event.data.user?.id} ${delivery.attempt}`);
+    const failure = this.failures.shift();
+    if (failure) throw failure;
+  }
+
+  @OnScalekitEvent('user.*')
+  second(event: ScalekitEvent<'user.*'>): void {
+    this.runs.push(`second ${event.type}`);
+  }
+}
+
+await describeWithService('redis', 'the BullMQ transport', (url) => {
+  let prefix: string;
+  let redis: Redis;
+  let queue: Queue;
+  let events: QueueEvents;
+  const apps: INestApplication[] = [];
+
+  beforeEach(async () => {
+    prefix = `test-${randomUUID()}`;
+    redis = new Redis(url, { maxRetriesPerRequest: null });
+    queue = new Queue('scalekit', { connection: { url }, prefix });
+    events = new QueueEvents('scalekit', { connection: { url }, prefix });
+    await events.waitUntilReady();
+  });
+
+  afterEach(async () => {
+    for (const app of apps.splice(0)) await app.close();
+    await events.close();
+    await queue.obliterate({ force: true });
+    await queue.close();
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(keys);
+    await redis.quit();
+  });
+
+  async function start(
+    options: Omit<BullMqTransportOptions, 'queue'> = {},
+    adapter = ADAPTERS[0]?.[1],
+  ): Promise<{ app: INestApplication; handlers: Handlers; scalekit: ScalekitWebhookTester }> {
+    if (!adapter) throw new Error('no adapter');
+    const app = await startApp(adapter, {
+      imports: [
+        BullModule.forRoot({ connection: { url }, prefix }),
+        ScalekitWebhooksModule.forRootAsync({
+          imports: [BullModule.registerQueue({ name: 'scalekit' })],
+          inject: [getQueueToken('scalekit')],
+          useFactory: (injected: Queue) => ({
+            signingSecret: SECRET,
+            inbox: new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` }),
+            transport: new BullMqTransport({ queue: injected, ...options }),
+          }),
+        }),
+      ],
+      providers: [Handlers],
+    });
+    apps.push(app);
+    return { app, handlers: app.get(Handlers), scalekit: new ScalekitWebhookTester(app) };
+  }
+
+  async function jobs(): Promise<Job[]> {
+    return queue.getJobs(['waiting', 'active', 'delayed', 'completed', 'failed', 'prioritized']);
+  }
+
+  /** Waits for the queue's own word that every job has ended. */
+  async function allEnded(): Promise<void> {
+    for (const job of await jobs()) await job.waitUntilFinished(events, 10_000).catch(() => {});
+  }
+
+  const inbox = () => new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` });
+  const rowsOf = async (eventId: string) => {
+    const entry = await inbox().get({ endpoint: 'default', eventId });
+    return Object.fromEntries((entry?.handlers ?? []).map((row) => [row.handlerId, row]));
+  };
+
+  it.each(ADAPTERS)('answers 202 once Redis has one job for each handler, on %s', async (_name, adapter) => {
+    const { scalekit, handlers } = await start({ worker: false }, adapter);
+    const event = createScalekitEvent('user.created');
+
+    const { status, body } = await scalekit.deliver(event);
+
+    expect({ status, body }).toEqual({ status: 202, body: { received: true, status: 'accepted' } });
+    expect((await jobs()).map(({ data }) => data.handlerId).sort()).toEqual([
+      'Handlers.first',
+      'Handlers.second',
+    ]);
+    expect(handlers.runs).toEqual([]);
+    expect(await rowsOf(event.id)).toMatchObject({
+      'Handlers.first': { state: 'queued', attempts: 0 },
+      'Handlers.second': { state: 'queued', attempts: 0 },
+    });
+  });
+
+  it('lets another process work on what a web process has queued', async () => {
+    const web = await start({ worker: false });
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await web.scalekit.deliver(event);
+
+    const worker = await start();
+    await allEnded();
+
+    expect(worker.handlers.runs.sort()).toEqual(['first usr_1 1', 'second user.created']);
+    expect(web.handlers.runs).toEqual([]);
+    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 1 } });
+  });
+
+  it('answers a duplicate of a queued event with 202, and adds no second job', async () => {
+    const { scalekit } = await start({ worker: false });
+
+    const answers = await scalekit.deliverTwice(createScalekitEvent('user.created'));
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+    expect(await jobs()).toHaveLength(2);
+  });
+
+  it('answers a duplicate of a finished event with 200', async () => {
+    const { scalekit } = await start();
+    const event = createScalekitEvent('user.created');
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect((await scalekit.deliver(event)).body).toEqual({ received: true, status: 'duplicate' });
+  });
+
+  it('starts a failed run again, as often as the handler says, and counts its attempts', async () => {
+    const { scalekit, handlers } = await start();
+    handlers.failures = [new Error('once'), new Error('twice')];
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect(handlers.runs.filter((run) => run.startsWith('first'))).toEqual([
+      'first usr_1 1',
+      'first usr_1 2',
+      'first usr_1 3',
+    ]);
+    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 3 } });
+  });
+
+  it('records a run as dead when its last attempt fails', async () => {
+    const { scalekit, handlers } = await start();
+    handlers.failures = [new Error('one'), new Error('two'), new Error('three')];
+    const event = createScalekitEvent('user.created');
+
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect(await rowsOf(event.id)).toMatchObject({
+      'Handlers.first': { state: 'dead', attempts: 3, error: { name: 'Error', message: 'three' } },
+      'Handlers.second': { state: 'done' },
+    });
+    expect(await queue.getFailedCount()).toBe(1);
+  });
+
+  it('records a final refusal as dead at once', async () => {
+    const { scalekit, handlers } = await start();
+    handlers.failures = [new NonRetryableEventError('not ours')];
+    const event = createScalekitEvent('user.created');
+
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'dead', attempts: 1 } });
+  });
+
+  it('runs an event again that the inbox has forgotten, though its finished jobs are still there', async () => {
+    const { scalekit, handlers } = await start();
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await scalekit.deliver(event);
+    await allEnded();
+    await inbox().prune(new Date(Date.now() + 60_000));
+
+    await scalekit.deliver(event);
+    await allEnded();
+
+    expect(handlers.runs.filter((run) => run.startsWith('first'))).toEqual([
+      'first usr_1 1',
+      'first usr_1 1',
+    ]);
+  });
+
+  it('puts the event into its jobs, and no secret', async () => {
+    const { scalekit } = await start({ worker: false });
+    const event = createScalekitEvent('user.created');
+    await scalekit.deliver(event);
+
+    const [job] = await jobs();
+
+    expect(JSON.parse(job?.data.body)).toEqual(JSON.parse(JSON.stringify(event)));
+    expect(JSON.stringify(job)).not.toContain(SECRET.slice('whsec_'.length));
+    expect(JSON.stringify(job)).not.toContain('v1,');
+  });
+
+  it('gives its jobs ids that BullMQ takes, whatever the ids of events are', async () => {
+    const { scalekit } = await start({ worker: false });
+
+    expect((await scalekit.deliver(createScalekitEvent('user.created', { id: 'evt:1:2/{x}' }))).status).toBe(
+      202,
+    );
+  });
+
+  it('finishes the run in progress before it closes', async () => {
+    const { app, scalekit, handlers } = await start();
+    const { promise, resolve } = deferred<void>();
+    handlers.gate = promise;
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await scalekit.deliver(event);
+
+    const closed = app.close();
+    resolve();
+    await closed;
+    apps.length = 0;
+
+    const row = (await rowsOf(event.id))['Handlers.first'];
+    expect(['done', 'queued']).toContain(row?.state);
+    expect(handlers.runs.filter((run) => run.startsWith('first'))).toHaveLength(
+      row?.state === 'done' ? 1 : 0,
+    );
+  });
+
+  it('refuses to start with an inbox that only one process sees', async () => {
+    const module = ScalekitWebhooksModule.forRoot({
+      signingSecret: SECRET,
+      transport: new BullMqTransport({ queue }),
+    });
+
+    await expect(startApp(ADAPTERS[0]?.[1] as never, { imports: [module] })).rejects.toThrow(
+      /inbox.*Postgres|Postgres/,
+    );
+  });
+});

@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { PAYLOAD_MARKER, recordEvent } from '../../helpers/cli-inbox.js';
+import { runCliCaptured } from '../../helpers/run-cli-captured.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+
+const FAILURE = { name: 'Error', message: 'no\n\u001b[31mtenant' };
+
+describe('scalekit-webhooks inbox', () => {
+  let file: string;
+  let store: SqliteInboxStore;
+  let env: Record<string, string>;
+
+  beforeEach(async () => {
+    file = await sqliteFile();
+    store = new SqliteInboxStore({ database: openSqlite(file) });
+    env = { SCALEKIT_INBOX_URL: `sqlite:${file}` };
+    await store.ping();
+  });
+
+  const inbox = (...argv: string[]) => runCliCaptured(['inbox', ...argv], { env });
+
+  describe('list', () => {
+    it('shows each event on one line, oldest first, without its payload', async () => {
+      const first = await recordEvent(store, { state: 'dead', error: FAILURE });
+      const second = await recordEvent(store, { state: 'done' }, { endpoint: 'partners' });
+
+      const { exitCode, stdout, stderr } = await inbox('list');
+
+      const [one, two, ...more] = stdout.trimEnd().split('\n');
+      expect(one).toMatch(
+        /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}default {2}evt_\w+ {2}organization\.created {2}Users\.sync dead$/,
+      );
+      expect([one?.includes(first), two?.includes(second), two?.includes('partners')]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(more).toEqual([]);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    });
+
+    it('shows those that match', async () => {
+      await recordEvent(store, { state: 'done' });
+      const dead = await recordEvent(store, { state: 'dead', error: FAILURE });
+      await recordEvent(store, { state: 'dead', error: FAILURE }, { endpoint: 'partners' });
+
+      const matching = await inbox('list', '--state', 'dead', '--endpoint', 'default', '--json');
+      const others = await inbox('list', '--type', 'user.created');
+
+      expect(JSON.parse(matching.stdout).entries).toMatchObject([{ eventId: dead }]);
+      expect(others).toEqual({ exitCode: 0, stdout: '', stderr: 'No event matches.\n' });
+    });
+
+    it('shows as many as it is told, and where to go on', async () => {
+      const ids: string[] = [];
+      for (let count = 0; count < 3; count += 1) ids.push(await recordEvent(store, { state: 'done' }));
+
+      const first = await inbox('list', '--limit', '2');
+      const cursor = /--cursor (\S+)/.exec(first.stderr)?.[1] ?? '';
+      const second = await inbox('list', '--cursor', cursor);
+
+      expect(first.stdout.trimEnd().split('\n')).toHaveLength(2);
+      expect(second.stdout).toContain(ids[2]);
+      expect(second.stdout).not.toContain(ids[1]);
+    });
+
+    it('reads as many pages as it takes', async () => {
+      await Promise.all(Array.from({ length: 205 }, () => recordEvent(store, { state: 'done' })));
+
+      const { entries, nextCursor } = JSON.parse((await inbox('list', '--limit', '1000', '--json')).stdout);
+
+      expect(entries).toHaveLength(205);
+      expect(nextCursor).toBeUndefined();
+      expect(JSON.stringify(entries)).not.toContain(PAYLOAD_MARKER);
+    });
+  });
+
+  describe('show', () => {
+    it('tells how each handler fared, without the payload, and lets nothing steer the terminal', async () => {
+      const id = await recordEvent(store, { state: 'dead', error: FAILURE });
+
+      const { exitCode, stdout, stderr } = await inbox('show', id);
+
+      expect(stdout).toContain(id);
+      expect(stdout).toMatch(
+        /^Handler {3}Users\.sync\n {10}dead at \S+, 1 run\(s\)\n {10}Error: no {2}\[31mtenant$/m,
+      );
+      expect(stdout).not.toContain(PAYLOAD_MARKER);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    });
+
+    it('shows the payload when it is told to', async () => {
+      const id = await recordEvent(store, { state: 'done' });
+
+      const text = await inbox('show', id, '--payload');
+      const json = JSON.parse((await inbox('show', id, '--payload', '--json')).stdout);
+      const without = JSON.parse((await inbox('show', id, '--json')).stdout);
+
+      expect(text.stdout).toContain(`"display_name":"${PAYLOAD_MARKER}"`);
+      expect(JSON.parse(json.payload)).toMatchObject({ id });
+      expect(without).toMatchObject({ eventId: id, handlers: [{ handlerId: 'Users.sync', state: 'done' }] });
+      expect(without).not.toHaveProperty('payload');
+    });
+
+    it('exits with 1 for an event that the endpoint has not received', async () => {
+      const id = await recordEvent(store, { state: 'done' }, { endpoint: 'partners' });
+
+      expect((await inbox('show', id, '--endpoint', 'partners')).exitCode).toBe(0);
+      const { exitCode, stderr } = await inbox('show', id);
+      expect(stderr).toBe(`error: The inbox of the endpoint "default" has no event "${id}".\n`);
+      expect(exitCode).toBe(1);
+    });
+  });
+
+  describe('prune', () => {
+    it('forgets what is older, and keeps the rest and what runs', async () => {
+      await recordEvent(store, { state: 'done' });
+      const running = await recordEvent(store, undefined);
+
+      const kept = await inbox('prune', '--before', '1d');
+      const forgotten = await inbox('prune', '--before', '0h');
+
+      expect(kept.stdout).toMatch(/^Forgot 0 event\(s\) received before \d{4}-/);
+      expect(forgotten.stdout).toMatch(/^Forgot 1 event/);
+      expect((await store.list()).entries).toMatchObject([{ eventId: running }]);
+      expect((await inbox('prune', '--before', '2020-01-31T12:00:00Z')).exitCode).toBe(0);
+    });
+  });
+
+  describe('refuses', () => {
+    it.each([
+      ['a file that is not there', (path: string) => `${path}.none`, /There is no file .*\.none/],
+      ['a database without an inbox', (path: string) => `${path}.other`, /There is no inbox in/],
+    ])('%s, and leaves nothing behind', async (_case, at, reason) => {
+      const path = at(file);
+      if (path.endsWith('.other')) openSqlite(path).exec('CREATE TABLE users (id)');
+      const { exitCode, stdout, stderr } = await inbox('list', '--store', `sqlite:${path}`);
+
+      expect(stderr).toMatch(reason);
+      expect({ exitCode, stdout, exists: existsSync(`${file}.none`) }).toEqual({
+        exitCode: 1,
+        stdout: '',
+        exists: false,
+      });
+    });
+
+    it.each([
+      ['no store', ['list'], {}, /set SCALEKIT_INBOX_URL/],
+      ['a store of another kind', ['list', '--store', 'mysql://u:hunter2@host/db'], {}, /must be given as/],
+      [
+        'a schema for SQLite',
+        ['list', '--store', 'sqlite:FILE', '--schema', 'x'],
+        {},
+        /--schema means nothing/,
+      ],
+      [
+        'a prefix that cannot be',
+        ['list', '--store', 'sqlite:FILE', '--prefix', 'a-b'],
+        {},
+        /tablePrefix takes/,
+      ],
+      ['a state that is none', ['list', '--state', 'asleep'], {}, /Allowed choices/],
+      ['a limit of zero', ['list', '--limit', '0'], {}, /greater than 0/],
+      ['no event to show', ['show'], {}, /missing required argument/],
+      ['no time to prune', ['prune'], {}, /--before/],
+      ['a time that is none', ['prune', '--before', 'yesterday'], {}, /ISO 8601/],
+      ['a day that is none', ['prune', '--before', '2026-13-01'], {}, /ISO 8601/],
+      ['a time in the future', ['prune', '--before', '2999-01-01'], {}, /future/],
+      ['nothing to replay', ['replay'], {}, /Say which events/],
+      ['an event and a filter', ['replay', 'evt_1', '--state', 'dead'], {}, /Say which events/],
+      [
+        'a replay without a secret',
+        ['replay', 'evt_1', '--store', 'sqlite:FILE'],
+        {},
+        /SCALEKIT_WEBHOOK_SECRET/,
+      ],
+      ['no command', [], {}, /Usage/],
+    ])('%s', async (_case, argv, environment, reason) => {
+      const words = argv.map((word) => word.replace('FILE', file));
+      const { exitCode, stdout, stderr } = await runCliCaptured(['inbox', ...words], { env: environment });
+
+      expect(stderr).toMatch(reason);
+      expect(stderr).not.toContain('hunter2');
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    });
+  });
+
+  it.each([[], ['list'], ['show'], ['replay'], ['prune']])(
+    'shows usage and examples for %s',
+    async (...argv) => {
+      const { exitCode, stdout } = await inbox(...argv.filter((word) => typeof word === 'string'), '--help');
+
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('Usage: scalekit-webhooks inbox');
+      expect(stdout).toContain('Examples:\n  $ ');
+    },
+  );
+});

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+import { holdClock } from '../../helpers/clock.js';
+import { deferred } from '../../helpers/deferred.js';
+import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
+import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+import { SCENARIOS } from './outcome.scenarios.js';
+
+describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
+  beforeEach(() => {
+    holdClock();
+  });
+
+  it('has the ids, the handler and the error of a failure', async () => {
+    const { scalekit, first, logger } = await startScriptedApp(adapter);
+    first.mockRejectedValue(new TypeError('tenant is undefined'));
+    const event = aUserCreated();
+
+    await scalekit.deliver(event);
+
+    expect(logger.ours('error')).toEqual([
+      `First.handle failed for ${event.id} (user.created): TypeError: tenant is undefined`,
+    ]);
+    expect(logger.ours('warn')).toEqual([`${event.id} (user.created): failed`]);
+  });
+
+  it('tells of a success at the level of debugging alone', async () => {
+    const { scalekit, logger } = await startScriptedApp(adapter);
+    const event = aUserCreated();
+
+    await scalekit.deliver(event);
+
+    expect(logger.ours('debug')).toEqual([`${event.id} (user.created): processed`]);
+    expect([...logger.ours('warn'), ...logger.ours('error')]).toEqual([]);
+  });
+
+  it('tells of an event once, however many deliveries shared its run', async () => {
+    const { scalekit, dispatcher, first, logger } = await startScriptedApp(adapter);
+    const [gate, bothThere] = [deferred(), deferred()];
+    first.mockImplementation(() => gate.promise);
+    const handle = dispatcher.handle.bind(dispatcher);
+    const spy = jest.spyOn(dispatcher, 'handle').mockImplementation((received) => {
+      if (spy.mock.calls.length === 2) bothThere.resolve();
+      return handle(received);
+    });
+
+    const answering = scalekit.deliverConcurrently(aUserCreated(), 2);
+    await bothThere.promise;
+    gate.reject(new Error('broken'));
+    await answering;
+
+    expect(logger.ours('warn')).toHaveLength(1);
+    expect(logger.ours('error')).toHaveLength(1);
+  });
+
+  it('says why a signature was refused', async () => {
+    const { scalekit, logger } = await startScriptedApp(adapter);
+
+    await scalekit.withForgedSignature(aUserCreated());
+
+    expect(logger.ours('warn')).toEqual([expect.stringContaining('signature_mismatch')]);
+  });
+
+  it('names the fields that are not usable, and not their values', async () => {
+    const { scalekit, logger } = await startScriptedApp(adapter);
+
+    await scalekit.deliver({ ...aUserCreated(), data: { user: { id: 'usr_1', email: 4711 } } });
+
+    expect(logger.ours('warn')).toEqual([expect.stringContaining('data.user.email')]);
+    expect(logger.ours().join()).not.toContain('4711');
+  });
+
+  it('tells of a run that ended after its deadline, and how', async () => {
+    const { scalekit, first, logger, app } = await startScriptedApp(adapter);
+    const [gate, started] = [deferred(), deferred()];
+    first.mockImplementation(() => {
+      started.resolve();
+      return gate.promise;
+    });
+    const event = aUserCreated();
+    const answering = scalekit.deliver(event);
+    await started.promise;
+    await jest.advanceTimersByTimeAsync(9000);
+    await answering;
+    gate.reject(new Error('broken after all'));
+    await app.close();
+
+    expect(logger.ours('error')).toEqual([
+      `First.handle failed for ${event.id} (user.created): Error: broken after all`,
+    ]);
+    expect(logger.ours('warn')).toContain(
+      `First.handle ended after its deadline for ${event.id} (user.created): failed`,
+    );
+  });
+
+  it('tells of a run that lost its lease', async () => {
+    const inbox = new MemoryInboxStore();
+    jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
+    const { scalekit, logger } = await startScriptedApp(adapter, { inbox });
+    const event = aUserCreated();
+
+    expect((await scalekit.deliver(event)).status).toBe(201);
+    expect(logger.ours('error')).toEqual([`lease_lost for ${event.id} (user.created)`]);
+  });
+
+  it.each(SCENARIOS)('holds no payload, secret or digest when $when', async (scenario) => {
+    const app = await startScriptedApp(adapter, scenario.options?.());
+
+    await scenario.play(app);
+    await app.scalekit.deliver(
+      createScalekitEvent('organization.domain_created', {}, { seed: 'the log is not to hold this' }),
+    );
+
+    const text = app.logger.lines.map((line) => line.text).join('\n');
+    expect(text).toContain('POST /webhooks/scalekit');
+    for (const part of [
+      'sample.user@example.com',
+      'Sample',
+      'Example',
+      'made-up-',
+      'usr_',
+      'org_',
+      '"data"',
+    ]) {
+      expect(text).not.toContain(part);
+    }
+    expect(text).not.toContain(SECRET.slice('whsec_'.length));
+    expect(text).not.toMatch(/v1[,=][\w+/=]{20}/);
+    expect(text).not.toMatch(/[0-9a-f]{64}|[A-Za-z0-9+/]{43}=/);
+  });
+});

@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { holdClock } from '../../helpers/clock.js';
+import { deferred } from '../../helpers/deferred.js';
+import { aUserCreated, type ScriptedApp, startScriptedApp } from '../../helpers/scripted-app.js';
+import { ADAPTERS } from '../../helpers/test-app.js';
+
+const DEADLINE_MS = 9000;
+const LEASE_MS = 18_000;
+
+/** A delivery whose first handler runs until the gate opens. */
+async function heldDelivery({ scalekit, first }: ScriptedApp) {
+  const [gate, started] = [deferred(), deferred()];
+  first.mockImplementationOnce(() => {
+    started.resolve();
+    return gate.promise;
+  });
+  const answering = scalekit.deliver(aUserCreated());
+  await started.promise;
+  return { gate, answering };
+}
+
+describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => {
+  beforeEach(() => {
+    holdClock();
+  });
+
+  it('finishes a delivery in progress, and answers it', async () => {
+    const bench = await startScriptedApp(adapter);
+    const { gate, answering } = await heldDelivery(bench);
+
+    const closing = bench.app.close();
+    gate.resolve();
+
+    expect((await answering).status).toBe(201);
+    await closing;
+    const [entry] = (await bench.inbox.list()).entries;
+    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+  });
+
+  it('takes nothing new meanwhile', async () => {
+    const bench = await startScriptedApp(adapter);
+    const { gate, answering } = await heldDelivery(bench);
+    const closing = bench.app.close();
+
+    const { status, body, headers } = await bench.scalekit.deliver(aUserCreated());
+
+    expect({ status, body }).toEqual({ status: 503, body: { received: false } });
+    expect(headers.get('retry-after')).toBe('5');
+    expect(bench.first).toHaveBeenCalledTimes(1);
+    gate.resolve();
+    await Promise.all([answering, closing]);
+  });
+
+  it('waits for a run that outlived its deadline, and records how it ended', async () => {
+    const bench = await startScriptedApp(adapter);
+    const { gate, answering } = await heldDelivery(bench);
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    await answering;
+    const closed = jest.fn();
+
+    const closing = bench.app.close().then(closed);
+    await jest.advanceTimersByTimeAsync(LEASE_MS - 1);
+    expect(closed).not.toHaveBeenCalled();
+    gate.resolve();
+    await closing;
+
+    const [entry] = (await bench.inbox.list()).entries;
+    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+  });
+
+  it('waits for an inbox that is slow to settle', async () => {
+    const inbox = new MemoryInboxStore();
+    const [gate, settling] = [deferred(), deferred()];
+    const settle = inbox.settle.bind(inbox);
+    jest.spyOn(inbox, 'settle').mockImplementationOnce(async (...args) => {
+      settling.resolve();
+      await gate.promise;
+      return settle(...args);
+    });
+    const { app, scalekit } = await startScriptedApp(adapter, { inbox });
+    const answering = scalekit.deliver(aUserCreated());
+    await settling.promise;
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS + 500);
+    await answering;
+
+    const closing = app.close();
+    gate.resolve();
+    await closing;
+
+    const [entry] = (await inbox.list()).entries;
+    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+  });
+
+  it('does not wait for a run beyond its lease', async () => {
+    const bench = await startScriptedApp(adapter);
+    const { gate, answering } = await heldDelivery(bench);
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    await answering;
+
+    const closing = bench.app.close();
+    await jest.advanceTimersByTimeAsync(LEASE_MS);
+
+    await expect(closing).resolves.toBeUndefined();
+    gate.resolve();
+  });
+
+  it('dispatches nothing more', async () => {
+    const { app, dispatcher, first } = await startScriptedApp(adapter);
+    await app.close();
+
+    expect(await dispatcher.dispatch(aUserCreated())).toEqual({ outcome: 'unavailable', handlers: [] });
+    expect(first).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import { Scope } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
+import { HandlerDeclarationError, OnScalekitEvent } from 'nestjs-scalekit-webhooks';
+import { dispatch } from '../../helpers/dispatch.js';
+
+class Plain {
+  @OnScalekitEvent('user.created')
+  created() {}
+}
+
+function fail(): never {
+  throw new Error('there is no request');
+}
+
+describe('handlers that could never run', () => {
+  it('are an error at boot where two classes share a name', async () => {
+    const make = () => {
+      class Twin {
+        @OnScalekitEvent('user.created')
+        created() {}
+      }
+      return Twin;
+    };
+
+    await expect(dispatch({ providers: [make(), { provide: 'other', useClass: make() }] })).rejects.toThrow(
+      /Two handlers have the id "Twin.created".*give one of them an id/,
+    );
+  });
+
+  it('are an error at boot where a request-scoped factory makes them under their class', async () => {
+    const factory = { provide: Plain, useFactory: () => new Plain(), scope: Scope.REQUEST };
+
+    await expect(dispatch({ providers: [factory] })).rejects.toThrow(
+      /The handlers of Plain could never run.*useClass/,
+    );
+  });
+
+  it('are an error at boot where a request-scoped factory makes them under another token', async () => {
+    class Hidden {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+    const factory = { provide: 'handlers', useFactory: () => new Hidden(), scope: Scope.REQUEST };
+
+    await expect(dispatch({ providers: [factory] })).rejects.toThrow(
+      /The handlers of Hidden could never run.*useClass/,
+    );
+  });
+
+  it('are reported where a scoped factory that runs only in a request may make them', async () => {
+    class Doubtful {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+    const factory = {
+      provide: 'handlers',
+      useFactory: (request: { user: string } | undefined) => (request?.user ? new Doubtful() : fail()),
+      inject: [REQUEST],
+      scope: Scope.REQUEST,
+    };
+
+    const { warnings } = await dispatch({ providers: [factory] });
+
+    expect(warnings).toContainEqual(expect.stringMatching(/^Doubtful declares handlers, .*\(handlers\)/));
+  });
+
+  it('are reported where no module provides their class', async () => {
+    class Forgotten {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+
+    const { warnings } = await dispatch({ providers: [Plain] });
+
+    expect(Forgotten.name).toBe('Forgotten');
+    expect(warnings).toContainEqual(expect.stringMatching(/^Forgotten declares handlers, but no module/));
+  });
+
+  it.each([
+    ['a static method', 'static'],
+    ['a property', 'property'],
+  ])('cannot be declared on %s', (_kind, kind) => {
+    const target =
+      kind === 'static' ? [class {}, 'created', { value: () => {} }] : [{}, 'created', undefined];
+    const declare = () => Reflect.apply(OnScalekitEvent('user.created'), undefined, target);
+
+    expect(declare).toThrow(HandlerDeclarationError);
+    expect(declare).toThrow(/created, which is no method of an instance/);
+  });
+
+  it.each([
+    [{ id: '' }, /has no usable id/],
+    [{ attempts: 0 }, /attempts of Handlers.created must be a whole number greater than 0, found "0"/],
+    [{ timeout: 0 }, /timeout of Handlers.created must be a number of ms greater than 0, found "0"/],
+    [{ timeout: Number.NaN }, /timeout of Handlers.created must be/],
+  ])('are refused at boot with %j', async (options, message) => {
+    class Handlers {
+      @OnScalekitEvent('user.created', options)
+      created() {}
+    }
+
+    await expect(dispatch({ providers: [Handlers] })).rejects.toThrow(message);
+  });
+
+  it('are refused at boot where stacked decorators disagree on the id', async () => {
+    class Handlers {
+      @OnScalekitEvent('user.created', { id: 'a' })
+      @OnScalekitEvent('user.updated', { id: 'b' })
+      saved() {}
+    }
+
+    await expect(dispatch({ providers: [Handlers] })).rejects.toThrow(
+      /decorators of Handlers.saved disagree on id/,
+    );
+  });
+});

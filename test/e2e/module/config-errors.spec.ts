@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import { ScalekitWebhooksConfigurationError, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { runOnExpress } from '../../helpers/running-app.js';
+import { SECRET } from '../../helpers/test-app.js';
+
+/** What the application says when it does not start with these options, as a JavaScript user may give them. */
+async function refusalOf(options: object, how: 'forRoot' | 'forRootAsync' = 'forRoot') {
+  const start = async () => {
+    const given = { signingSecret: SECRET, ...options };
+    const module =
+      how === 'forRoot'
+        ? ScalekitWebhooksModule.forRoot(given)
+        : ScalekitWebhooksModule.forRootAsync({ useFactory: () => given });
+    await runOnExpress({ imports: [module] });
+  };
+  const error: unknown = await start().then(
+    () => undefined,
+    (thrown) => thrown,
+  );
+  if (!(error instanceof ScalekitWebhooksConfigurationError)) throw error ?? new Error('it started');
+  return { setting: error.setting, message: error.message };
+}
+
+const BAD_OPTIONS: [setting: string, options: object, message: RegExp][] = [
+  ['signingSecret', { signingSecret: '' }, /secret is empty/],
+  ['signingSecret', { signingSecret: [] }, /has no signing secret/],
+  ['signingSecret', { signingSecret: 'whsec_' }, /ends after "whsec_"/],
+  ['signingSecret', { signingSecret: 'whsec_!!!!' }, /is not base64/],
+  ['signingSecret', { signingSecret: [SECRET, 'sk_live'] }, /does not begin with "whsec_"/],
+  ['signingSecret', { signingSecret: 42 }, /is number instead of text/],
+  ['signingSecret', { signingSecret: null }, /is object instead of text/],
+  ['handlerTimeout', { handlerTimeout: 0 }, /handlerTimeout must be a whole number.*found "0"/],
+  ['handlerTimeout', { handlerTimeout: '9s' }, /handlerTimeout must be a whole number.*found "9s"/],
+  ['handlerTimeout', { handlerTimeout: 2 ** 30 }, /handlerTimeout must be less than 2\^30/],
+  ['maxBodyBytes', { maxBodyBytes: -1 }, /maxBodyBytes must be a whole number/],
+  ['maxBodyBytes', { maxBodyBytes: 1.5 }, /maxBodyBytes must be a whole number/],
+  ['toleranceSeconds', { toleranceSeconds: -1 }, /toleranceSeconds must be/],
+  ['toleranceSeconds', { toleranceSeconds: Number.NaN }, /toleranceSeconds must be/],
+  ['validation', { validation: 'loose' }, /validation takes strict, lenient, off; found "loose"/],
+  ['environmentId', { environmentId: [] }, /environmentId must be/],
+  ['environmentId', { environmentId: '' }, /environmentId must be/],
+  ['environmentId', { environmentId: ['env_1', 2] }, /environmentId must be/],
+  ['statusCodes', { statusCodes: { processed: 500 } }, /statusCodes.processed cannot be "500"/],
+  ['statusCodes', { statusCodes: { failed: 200 } }, /statusCodes.failed cannot be "200"/],
+  ['statusCodes', { statusCodes: { failed: 500.5 } }, /statusCodes.failed cannot be "500.5"/],
+  ['statusCodes', { statusCodes: { done: 200 } }, /statusCodes takes processed, .*found "done"/],
+  ['statusCodes', { statusCodes: { toString: 200 } }, /statusCodes takes processed, .*found "toString"/],
+  ['verifier', { verifier: 'sdk' }, /verifier must be a function/],
+  ['inbox', { inbox: {} }, /inbox must be an object with claim/],
+  ['transport', { transport: () => {} }, /transport must be an object with start/],
+  ['eventEmitter', { eventEmitter: 'false' }, /eventEmitter takes true, false; found "false"/],
+];
+
+describe('an option that cannot work is an error at boot which names it', () => {
+  it.each(BAD_OPTIONS)('%s in %j', async (setting, options, message) => {
+    expect(await refusalOf(options)).toEqual({ setting, message: expect.stringMatching(message) });
+  });
+
+  it.each(BAD_OPTIONS.slice(0, 2))('%s in %j from a factory', async (setting, options, message) => {
+    expect(await refusalOf(options, 'forRootAsync')).toEqual({
+      setting,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each([
+    ['name', ''],
+    ['name', 'a b'],
+    ['name', 'x'.repeat(65)],
+    ['name', 5],
+    ['path', ''],
+    ['path', '/'],
+    ['path', 'webhooks//scalekit'],
+    ['path', 'webhooks/*'],
+    ['path', 'webhooks?x=1'],
+    ['path', ['a', 'b']],
+  ])('%s: %j', async (setting, value) => {
+    expect(await refusalOf({ [setting]: value })).toEqual({
+      setting,
+      message: expect.stringMatching(new RegExp(`^${setting} takes .* found`)),
+    });
+  });
+
+  it.each(['path', 'name', 'controllerDecorators', 'isGlobal'])(
+    '%s, which shapes the route, from a factory',
+    async (setting) => {
+      expect(await refusalOf({ [setting]: 'too-late' }, 'forRootAsync')).toEqual({
+        setting,
+        message: expect.stringContaining('give it beside useFactory'),
+      });
+    },
+  );
+
+  it('a factory that gives no options at all', async () => {
+    const module = ScalekitWebhooksModule.forRootAsync({
+      useFactory: () => Reflect.get({}, 'nothing'),
+    });
+
+    await expect(runOnExpress({ imports: [module] })).rejects.toThrow(
+      /factory of forRootAsync gave no options/,
+    );
+  });
+});

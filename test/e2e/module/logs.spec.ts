@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import { OnScalekitEvent, ScalekitWebhooksModule, unlistedScalekitEvent } from 'nestjs-scalekit-webhooks';
+import { CapturedLogger } from '../../helpers/captured-logger.js';
+import { run, runOnExpress } from '../../helpers/running-app.js';
+import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+
+class Handlers {
+  @OnScalekitEvent(['user.created', 'user.deleted'])
+  users() {}
+
+  @OnScalekitEvent('organization.*', { endpoint: 'staff' })
+  organizations() {}
+}
+
+class Newer {
+  @OnScalekitEvent(unlistedScalekitEvent('invoice.paid'))
+  paid() {}
+}
+
+class Forgotten {
+  @OnScalekitEvent('user.created')
+  created() {}
+}
+
+const forRoot = (options: object = {}) =>
+  ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, ...options });
+
+describe.each(ADAPTERS)('what the module says at boot, on %s', (_name, adapter) => {
+  it('is the URL with the global prefix, and the table of handlers', async () => {
+    const logger = new CapturedLogger();
+
+    await run(
+      adapter,
+      { imports: [forRoot({ name: 'staff', path: 'hooks' })], providers: [Handlers] },
+      (app) => app.setGlobalPrefix('api'),
+      { logger },
+    );
+
+    expect(logger.ours('log')).toEqual([
+      'Receiving Scalekit events at POST /api/hooks',
+      'user.created, user.deleted -> Handlers.users',
+      'organization.* -> Handlers.organizations',
+    ]);
+  });
+});
+
+describe('what the module finds odd at boot', () => {
+  async function warnings(imports: ReturnType<typeof forRoot>[], providers: (new () => object)[]) {
+    const logger = new CapturedLogger();
+    await runOnExpress({ imports, providers }, undefined, { logger });
+    return logger.ours('warn').filter((text) => !text.startsWith('Forgotten'));
+  }
+
+  it('is nothing, where all is well', async () => {
+    expect(await warnings([forRoot({ name: 'staff' })], [Handlers, Newer])).toEqual([
+      expect.stringContaining('Newer.paid waits for "invoice.paid"'),
+    ]);
+  });
+
+  it('is an endpoint without handlers', async () => {
+    expect(await warnings([forRoot()], [])).toContainEqual(
+      expect.stringContaining('There is no @OnScalekitEvent handler for this endpoint'),
+    );
+  });
+
+  it('is a secret of fewer than 24 bytes', async () => {
+    const signingSecret = `whsec_${Buffer.alloc(23, 1).toString('base64')}`;
+
+    expect(await warnings([forRoot({ signingSecret, name: 'staff' })], [Handlers, Newer])).toContainEqual(
+      expect.stringContaining('fewer than 24 bytes'),
+    );
+  });
+
+  it('of the whole application is said once, however many endpoints there are', async () => {
+    const logger = new CapturedLogger();
+    const imports = [
+      forRoot({ name: 'staff' }),
+      forRoot({ name: 'b', path: 'b' }),
+      forRoot({ name: 'c', path: 'c' }),
+    ];
+
+    await runOnExpress({ imports, providers: [Handlers, Newer] }, undefined, { logger });
+
+    expect(Forgotten.name).toBe('Forgotten');
+    expect(logger.ours('warn').filter((text) => text.startsWith('Forgotten declares handlers'))).toHaveLength(
+      1,
+    );
+  });
+});

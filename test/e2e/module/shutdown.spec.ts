@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import {
+  OnScalekitEvent,
+  type ScalekitEvent,
+  ScalekitEventDispatcher,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { deferred } from '../../helpers/deferred.js';
+import { ADAPTERS, SECRET, startApp } from '../../helpers/test-app.js';
+
+describe.each(ADAPTERS)('closing the application, on %s', (_name, adapter) => {
+  async function start() {
+    const steps: string[] = [];
+    const started = deferred();
+    const release = deferred();
+
+    class Handlers implements OnApplicationShutdown {
+      @OnScalekitEvent('user.created')
+      async created(event: ScalekitEvent<'user.created'>) {
+        steps.push(`started ${event.type}`);
+        started.resolve();
+        await release.promise;
+        steps.push(`ended ${event.type}`);
+      }
+
+      onApplicationShutdown() {
+        steps.push('shut down');
+      }
+    }
+    const app = await startApp(adapter, {
+      imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
+      providers: [Handlers],
+    });
+    return { app, steps, started, release };
+  }
+
+  it('waits for the deliveries in flight', async () => {
+    const { app, steps, started, release } = await start();
+    const delivery = new ScalekitWebhookTester(app).deliver(createScalekitEvent('user.created'));
+    await started.promise;
+
+    const closed = app.close();
+    release.resolve();
+
+    expect((await delivery).status).toBe(201);
+    await closed;
+    expect(steps).toEqual(['started user.created', 'ended user.created', 'shut down']);
+  });
+
+  it('answers new events as unavailable', async () => {
+    const { app, steps } = await start();
+    const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
+
+    await app.close();
+
+    expect(await dispatcher.dispatch(createScalekitEvent('user.created'))).toEqual({
+      outcome: 'unavailable',
+      handlers: [],
+    });
+    expect(steps).toEqual(['shut down']);
+  });
+
+  it('answers a delivery that comes while others are being finished with 503', async () => {
+    const { app, started, release } = await start();
+    const scalekit = new ScalekitWebhookTester(app);
+    const first = scalekit.deliver(createScalekitEvent('user.created'));
+    await started.promise;
+
+    const closed = app.close();
+    const second = await scalekit.deliver(createScalekitEvent('user.created'));
+    release.resolve();
+
+    expect(second).toMatchObject({ status: 503, body: { received: false } });
+    expect(second.headers.get('retry-after')).toBe('5');
+    expect((await first).status).toBe(201);
+    await closed;
+  });
+});

@@ -1,0 +1,224 @@
+import { describe, expect, it } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import {
+  type InboxStore,
+  MemoryInboxStore,
+  NonRetryableEventError,
+  ScalekitInbox,
+} from 'nestjs-scalekit-webhooks';
+import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { deferred } from '../../helpers/deferred.js';
+import { aUserCreated, type ScriptedApp, startScriptedApp } from '../../helpers/scripted-app.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { ADAPTERS } from '../../helpers/test-app.js';
+
+async function aStore(): Promise<SqliteInboxStore> {
+  return new SqliteInboxStore({ database: openSqlite(await sqliteFile()) });
+}
+
+function inboxOf(app: INestApplication): ScalekitInbox {
+  return app.get(ScalekitInbox, { strict: false });
+}
+
+/** What became of an event's handlers, by the inbox. */
+async function states(inbox: ScalekitInbox, eventId: string): Promise<Record<string, string>> {
+  const handlers = (await inbox.get(eventId))?.handlers ?? [];
+  return Object.fromEntries(handlers.map(({ handlerId, state }) => [handlerId, state]));
+}
+
+function runs({ first, second }: ScriptedApp): [number, number] {
+  return [first.mock.calls.length, second.mock.calls.length];
+}
+
+describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
+  async function start(inbox?: InboxStore) {
+    const bench = await startScriptedApp(adapter, { inbox: inbox ?? (await aStore()) });
+    return { ...bench, replayer: inboxOf(bench.app) };
+  }
+
+  it('runs a dead handler again, and none that is done', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    bench.first.mockRejectedValueOnce(new NonRetryableEventError('no tenant'));
+    await bench.scalekit.deliver(event);
+
+    const result = await bench.replayer.replay(event.id);
+
+    expect(result.outcome).toBe('processed');
+    expect(result.handlers).toEqual([
+      { handlerId: 'First.handle', state: 'done' },
+      { handlerId: 'Second.handle', state: 'already_done' },
+    ]);
+    expect(runs(bench)).toEqual([2, 1]);
+    expect(await states(bench.replayer, event.id)).toEqual({
+      'First.handle': 'done',
+      'Second.handle': 'done',
+    });
+  });
+
+  it('hands over the event as it was received, as the next run', async () => {
+    const { scalekit, replayer, first } = await start();
+    const body = `${JSON.stringify(aUserCreated())}\n`;
+    const { id } = JSON.parse(body);
+    first.mockRejectedValueOnce(new Error('broken'));
+    await scalekit.deliver(body);
+
+    await replayer.replay(id);
+
+    const [event, delivery] = first.mock.calls[1] ?? [];
+    expect(event).toEqual(first.mock.calls[0]?.[0]);
+    expect(delivery?.rawBody.toString()).toBe(body);
+    expect(delivery?.attempt).toBe(2);
+    expect(delivery?.idempotencyKey).toBe(first.mock.calls[0]?.[1].idempotencyKey);
+  });
+
+  it('runs the handlers that are named, done or not, and they alone', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    bench.second.mockRejectedValueOnce(new Error('broken'));
+    await bench.scalekit.deliver(event);
+
+    const { outcome, handlers } = await bench.replayer.replay(event.id, { handlers: ['First.handle'] });
+
+    expect({ outcome, handlers }).toEqual({
+      outcome: 'processed',
+      handlers: [{ handlerId: 'First.handle', state: 'done' }],
+    });
+    expect(runs(bench)).toEqual([2, 1]);
+    expect(await states(bench.replayer, event.id)).toMatchObject({ 'Second.handle': 'failed' });
+  });
+
+  it('tells how a handler fails, and leaves the reason in the inbox', async () => {
+    const { scalekit, replayer, first } = await start();
+    const event = aUserCreated();
+    first.mockRejectedValue(new Error('broken'));
+    await scalekit.deliver(event);
+
+    const { outcome, handlers } = await replayer.replay(event.id);
+
+    expect(outcome).toBe('failed');
+    expect(handlers[0]).toMatchObject({ state: 'failed', error: { message: 'broken' } });
+    expect((await replayer.get(event.id))?.handlers[0]).toMatchObject({ state: 'failed', attempts: 2 });
+  });
+
+  it('is a duplicate where everything is done', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    await bench.scalekit.deliver(event);
+
+    expect((await bench.replayer.replay(event.id)).outcome).toBe('duplicate');
+    expect(runs(bench)).toEqual([1, 1]);
+  });
+
+  it('waits for a delivery in progress, and runs what is named after that', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    const [gate, started] = [deferred(), deferred()];
+    bench.second.mockImplementationOnce(() => {
+      started.resolve();
+      return gate.promise;
+    });
+    const answering = bench.scalekit.deliver(event);
+    await started.promise;
+
+    const replaying = bench.replayer.replay(event.id, { handlers: ['First.handle'] });
+    gate.resolve();
+
+    expect((await answering).status).toBe(201);
+    expect((await replaying).outcome).toBe('processed');
+    expect(runs(bench)).toEqual([2, 1]);
+  });
+
+  it('has a delivery wait, which then runs what the replay did not', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    bench.second.mockRejectedValueOnce(new Error('broken'));
+    await bench.scalekit.deliver(event);
+    const [gate, started] = [deferred(), deferred()];
+    bench.first.mockImplementationOnce(() => {
+      started.resolve();
+      return gate.promise;
+    });
+    const replaying = bench.replayer.replay(event.id, { handlers: ['First.handle'] });
+    await started.promise;
+
+    const answering = bench.dispatcher.dispatch(event);
+    gate.resolve();
+
+    expect((await replaying).outcome).toBe('processed');
+    expect((await answering).handlers).toEqual([
+      { handlerId: 'First.handle', state: 'already_done' },
+      { handlerId: 'Second.handle', state: 'done' },
+    ]);
+    expect(runs(bench)).toEqual([2, 2]);
+  });
+
+  it('leaves a run of another process alone', async () => {
+    const store = await aStore();
+    const bench = await start(store);
+    const event = aUserCreated();
+    const key = { endpoint: 'default', eventId: event.id, type: event.type, occurredAt: event.occurred_at };
+    const payload = Buffer.from(JSON.stringify(event));
+    await store.claim({ ...key, payload }, ['First.handle'], { token: 'other', durationMs: 60_000 });
+
+    const { outcome, handlers } = await bench.replayer.replay(event.id);
+
+    expect(outcome).toBe('unavailable');
+    expect(handlers.map(({ state }) => state)).toEqual(['running', 'done']);
+    expect(runs(bench)).toEqual([0, 1]);
+  });
+
+  it('that cannot reopen rejects with the reason, and leaves the event to the next delivery', async () => {
+    const store = await aStore();
+    const bench = await start(store);
+    const event = aUserCreated();
+    bench.first.mockRejectedValueOnce(new Error('broken'));
+    await bench.scalekit.deliver(event);
+    Object.assign(store, { reopen: () => Promise.reject(new Error('out of reach')) });
+
+    await expect(bench.replayer.replay(event.id)).rejects.toThrow('out of reach');
+    expect((await bench.scalekit.deliver(event)).status).toBe(201);
+  });
+
+  it('of an event that was never received is an error', async () => {
+    const { replayer } = await start();
+
+    await expect(replayer.replay('evt_none')).rejects.toMatchObject({
+      code: 'event_unknown',
+      message: expect.stringContaining('"evt_none"'),
+    });
+  });
+
+  it('for a handler that does not exist is an error', async () => {
+    const { scalekit, replayer } = await start();
+    const event = aUserCreated();
+    await scalekit.deliver(event);
+
+    await expect(replayer.replay(event.id, { handlers: ['First.gone'] })).rejects.toMatchObject({
+      code: 'handler_unknown',
+    });
+  });
+
+  it('from an inbox in memory is an error that names those that keep payloads', async () => {
+    const { scalekit, replayer } = await start(new MemoryInboxStore());
+    const event = aUserCreated();
+    await scalekit.deliver(event);
+
+    const error = { code: 'payload_missing', message: expect.stringContaining('SqliteInboxStore') };
+    await expect(replayer.replay(event.id)).rejects.toMatchObject(error);
+    await expect(replayer.replay({})).rejects.toMatchObject(error);
+    await expect(replayer.replay('evt_none')).rejects.toMatchObject({ code: 'event_unknown' });
+  });
+
+  it('runs nothing once the application has closed', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    bench.first.mockRejectedValueOnce(new Error('broken'));
+    await bench.scalekit.deliver(event);
+    await bench.app.close();
+
+    expect((await bench.replayer.replay(event.id)).outcome).toBe('unavailable');
+    expect(await bench.replayer.replay({})).toEqual({});
+    expect(bench.first).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { DispatchResult } from 'nestjs-scalekit-webhooks';
+import { EventsInFlight } from '../../../lib/dispatch/single-flight.js';
+import { deferred } from '../../helpers/deferred.js';
+
+const PROCESSED: DispatchResult = { outcome: 'processed', handlers: [] };
+const FAILED: DispatchResult = { outcome: 'failed', handlers: [] };
+
+function setUp() {
+  const inFlight = new EventsInFlight();
+  const [first, second] = [deferred<DispatchResult>(), deferred<DispatchResult>()];
+  return { inFlight, first, second, again: jest.fn(async () => FAILED) };
+}
+
+describe('EventsInFlight', () => {
+  it('shares the result of an event in progress', async () => {
+    const { inFlight, first, again } = setUp();
+    const results = [inFlight.share('A', () => first.promise), inFlight.share('A', again)];
+
+    first.resolve(PROCESSED);
+
+    expect(await Promise.all(results)).toEqual([PROCESSED, PROCESSED]);
+    expect(again).not.toHaveBeenCalled();
+  });
+
+  it('still shares an event when another one has ended meanwhile', async () => {
+    const { inFlight, first, second, again } = setUp();
+    const ended = inFlight.share('A', () => first.promise);
+    inFlight.share('B', () => second.promise);
+    first.resolve(PROCESSED);
+    await ended;
+
+    const shared = inFlight.share('B', again);
+    second.resolve(PROCESSED);
+
+    expect(await shared).toBe(PROCESSED);
+    expect(again).not.toHaveBeenCalled();
+  });
+
+  it.each(['ended', 'failed'])('handles an event anew that has %s while another one goes on', async (how) => {
+    const { inFlight, first, second, again } = setUp();
+    const ended = inFlight.share('A', () => first.promise);
+    inFlight.share('B', () => second.promise);
+    if (how === 'ended') first.resolve(PROCESSED);
+    else first.reject(new Error('broken'));
+    await Promise.allSettled([ended]);
+
+    expect(await inFlight.share('A', again)).toBe(FAILED);
+  });
+
+  it('handles an event anew as soon as its result is known', async () => {
+    const { inFlight, first, again } = setUp();
+    const anew = inFlight.share('A', () => first.promise).then(() => inFlight.share('A', again));
+
+    first.resolve(PROCESSED);
+
+    expect(await anew).toBe(FAILED);
+  });
+
+  it('forgets no other event when one that was handled within itself has ended twice', async () => {
+    const { inFlight, first, second, again } = setUp();
+    const outer = inFlight.share('A', () => {
+      inFlight.share('A', async () => PROCESSED);
+      return first.promise;
+    });
+    first.resolve(PROCESSED);
+    await outer;
+    inFlight.share('B', () => second.promise);
+    await Promise.resolve();
+
+    const shared = inFlight.share('B', again);
+    second.resolve(PROCESSED);
+
+    expect(await shared).toBe(PROCESSED);
+  });
+
+  it('waits until all that is in progress has ended', async () => {
+    const { inFlight, first, second } = setUp();
+    inFlight.share('A', () => first.promise);
+    inFlight.share('B', () => second.promise);
+    const settled = jest.fn();
+    const waiting = inFlight.settled().then(settled);
+    first.resolve(PROCESSED);
+    await inFlight.share('A', async () => PROCESSED);
+
+    expect(settled).not.toHaveBeenCalled();
+    second.resolve(PROCESSED);
+    await waiting;
+  });
+});
