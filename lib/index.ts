@@ -1,3 +1,4 @@
+export type { DispatchResult, HandlerReport, HandlerReportState } from './dispatch/dispatch-result.js';
 export type {
   EventTransport,
   HandlerBatch,
@@ -10,9 +11,8 @@ export type {
 } from './dispatch/event-transport.js';
 export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
 export type { ScalekitEventContext } from './dispatch/handler.registry.js';
-export type { HandlerReport, HandlerReportState } from './dispatch/handler-report.js';
-export { OnScalekitEvent, type OnScalekitEventOptions } from './dispatch/on-scalekit-event.decorator.js';
-export type { DispatchResult } from './dispatch/received-event.js';
+export type { OnScalekitEventOptions } from './dispatch/handler-metadata.js';
+export { OnScalekitEvent } from './dispatch/on-scalekit-event.decorator.js';
 export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
 export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 export type { EventIssue } from './errors/errors.js';
@@ -137,11 +137,6 @@ export {
   UserLogoutEvent,
 } from './events/user-session.events.js';
 export type {
-  HandlerClaim,
-  HandlerError,
-  HandlerRow,
-  HandlerRowState,
-  HandlerSettlement,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -149,7 +144,12 @@ export type {
   InboxLease,
   InboxPage,
   InboxPageRequest,
+  InboxRun,
   InboxStore,
+  RunClaim,
+  RunError,
+  RunSettlement,
+  RunState,
 } from './inbox/inbox-store.js';
 export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
 export type { ValidationMode } from './parse/parse-event.js';
@@ -157,8 +157,9 @@ export type {
   SigningSecretRequest,
   SigningSecretResolver,
   SigningSecretSetting,
-} from './receive/endpoint.secrets.js';
-export type { WebhookVerifier, WebhookVerifierInput } from './receive/webhook-verifier.js';
+  WebhookVerifier,
+  WebhookVerifierInput,
+} from './receive/receive.options.js';
 export type { ReplayCounts, ReplayOptions, ScalekitInboxFilter } from './replay/scalekit-inbox.js';
 export { ScalekitInbox } from './replay/scalekit-inbox.js';
 export type { Outcome } from './respond/outcome.js';

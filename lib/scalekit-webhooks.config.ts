@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
-import { SECRET_VARIABLE, splitSecrets } from './receive/endpoint.secrets.js';
 import type { ScalekitWebhooksOptions } from './scalekit-webhooks.options.js';
+import { SECRET_VARIABLE, splitSecrets } from './verify/signing-secret.js';
 
 const NAMESPACE = 'scalekitWebhooks';
 

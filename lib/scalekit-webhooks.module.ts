@@ -1,24 +1,20 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { DeliveryLog } from './dispatch/delivery.log.js';
+import { RESOLVED_OPTIONS } from './dispatch/dispatch.options.js';
 import { EndpointHandlers, EventEmitterBridge } from './dispatch/endpoint.handlers.js';
 import { HandlerExplorer } from './dispatch/handler.explorer.js';
 import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
-import {
-  ENDPOINT_OPTIONS,
-  type EndpointOptions,
-  resolveEndpointOptions,
-} from './receive/endpoint.options.js';
 import { EndpointReporter } from './receive/endpoint.reporter.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
 import { EndpointUrl } from './receive/endpoint.url.js';
 import { RawBodyCapture } from './receive/raw-body.capture.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions, resolveEndpointOptions } from './receive/receive.options.js';
 import { createWebhookController } from './receive/webhook.controller.js';
 import { WebhookResponder } from './receive/webhook.responder.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
-  RESOLVED_OPTIONS,
   resolveOptions,
   type ScalekitWebhooksEndpointOptions,
   type ScalekitWebhooksOptions,

@@ -1,16 +1,35 @@
 import type { Type } from '@nestjs/common';
 import type { EventTransport } from './dispatch/event-transport.js';
 import { InlineTransport } from './dispatch/event-transport.js';
-import { ScalekitWebhooksConfigurationError } from './errors/errors.js';
+import {
+  describeValue,
+  refuseSetting,
+  requireMethod,
+  requireOneOf,
+  requirePositiveInteger,
+  requireToleranceSeconds,
+} from './errors/settings.js';
 import type { InboxStore } from './inbox/inbox-store.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 import type { ValidationMode } from './parse/parse-event.js';
-import type { SigningSecretSetting } from './receive/endpoint.secrets.js';
-import type { WebhookVerifier } from './receive/webhook-verifier.js';
+import type { ReceiveOptions, SigningSecretSetting, WebhookVerifier } from './receive/receive.options.js';
 import type { Outcome } from './respond/outcome.js';
-import { DEFAULT_STATUS_CODES, isAcknowledged, type OutcomeStatusCodes } from './respond/outcome.js';
-import { MESSAGES } from './scalekit-webhooks.messages.js';
+import { DEFAULT_STATUS_CODES, isAcknowledged } from './respond/outcome.js';
 import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.js';
+
+const MESSAGES = {
+  factoryGaveNoOptions:
+    'The factory of forRootAsync gave no options: return an object, {} where every default will do.',
+  optionFromFactory: (setting: string) =>
+    `${setting} shapes the route, which is made before any factory runs: give it beside useFactory, not in what it returns.`,
+  environmentIdInvalid:
+    'environmentId must be the id of a Scalekit environment (env_…), or a list of such ids.',
+  statusCodeUnfit: (outcome: string, found: unknown) =>
+    `statusCodes.${outcome} cannot be ${describeValue(found)}: processed, accepted, duplicate and ignored take a 2xx, all others a 4xx or 5xx.`,
+  inboxNotShared:
+    'The transport hands runs to other processes, which do not see a MemoryInboxStore: give the option inbox a ' +
+    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+} as const;
 
 /** Settings that may come from a factory. */
 export interface ScalekitWebhooksOptions {
@@ -51,7 +70,7 @@ export interface ScalekitWebhooksOptions {
    * How long handlers may take, in ms, counted from the request's arrival. Scalekit waits for 10 s.
    * @default 9000
    */
-  handlerTimeout?: number;
+  handlerTimeoutMs?: number;
   /**
    * The largest body that is accepted, in bytes, after decompression. A larger one is answered with 413.
    * @default 1048576 (1 MiB)
@@ -106,43 +125,23 @@ export interface ScalekitWebhooksOptionsFactory {
 /** The class of a {@link ScalekitWebhooksOptionsFactory}. */
 export type ScalekitWebhooksOptionsFactoryClass = Type<ScalekitWebhooksOptionsFactory>;
 
-/** Injection token of the resolved options of an endpoint. */
-export const RESOLVED_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:options');
-
-/** Options with every default filled in, checked and frozen. */
-export type ResolvedOptions = Readonly<
-  Required<Omit<ScalekitWebhooksOptions, 'signingSecret' | 'verifier' | 'environmentId' | 'statusCodes'>> &
-    Required<Pick<ScalekitWebhooksEndpointOptions, 'path' | 'name'>> & {
-      signingSecret?: SigningSecretSetting;
-      verifier?: WebhookVerifier;
-      environmentIds?: ReadonlySet<string>;
-      statusCodes: OutcomeStatusCodes;
-    }
->;
-
 const VALIDATION_MODES: readonly ValidationMode[] = ['strict', 'lenient', 'off'];
-
-// What tells a usable value of these settings from another.
-const METHODS = [
-  ['inbox', 'claim'],
-  ['transport', 'start'],
-  ['verifier', 'call'],
-] as const;
 
 /** @throws ScalekitWebhooksConfigurationError that names the setting, what was found, and what to do */
 export function resolveOptions(
   options: ScalekitWebhooksOptions,
   { path, name }: Required<Pick<ScalekitWebhooksEndpointOptions, 'path' | 'name'>>,
-): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) refuse('useFactory', MESSAGES.factoryGaveNoOptions);
+): ReceiveOptions {
+  if (typeof options !== 'object' || options === null)
+    refuseSetting('useFactory', MESSAGES.factoryGaveNoOptions);
   const { environmentId, statusCodes, ...given } = options;
   for (const setting of ['path', 'name', 'controllerDecorators', 'isGlobal']) {
-    if (setting in options) refuse(setting, MESSAGES.optionFromFactory(setting));
+    if (setting in options) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
   }
-  const resolved: ResolvedOptions = {
+  const resolved: ReceiveOptions = {
     toleranceSeconds: DEFAULT_TOLERANCE_SECONDS,
     validation: 'strict',
-    handlerTimeout: 9000,
+    handlerTimeoutMs: 9000,
     maxBodyBytes: 1024 * 1024,
     eventEmitter: false,
     ...withoutUndefined(given),
@@ -160,52 +159,33 @@ export function resolveOptions(
 // Node's timers fire at once beyond 2^31 ms, and a lease is twice the handlers' time.
 const MAX_LIMIT = 2 ** 30 - 1;
 
-function check(options: ResolvedOptions): void {
-  for (const setting of ['handlerTimeout', 'maxBodyBytes'] as const) {
-    const value = options[setting];
-    if (!Number.isSafeInteger(value) || value <= 0) {
-      refuse(setting, MESSAGES.notAPositiveInteger(setting, value));
-    }
-    if (value > MAX_LIMIT) refuse(setting, MESSAGES.tooLarge(setting, value));
+function check(options: ReceiveOptions): void {
+  for (const setting of ['handlerTimeoutMs', 'maxBodyBytes'] as const) {
+    requirePositiveInteger(setting, options[setting], MAX_LIMIT);
   }
-  if (!Number.isFinite(options.toleranceSeconds) || options.toleranceSeconds < 0) {
-    refuse('toleranceSeconds', MESSAGES.toleranceIsInvalid);
-  }
-  if (!VALIDATION_MODES.includes(options.validation)) {
-    refuse('validation', MESSAGES.notOneOf('validation', options.validation, VALIDATION_MODES));
-  }
+  requireToleranceSeconds(options.toleranceSeconds);
+  requireOneOf('validation', options.validation, VALIDATION_MODES);
   if (options.transport.spansProcesses && options.inbox instanceof MemoryInboxStore) {
-    refuse('inbox', MESSAGES.inboxNotShared);
+    refuseSetting('inbox', MESSAGES.inboxNotShared);
   }
-  if (typeof options.eventEmitter !== 'boolean') {
-    refuse('eventEmitter', MESSAGES.notOneOf('eventEmitter', options.eventEmitter, ['true', 'false']));
+  requireOneOf('eventEmitter', options.eventEmitter, [true, false]);
+  requireMethod('inbox', options.inbox, 'claim');
+  requireMethod('transport', options.transport, 'start');
+  if ('verifier' in options && typeof options.verifier !== 'function') {
+    refuseSetting('verifier', 'verifier must be a function.');
   }
-  for (const [setting, method] of METHODS) {
-    if (setting in options && !hasMethod(options[setting], method)) {
-      refuse(setting, MESSAGES.notUsable(setting, method));
-    }
-  }
-  if (options.environmentIds?.size === 0) refuse('environmentId', MESSAGES.environmentIdInvalid);
+  if (options.environmentIds?.size === 0) refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
   for (const id of options.environmentIds ?? []) {
-    if (typeof id !== 'string' || id === '') refuse('environmentId', MESSAGES.environmentIdInvalid);
+    if (typeof id !== 'string' || id === '') refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
   }
   for (const [outcome, status] of Object.entries(options.statusCodes)) {
-    if (!Object.hasOwn(DEFAULT_STATUS_CODES, outcome)) {
-      refuse('statusCodes', MESSAGES.notOneOf('statusCodes', outcome, Object.keys(DEFAULT_STATUS_CODES)));
-    }
+    requireOneOf('statusCodes', outcome, Object.keys(DEFAULT_STATUS_CODES));
     const fits = isAcknowledged(outcome as Outcome)
       ? status >= 200 && status < 300
       : status >= 400 && status < 600;
-    if (!Number.isInteger(status) || !fits) refuse('statusCodes', MESSAGES.statusCodeUnfit(outcome, status));
+    if (!Number.isInteger(status) || !fits)
+      refuseSetting('statusCodes', MESSAGES.statusCodeUnfit(outcome, status));
   }
-}
-
-function hasMethod(value: unknown, method: string): boolean {
-  return typeof Reflect.get(Object(value), method) === 'function';
-}
-
-function refuse(setting: string, message: string): never {
-  throw new ScalekitWebhooksConfigurationError(setting, message);
 }
 
 function withoutUndefined<T extends object>(options: T): T {

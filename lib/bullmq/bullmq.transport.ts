@@ -1,5 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import {
+  type BackoffOptions,
+  DelayedError,
+  type Job,
+  type Queue,
+  UnrecoverableError,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
 import type {
   EventTransport,
   HandlerBatch,
@@ -11,8 +19,11 @@ import type {
 import { toHandlerError } from '../dispatch/handler-failure.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
-import type { HandlerSettlement } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
+
+const MESSAGES = {
+  queueWithoutEndpoint: (endpoint: string) => `This process has no endpoint "${endpoint}" to work for.`,
+} as const;
 
 /** What a job carries: the event as it was received, and the way back to its row in the inbox. */
 interface RunJobData {
@@ -80,7 +91,7 @@ export interface BullMqTransportOptions {
    * How long a handler may take in a worker, in ms. Scalekit does not wait for it.
    * @default 60000
    */
-  handlerTimeout?: number;
+  handlerTimeoutMs?: number;
 }
 
 // Jobs hold payloads, so finished ones are not kept for ever.
@@ -111,14 +122,14 @@ export class BullMqTransport implements EventTransport {
     queue,
     worker = true,
     attempts = 8,
-    backoff = { type: 'exponential', delay: 1000 },
-    handlerTimeout = 60_000,
+    backoff = { type: 'exponential', delayMs: 1000 },
+    handlerTimeoutMs = 60_000,
   }: BullMqTransportOptions) {
-    this.#options = { queue, attempts, backoff, handlerTimeout };
+    this.#options = { queue, attempts, backoff, handlerTimeoutMs };
     this.#workerOptions = worker === false ? undefined : worker === true ? {} : worker;
   }
 
-  start(batch: HandlerBatch): readonly Promise<HandlerSettlement>[] {
+  start(batch: HandlerBatch): readonly Promise<RunSettlement>[] {
     const { queue, attempts, backoff } = this.#options;
     const { removeOnComplete = KEEP_FINISHED, removeOnFail = KEEP_FINISHED } =
       queue.opts.defaultJobOptions ?? {};
@@ -129,13 +140,13 @@ export class BullMqTransport implements EventTransport {
         // BullMQ drops a job whose id it has seen, so each claim has ids of its own; the inbox keeps runs single.
         jobId: `${idempotencyKey(batch.endpoint, batch.event.id, run.handlerId)}-${batch.leaseToken}`,
         attempts: run.attempts ?? attempts,
-        backoff: run.backoff ?? backoff,
+        backoff: toBullMqBackoff(run.backoff ?? backoff),
         removeOnComplete,
         removeOnFail,
       },
     }));
     const added = queue.addBulk(jobs);
-    return batch.runs.map(async ({ handlerId }): Promise<HandlerSettlement> => {
+    return batch.runs.map(async ({ handlerId }): Promise<RunSettlement> => {
       await added;
       return { handlerId, state: 'queued' };
     });
@@ -164,7 +175,7 @@ export class BullMqTransport implements EventTransport {
     if (this.#peers.every((transport) => transport.#isClosing)) working.delete(qualifiedName);
     const closed = this.#worker?.close().catch((error) => this.#reportError(error));
     if (!closed) return;
-    await waitAtMost(Promise.allSettled(this.#running), this.#options.handlerTimeout);
+    await waitAtMost(Promise.allSettled(this.#running), this.#options.handlerTimeoutMs);
     // A worker that cannot reach Redis would wait for it for ever.
     await waitAtMost(closed, CLOSE_GRACE_MS);
   }
@@ -205,7 +216,7 @@ export class BullMqTransport implements EventTransport {
   async #attempt(job: Job<RunJobData>): Promise<QueuedRunEnd> {
     const runner = this.#runners.get(job.data.endpoint);
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    const { handlerTimeout: timeoutMs } = this.#options;
+    const { handlerTimeoutMs: timeoutMs } = this.#options;
     try {
       // Its endpoint takes no more, though another's worker still does.
       if (this.#isClosing) return { state: 'busy', retryInMs: PUT_BACK_MS };
@@ -216,4 +227,8 @@ export class BullMqTransport implements EventTransport {
       return { state: 'busy', retryInMs: PUT_BACK_MS };
     }
   }
+}
+
+function toBullMqBackoff(backoff: NonNullable<HandlerRetries['backoff']>): number | BackoffOptions {
+  return typeof backoff === 'number' ? backoff : { type: backoff.type, delay: backoff.delayMs };
 }

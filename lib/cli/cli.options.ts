@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-import { SECRET_VARIABLE, splitSecrets } from '../receive/endpoint.secrets.js';
+
+import { SECRET_VARIABLE, splitSecrets } from '../verify/signing-secret.js';
 import { CliUsageError, errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import type { CliIo } from './run-cli.js';
+
+import type { CliIo } from './cli-io.js';
 
 /** Where an application listens that was set up as the README says. */
 export const DEFAULT_URL = 'http://localhost:3000/webhooks/scalekit';

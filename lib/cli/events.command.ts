@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
-import type { CliContext } from './run-cli.js';
+
+import type { CliContext } from './cli-io.js';
 
 /** `events`: lists the event types that this version knows. */
 export function addEventsCommand(program: Command, { io }: CliContext): void {

@@ -1,5 +1,5 @@
 import { WebhookVerificationError } from '../errors/errors.js';
-import { readSignatureClaim } from '../verify/parsed-signature.js';
+import { parseSignature } from '../verify/parsed-signature.js';
 import {
   collectSignatureHeaders,
   SCALEKIT_HEADER,
@@ -95,7 +95,7 @@ function explainScheme(scheme: SignatureScheme, delivery: DeliveryToExplain): st
   const { nowSeconds, toleranceSeconds, secrets, body } = delivery;
   const values = collectSignatureHeaders(delivery.headers);
   try {
-    const { timestamp } = readSignatureClaim(scheme, values);
+    const { timestamp } = parseSignature(scheme, values);
     const age = nowSeconds - timestamp;
     const signedAt = CLI_MESSAGES.signedAt(new Date(timestamp * 1000).toISOString(), age, toleranceSeconds);
     const clockHint = age > toleranceSeconds ? [CLI_MESSAGES.clockHint] : [];

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { SECRET_VARIABLE } from '../receive/endpoint.secrets.js';
-import { parseSigningSecret } from '../verify/signing-secret.js';
+import { parseSigningSecret, SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { DEFAULT_URL, findSecrets, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
+import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -14,7 +14,6 @@ import {
 } from './inbox.options.js';
 import { InboxReplay } from './inbox-replay.js';
 import { withInbox } from './open-inbox.js';
-import type { CliContext, CliIo } from './run-cli.js';
 
 interface ReplayCommandOptions extends InboxStoreOptions, InboxFilterOptions {
   readonly endpoint: string;

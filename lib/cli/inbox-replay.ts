@@ -4,8 +4,8 @@ import { signWebhook } from '../verify/sign-webhook.js';
 import type { SigningSecret } from '../verify/signing-secret.js';
 import { CliFailureError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliIo } from './cli-io.js';
 import { onOneLine } from './printable.js';
-import type { CliIo } from './run-cli.js';
 import { type DeliveryAnswer, DeliveryReport, sendDelivery } from './send-delivery.js';
 
 /** Runs a task `count` times, never more than `limit` at once. */
@@ -88,7 +88,7 @@ export class InboxReplay {
   async #isWaiting(key: InboxKey, handlerIds: readonly string[]): Promise<boolean> {
     if (handlerIds.length === 0) return false;
     const entry = await this.store.get(key);
-    const waiting = entry?.handlers.filter(({ state }) => state === 'failed') ?? [];
+    const waiting = entry?.runs.filter(({ state }) => state === 'failed') ?? [];
     return waiting.some(({ handlerId }) => handlerIds.includes(handlerId));
   }
 }

@@ -3,6 +3,7 @@ import type { InboxEntry, InboxPage, InboxStore } from '../inbox/inbox-store.js'
 import { CliFailureError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { parsePositiveInteger } from './cli.options.js';
+import type { CliContext } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -16,23 +17,22 @@ import {
 import { addInboxReplayCommand } from './inbox-replay.command.js';
 import { withInbox } from './open-inbox.js';
 import { onItsLines, onOneLine } from './printable.js';
-import type { CliContext } from './run-cli.js';
 
 /** An entry on one line. */
-function entryLine({ receivedAt, endpoint, eventId, type, handlers }: InboxEntry): string {
-  const states = handlers.map(({ handlerId, state }) => `${handlerId} ${state}`).join(', ');
+function entryLine({ receivedAt, endpoint, eventId, type, runs }: InboxEntry): string {
+  const states = runs.map(({ handlerId, state }) => `${handlerId} ${state}`).join(', ');
   return [receivedAt.toISOString(), endpoint, eventId, type, states].map(onOneLine).join('  ').trimEnd();
 }
 
 /** An entry with all that is known of its handlers. */
-function entryLines({ receivedAt, occurredAt, handlers, ...entry }: InboxEntry): string[] {
+function entryLines({ receivedAt, occurredAt, runs, ...entry }: InboxEntry): string[] {
   return [
     CLI_MESSAGES.entryField('Event', entry.eventId),
     CLI_MESSAGES.entryField('Type', entry.type),
     CLI_MESSAGES.entryField('Endpoint', entry.endpoint),
     CLI_MESSAGES.entryField('Occurred', occurredAt),
     CLI_MESSAGES.entryField('Received', receivedAt.toISOString()),
-    ...handlers.flatMap(({ handlerId, state, attempts, updatedAt, error }) => [
+    ...runs.flatMap(({ handlerId, state, attempts, updatedAt, error }) => [
       CLI_MESSAGES.entryField('Handler', handlerId),
       CLI_MESSAGES.handlerState(state, attempts, updatedAt.toISOString()),
       ...(error ? [CLI_MESSAGES.handlerError(error.name, error.message)] : []),

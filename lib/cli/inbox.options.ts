@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { HandlerRowState, InboxFilter } from '../inbox/inbox-store.js';
+import type { InboxFilter, RunState } from '../inbox/inbox-store.js';
+import { RUN_STATES } from '../inbox/inbox-store.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 
 /** The variable that says where the inbox is. */
@@ -19,10 +20,9 @@ export interface InboxStoreOptions {
 export interface InboxFilterOptions {
   readonly endpoint?: string;
   readonly type?: string;
-  readonly state?: HandlerRowState;
+  readonly state?: RunState;
 }
 
-const STATES: readonly HandlerRowState[] = ['running', 'queued', 'done', 'failed', 'dead'];
 const MS_OF_UNIT = { d: 24 * 60 * 60 * 1000, h: 60 * 60 * 1000 };
 
 export function addStoreOptions(command: Command): Command {
@@ -39,7 +39,7 @@ export function addFilterOptions(command: Command): Command {
   return command
     .option('--type <type>', 'only events of this type')
     .addOption(
-      new Option('--state <state>', 'only events with a handler in this state').choices([...STATES]),
+      new Option('--state <state>', 'only events with a handler in this state').choices([...RUN_STATES]),
     );
 }
 

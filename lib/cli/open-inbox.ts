@@ -9,9 +9,9 @@ import { isSqliteDatabase, type SqliteDatabase } from '../sqlite/sqlite-database
 import { SqliteInboxStore } from '../sqlite/sqlite-inbox.store.js';
 import { CliFailureError, CliUsageError, errorField, reasonOf } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliIo } from './cli-io.js';
 import { importDriver } from './import-driver.js';
 import { INBOX_URL_VARIABLE, type InboxStoreOptions } from './inbox.options.js';
-import type { CliIo } from './run-cli.js';
 
 /** A store that the tool has opened, and how to let it go. */
 interface OpenedInbox {

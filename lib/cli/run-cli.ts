@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import { CliFailureError } from './cli.errors.js';
+import { CliContext, CliIo } from './cli-io.js';
 import { addEventsCommand } from './events.command.js';
 import { addInboxCommand } from './inbox.command.js';
 import { addTriggerCommand } from './trigger.command.js';
@@ -8,22 +9,6 @@ import { addVerifyCommand } from './verify.command.js';
 
 /** The version in package.json; a test compares the two. */
 const VERSION = '0.1.0';
-
-/** A stream that the tool writes to. Only a terminal gets a progress bar. */
-type CliStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
-
-/** What the tool sees of the world, so that tests can run it in their own process. */
-export interface CliIo {
-  readonly stdout: CliStream;
-  readonly stderr: CliStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** What a command is given, and where it leaves its exit code: 0 for yes, 1 for no, 2 for wrong usage. */
-export interface CliContext {
-  readonly io: CliIo;
-  exitCode: number;
-}
 
 const FAILURE = 1;
 const USAGE_ERROR = 2;

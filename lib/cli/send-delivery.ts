@@ -1,8 +1,8 @@
 import cliProgress from 'cli-progress';
 import { errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliIo } from './cli-io.js';
 import { onOneLine } from './printable.js';
-import type { CliIo } from './run-cli.js';
 
 const TIMEOUT_SECONDS = 30;
 const SHOWN_BODY_LENGTH = 120;

@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
 import { isScalekitEventType, SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import { unlistedScalekitEvent } from '../events/scalekit-event.types.js';
-import { SECRET_VARIABLE } from '../receive/endpoint.secrets.js';
 import { createScalekitEvent, mergeOverrides } from '../samples/create-scalekit-event.js';
 import { signWebhook } from '../verify/sign-webhook.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
-import { parseSigningSecret } from '../verify/signing-secret.js';
+import { parseSigningSecret, SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import {
@@ -15,8 +14,8 @@ import {
   parsePositiveInteger,
   readInputFile,
 } from './cli.options.js';
+import type { CliContext, CliIo } from './cli-io.js';
 import { runBounded } from './inbox-replay.js';
-import type { CliContext, CliIo } from './run-cli.js';
 import { DeliveryReport, sendDelivery } from './send-delivery.js';
 
 /** The known event types that need the fewest edits to become `type`, nearest first. */

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { SECRET_VARIABLE } from '../receive/endpoint.secrets.js';
+
+import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { DEFAULT_TOLERANCE_SECONDS } from '../verify/verify-signature.js';
 import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { findSecrets, parseSeconds, readInputFile } from './cli.options.js';
+import type { CliContext } from './cli-io.js';
 import { explainSignature } from './explain-signature.js';
-import type { CliContext } from './run-cli.js';
 
 /**
  * Reads headers from a file: one `Name: value` a line (a request line, or what is no header, is passed over), or a

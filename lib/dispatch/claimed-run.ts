@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import type { InboxKey, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import type { ReceivedEvent } from './received-event.js';
-import { RunDelivery } from './scalekit-delivery.js';
+import { idempotencyKey, ScalekitDelivery } from './scalekit-delivery.js';
+
 import { RunDeadline } from './timeout.js';
 
 // A run may outlast its deadline for as long again before another process may take it over.
@@ -43,7 +46,7 @@ export interface RunOptions {
   readonly attempt: number;
   readonly received: ReceivedEvent;
   readonly context: ScalekitEventContext;
-  /** How long it may take, in ms; the handler's own `timeout` may be shorter. */
+  /** How long it may take, in ms; the handler's own `timeoutMs` may be shorter. */
   readonly timeoutMs: number;
   readonly inbox: InboxStore;
   readonly lease: InboxLease;
@@ -70,7 +73,7 @@ export class ClaimedRun implements HandlerRun {
     this.attempt = attempt;
     if (handler.attempts !== undefined) this.attempts = handler.attempts;
     if (handler.backoff !== undefined) this.backoff = handler.backoff;
-    this.timeoutMs = Math.max(0, Math.min(handler.timeout ?? timeoutMs, timeoutMs));
+    this.timeoutMs = Math.max(0, Math.min(handler.timeoutMs ?? timeoutMs, timeoutMs));
     this.#delivery = new RunDelivery(options, this.#deadline);
     this.#handler = handler;
     this.#context = context;
@@ -89,5 +92,53 @@ export class ClaimedRun implements HandlerRun {
     } finally {
       this.#deadline.stop();
     }
+  };
+}
+
+/** What one run's handler is given. A class, since V8 would make a shape of its own for each object with accessors. */
+export class RunDelivery implements ScalekitDelivery {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly receivedAt: Date;
+  readonly attempt: number;
+  readonly rawBody: Buffer;
+  readonly headers: ScalekitDelivery['headers'];
+  readonly issues: ScalekitDelivery['issues'];
+  readonly #eventId: string;
+  readonly #handlerId: string;
+  readonly #inbox: InboxStore;
+  readonly #lease: InboxLease;
+  readonly #deadline: RunDeadline;
+
+  constructor({ received, context, attempt, handler, inbox, lease }: RunOptions, deadline: RunDeadline) {
+    this.id = received.deliveryId;
+    this.endpoint = context.endpoint;
+    this.receivedAt = received.receivedAt;
+    this.attempt = attempt;
+    this.rawBody = received.rawBody;
+    this.headers = received.headers;
+    this.issues = received.issues;
+    this.#eventId = received.event.id;
+    this.#handlerId = handler.id;
+    this.#inbox = inbox;
+    this.#lease = lease;
+    this.#deadline = deadline;
+  }
+
+  get signal(): AbortSignal {
+    return this.#deadline.signal;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId);
+  }
+
+  // Not a method, so that a handler may take it out of the delivery.
+  readonly complete = async (transaction: unknown): Promise<void> => {
+    if (!this.#inbox.complete) {
+      throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
+    }
+    const key: InboxKey = { endpoint: this.endpoint, eventId: this.#eventId };
+    await this.#inbox.complete(transaction, key, this.#handlerId, this.#lease);
   };
 }

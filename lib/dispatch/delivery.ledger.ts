@@ -1,8 +1,9 @@
-import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { InboxLease, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { DispatchResult } from './dispatch-result.js';
 import { toHandlerError } from './handler-failure.js';
-import type { DispatchResult, ReceivedEvent } from './received-event.js';
-import { Patience, TIME_UP } from './timeout.js';
+import type { ReceivedEvent } from './received-event.js';
+import { TIMED_OUT, Timeout } from './timeout.js';
 
 /** What can go wrong between an answer and the inbox or the transport. */
 export type ProcessingFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
@@ -13,14 +14,14 @@ export interface ProcessingLog {
   result(received: ReceivedEvent, result: DispatchResult): void;
   fault(fault: ProcessingFault, received: ReceivedEvent, error?: unknown): void;
   /** A run ended after its delivery was answered. */
-  lateEnd(received: ReceivedEvent, settlement: HandlerSettlement): void;
+  lateEnd(received: ReceivedEvent, settlement: RunSettlement): void;
 }
 
 /** What the ledger works with. */
 export interface DeliveryLedgerOptions {
   readonly endpoint: string;
   readonly inbox: InboxStore;
-  readonly handlerTimeout: number;
+  readonly handlerTimeoutMs: number;
   readonly log: ProcessingLog;
 }
 
@@ -34,8 +35,8 @@ export class DeliveryLedger {
   constructor(private readonly options: DeliveryLedgerOptions) {}
 
   /** How long a delivery waits for the inbox: a little beyond its handlers' time. */
-  patienceFor(received: ReceivedEvent): Patience {
-    return new Patience(this.timeLeft(received) + INBOX_GRACE_MS);
+  patienceFor(received: ReceivedEvent): Timeout {
+    return new Timeout(this.timeLeft(received) + INBOX_GRACE_MS);
   }
 
   /** Undefined where the inbox cannot be reached in time. */
@@ -43,8 +44,8 @@ export class DeliveryLedger {
     received: ReceivedEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-    patience: Patience,
-  ): Promise<ReadonlyMap<string, HandlerClaim> | undefined> {
+    patience: Timeout,
+  ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
     const event = received.forInbox(this.options.endpoint);
     return this.#reach(
       received,
@@ -58,16 +59,16 @@ export class DeliveryLedger {
   /** True where the inbox took it in time. */
   settle(
     received: ReceivedEvent,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
-    patience: Patience,
+    patience: Timeout,
   ): Promise<true | undefined> {
     const record = () => this.#record(received, settlements, lease);
     return this.#reach(received, 'settle_failed', patience, record);
   }
 
   /** Settles a run that outlives its delivery when it ends. */
-  settleLate(received: ReceivedEvent, ending: Promise<HandlerSettlement>, lease: InboxLease): void {
+  settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: InboxLease): void {
     const settled = ending.then((settlement) => {
       this.options.log.lateEnd(received, settlement);
       return this.#record(received, [settlement], lease);
@@ -82,13 +83,13 @@ export class DeliveryLedger {
 
   /** How much of the handlers' time is left, in ms; below 0 after the deadline. */
   timeLeft({ receivedAt }: ReceivedEvent): number {
-    return receivedAt.getTime() + this.options.handlerTimeout - Date.now();
+    return receivedAt.getTime() + this.options.handlerTimeoutMs - Date.now();
   }
 
   /** Gives back claims that came too late to be run, so that a retry need not wait for their lease to end. */
   async #release(
     received: ReceivedEvent,
-    claims: ReadonlyMap<string, HandlerClaim>,
+    claims: ReadonlyMap<string, RunClaim>,
     lease: InboxLease,
   ): Promise<true> {
     const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
@@ -99,14 +100,14 @@ export class DeliveryLedger {
 
   async #record(
     received: ReceivedEvent,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<true> {
     if (settlements.length === 0) return true;
     const key = { endpoint: this.options.endpoint, eventId: received.event.id };
     const written = await this.options.inbox.settle(key, settlements, lease);
     // A queued run that cannot be written is with a worker that was quicker.
-    const isLost = ({ handlerId, state }: HandlerSettlement) =>
+    const isLost = ({ handlerId, state }: RunSettlement) =>
       state !== 'queued' && !written.includes(handlerId);
     if (settlements.some(isLost)) this.options.log.fault('lease_lost', received);
     return true;
@@ -115,14 +116,14 @@ export class DeliveryLedger {
   async #reach<T>(
     received: ReceivedEvent,
     fault: ProcessingFault,
-    patience: Patience,
+    patience: Timeout,
     ask: () => Promise<T>,
     whenLate?: (answer: T) => Promise<unknown>,
   ): Promise<T | undefined> {
     try {
       const asked = ask();
       const answer = await patience.wait(asked);
-      if (answer !== TIME_UP) return answer;
+      if (answer !== TIMED_OUT) return answer;
       this.#finishLater(received, fault, asked.then(whenLate));
       throw new Error(MESSAGES.inboxTooSlow);
     } catch (error) {
@@ -140,6 +141,6 @@ export class DeliveryLedger {
 }
 
 /** The end of a run that did not take place: a retry may claim it again. */
-export function failedSettlement(handlerId: string, error: unknown): HandlerSettlement {
+export function failedSettlement(handlerId: string, error: unknown): RunSettlement {
   return { handlerId, state: 'failed', error: toHandlerError(error) };
 }

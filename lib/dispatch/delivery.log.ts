@@ -1,20 +1,22 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
-import type { HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
+import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
 import type { Outcome } from '../respond/outcome.js';
 import { isAcknowledged } from '../respond/outcome.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import type { ProcessingFault, ProcessingLog } from './delivery.ledger.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { DispatchOptions } from './dispatch.options.js';
+import { RESOLVED_OPTIONS } from './dispatch.options.js';
+import type { DispatchResult } from './dispatch-result.js';
 import { toHandlerError } from './handler-failure.js';
-import type { DispatchResult, ReceivedEvent } from './received-event.js';
+import type { ReceivedEvent } from './received-event.js';
 
 /** What the operator sees of deliveries: ids, types, outcomes and reasons. Never a payload, a secret or a digest. */
 @Injectable()
 export class DeliveryLog implements ProcessingLog {
   readonly #logger: Logger;
 
-  constructor(@Inject(RESOLVED_OPTIONS) { name }: ResolvedOptions) {
+  constructor(@Inject(RESOLVED_OPTIONS) { name }: DispatchOptions) {
     this.#logger = new Logger(`ScalekitWebhooks:${name}`);
   }
 
@@ -42,13 +44,13 @@ export class DeliveryLog implements ProcessingLog {
   }
 
   /** A run ended after its delivery was answered. */
-  lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: HandlerSettlement): void {
+  lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
     this.#logger.warn(MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
     if (error) this.#handlerFailed(handlerId, event, error);
   }
 
   /** An attempt at a queued run ended. */
-  queuedEnd({ event }: ReceivedEvent, { handlerId, state, error }: HandlerSettlement): void {
+  queuedEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
     if (error) this.#handlerFailed(handlerId, event, error);
     const line = MESSAGES.queuedRunEnded(
       handlerId,
@@ -60,7 +62,7 @@ export class DeliveryLog implements ProcessingLog {
     else this.#logger.debug(line);
   }
 
-  #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: HandlerError): void {
+  #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: RunError): void {
     this.#logger.error(MESSAGES.handlerFailed(handlerId, id, type, error));
   }
 }

@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { DispatchOptions } from './dispatch.options.js';
+import { RESOLVED_OPTIONS } from './dispatch.options.js';
 import { type ExploredHandlers, HandlerExplorer } from './handler.explorer.js';
 import { type EventHandler, patternsOf } from './handler.registry.js';
 
@@ -44,10 +45,10 @@ export class EventEmitterBridge {
 @Injectable()
 export class EndpointHandlers {
   #handlers: readonly EventHandler[] = [];
-  #explored: ExploredHandlers = { handlers: [], oddities: [] };
+  #explored: ExploredHandlers = { handlers: [], warnings: [] };
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(HandlerExplorer) private readonly explorer: HandlerExplorer,
     @Inject(EventEmitterBridge) private readonly bridge: EventEmitterBridge,
   ) {}
@@ -74,20 +75,20 @@ export class EndpointHandlers {
   }
 
   /** What is likely a mistake about these handlers, though they can run. */
-  get oddities(): readonly string[] {
-    return odditiesOf(this.#handlers);
+  get warnings(): readonly string[] {
+    return warningsAbout(this.#handlers);
   }
 
   /** What is likely a mistake about the handlers of the application, whichever endpoint they are for. */
-  applicationOddities(endpoints: readonly string[]): readonly string[] {
+  applicationWarnings(endpoints: readonly string[]): readonly string[] {
     const lost = this.#explored.handlers.flatMap(({ id, endpoints: named = [] }) =>
       named.filter((name) => !endpoints.includes(name)).map((name) => MESSAGES.endpointUnknown(id, name)),
     );
-    return [...this.#explored.oddities, ...lost];
+    return [...this.#explored.warnings, ...lost];
   }
 }
 
-function odditiesOf(handlers: readonly EventHandler[]): string[] {
+function warningsAbout(handlers: readonly EventHandler[]): string[] {
   if (handlers.length === 0) return [MESSAGES.noHandlers];
   const known = new Set(SCALEKIT_EVENT_TYPES.flatMap(patternsOf));
   return handlers.flatMap(({ id, patterns }) =>

@@ -1,5 +1,5 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
+import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
 import { isFinalFailure, toHandlerError } from './handler-failure.js';
 
 /** How often and when a queue starts a failed run again. */
@@ -7,7 +7,7 @@ export interface HandlerRetries {
   /** How many runs there are in all, the first included. */
   readonly attempts?: number;
   /** The wait before each retry, in ms, or how it grows from one retry to the next. */
-  readonly backoff?: number | { readonly type: 'fixed' | 'exponential'; readonly delay: number };
+  readonly backoff?: number | { readonly type: 'fixed' | 'exponential'; readonly delayMs: number };
 }
 
 /** One claimed run of one handler. */
@@ -51,7 +51,7 @@ export interface QueuedAttempt {
  */
 export type QueuedRunEnd =
   | { readonly state: 'done' }
-  | { readonly state: 'dead' | 'failed'; readonly error: HandlerError }
+  | { readonly state: 'dead' | 'failed'; readonly error: RunError }
   | { readonly state: 'busy'; readonly retryInMs: number };
 
 /** Works on one queued run, by the rules of the inbox. Rejects where the inbox cannot be reached. */
@@ -65,7 +65,7 @@ export interface EventTransport {
    * Starts all runs of a batch, and returns one promise for each, in their order. A run's promise resolves when
    * it has ended, or with `queued` once it is safely stored; it rejects where the transport cannot be reached.
    */
-  start(batch: HandlerBatch): readonly Promise<HandlerSettlement>[];
+  start(batch: HandlerBatch): readonly Promise<RunSettlement>[];
   /** Begins to work on the queued runs of an endpoint, once the application has started. */
   work?(endpoint: string, runner: QueuedRunner): void;
   /** Takes no more runs from the queue, and resolves when those in progress have ended. */
@@ -74,8 +74,8 @@ export interface EventTransport {
 
 /** Runs all handlers of an event side by side, within the request. */
 export class InlineTransport implements EventTransport {
-  start({ runs }: HandlerBatch): readonly Promise<HandlerSettlement>[] {
-    return runs.map(async ({ handlerId, execute }): Promise<HandlerSettlement> => {
+  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
+    return runs.map(async ({ handlerId, execute }): Promise<RunSettlement> => {
       try {
         await execute();
         return { handlerId, state: 'done' };

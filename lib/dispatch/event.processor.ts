@@ -1,13 +1,14 @@
-import type { HandlerClaim, HandlerSettlement, InboxLease } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { DeliveryLedger, type DeliveryLedgerOptions, failedSettlement } from './delivery.ledger.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { DispatchResult } from './dispatch-result.js';
+import { aggregateOutcome, type HandlerReport, reportClaim, reportRun } from './dispatch-result.js';
 import type { EventTransport } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
 import { type EventHandler, ScalekitEventContext } from './handler.registry.js';
-import { concludeDelivery, type HandlerReport, reportClaim, reportRun } from './handler-report.js';
-import type { DispatchResult, ReceivedEvent } from './received-event.js';
-import { Patience, TIME_UP } from './timeout.js';
+import type { ReceivedEvent } from './received-event.js';
+import { TIMED_OUT, Timeout } from './timeout.js';
 
 /** What the processor works with. */
 export interface EventProcessorOptions extends DeliveryLedgerOptions {
@@ -17,7 +18,7 @@ export interface EventProcessorOptions extends DeliveryLedgerOptions {
 /** How a run ended as far as its delivery waited: without a settlement it goes on. */
 interface RunEnd {
   readonly report: HandlerReport;
-  readonly settlement?: HandlerSettlement;
+  readonly settlement?: RunSettlement;
 }
 
 /** From a received event to its outcome: claim, run, settle. Two round trips to the inbox, however many handlers. */
@@ -33,7 +34,7 @@ export class EventProcessor {
 
   /** How long a claim holds. */
   get leaseMs(): number {
-    return leaseMsFor(this.options.handlerTimeout);
+    return leaseMsFor(this.options.handlerTimeoutMs);
   }
 
   /** @param only the ids of the handlers to run, instead of all that take the event */
@@ -41,7 +42,7 @@ export class EventProcessor {
     const matching = this.registry.matching(received.event.type);
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
-    const lease = new RunLease(this.options.handlerTimeout);
+    const lease = new RunLease(this.options.handlerTimeoutMs);
     const handlerIds = handlers.map(({ id }) => id);
     const patience = this.#ledger.patienceFor(received);
     try {
@@ -51,7 +52,7 @@ export class EventProcessor {
       const settled = await this.#ledger.settle(received, settlementsOf(ends), lease, patience);
 
       const reports = handlerIds.map((id) => ends.get(id)?.report ?? reportClaim(id, claims.get(id)));
-      const outcome = settled ? concludeDelivery(reports) : 'unavailable';
+      const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
       return this.#conclude(received, { outcome, handlers: reports }, retryAfter(claims));
     } finally {
       patience.end();
@@ -66,7 +67,7 @@ export class EventProcessor {
   #prepare(
     received: ReceivedEvent,
     handlers: readonly EventHandler[],
-    claims: ReadonlyMap<string, HandlerClaim>,
+    claims: ReadonlyMap<string, RunClaim>,
     lease: InboxLease,
   ): readonly ClaimedRun[] {
     const { endpoint, inbox } = this.options;
@@ -101,7 +102,7 @@ export class EventProcessor {
     { event, rawBody, deliveryId, receivedAt }: ReceivedEvent,
     runs: readonly ClaimedRun[],
     { token: leaseToken }: InboxLease,
-  ): readonly Promise<HandlerSettlement>[] {
+  ): readonly Promise<RunSettlement>[] {
     const { endpoint, transport } = this.options;
     try {
       return transport.start({ endpoint, event, rawBody, deliveryId, receivedAt, leaseToken, runs });
@@ -114,16 +115,16 @@ export class EventProcessor {
   async #endOf(
     received: ReceivedEvent,
     run: ClaimedRun,
-    completion: Promise<HandlerSettlement> | undefined,
+    completion: Promise<RunSettlement> | undefined,
     lease: InboxLease,
   ): Promise<RunEnd> {
     const { handlerId } = run;
     const { spansProcesses } = this.options.transport;
-    const patience = new Patience(spansProcesses ? this.#ledger.timeLeft(received) : run.timeoutMs);
+    const patience = new Timeout(spansProcesses ? this.#ledger.timeLeft(received) : run.timeoutMs);
     try {
       if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
       const settlement = await patience.wait(completion);
-      if (settlement !== TIME_UP) {
+      if (settlement !== TIMED_OUT) {
         return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
       }
       const late = completion.catch((error) => this.#notStarted(received, handlerId, error));
@@ -138,7 +139,7 @@ export class EventProcessor {
   }
 
   /** A run that the transport could not take is released, for a retry to start. */
-  #notStarted(received: ReceivedEvent, handlerId: string, error: unknown): HandlerSettlement {
+  #notStarted(received: ReceivedEvent, handlerId: string, error: unknown): RunSettlement {
     this.options.log.fault('start_failed', received, error);
     return failedSettlement(handlerId, error);
   }
@@ -150,14 +151,14 @@ export class EventProcessor {
   }
 }
 
-function settlementsOf(ends: ReadonlyMap<string, RunEnd>): readonly HandlerSettlement[] {
-  const settlements: HandlerSettlement[] = [];
+function settlementsOf(ends: ReadonlyMap<string, RunEnd>): readonly RunSettlement[] {
+  const settlements: RunSettlement[] = [];
   for (const { settlement } of ends.values()) if (settlement) settlements.push(settlement);
   return settlements;
 }
 
 /** A retry should wait for the longest run in progress elsewhere. In seconds. */
-function retryAfter(claims: ReadonlyMap<string, HandlerClaim>): number | undefined {
+function retryAfter(claims: ReadonlyMap<string, RunClaim>): number | undefined {
   let longestMs: number | undefined;
   for (const claim of claims.values()) {
     if (claim.state === 'running') longestMs = Math.max(longestMs ?? 0, claim.leaseEndsInMs);

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { NonRetryableEventError } from '../errors/errors.js';
-import type { HandlerError } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-store.js';
 
 const MAX_LENGTH = 500;
 
@@ -16,7 +16,7 @@ export function isFinalFailure(thrown: unknown): boolean {
 }
 
 /** What the log and the inbox keep of a failure: the error's name and message. */
-export function toHandlerError(thrown: unknown): HandlerError {
+export function toHandlerError(thrown: unknown): RunError {
   if (!isErrorLike(thrown)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
   return { name: shortened(thrown.name), message: shortened(thrown.message) };
 }

@@ -1,7 +1,7 @@
 import { HandlerDeclarationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { HandlerRetries } from './event-transport.js';
 import type { EventHandler } from './handler.registry.js';
-import type { OnScalekitEventOptions } from './on-scalekit-event.decorator.js';
 
 /** What one `@OnScalekitEvent` says. */
 interface HandlerDeclaration {
@@ -57,10 +57,10 @@ function ownDeclarations(prototype: object, methodName: string | symbol): readon
   return Reflect.getOwnMetadata(HANDLER_METADATA, prototype, methodName) ?? [];
 }
 
-type SingleOption = 'id' | 'timeout' | 'attempts' | 'backoff';
+type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff';
 
 /** Stacked decorators make one handler: all patterns, all endpoints, and one of every other option. */
-export function mergeDeclarations(
+export function resolveHandlerOptions(
   method: string,
   declarations: readonly HandlerDeclaration[],
 ): Omit<EventHandler, 'id' | 'run'> & { readonly id?: string } {
@@ -73,14 +73,14 @@ export function mergeDeclarations(
     return value;
   };
   const id = one('id');
-  const timeout = one('timeout');
+  const timeoutMs = one('timeoutMs');
   const attempts = one('attempts');
   const backoff = one('backoff');
   if (id === '' || (id === undefined && method.startsWith('.'))) {
     throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
   }
-  if (timeout !== undefined && !(timeout > 0)) {
-    throw new HandlerDeclarationError(MESSAGES.handlerTimeoutInvalid(method, timeout));
+  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+    throw new HandlerDeclarationError(MESSAGES.handlerTimeoutInvalid(method, timeoutMs));
   }
   if (attempts !== undefined && !(Number.isSafeInteger(attempts) && attempts > 0)) {
     throw new HandlerDeclarationError(MESSAGES.handlerAttemptsInvalid(method, attempts));
@@ -89,11 +89,43 @@ export function mergeDeclarations(
   return {
     patterns: [...new Set(declarations.flatMap(({ patterns }) => patterns))],
     ...(id !== undefined && { id }),
-    ...(timeout !== undefined && { timeout }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     ...(attempts !== undefined && { attempts }),
     ...(backoff !== undefined && { backoff }),
     ...(!everywhere && {
       endpoints: [...new Set(declarations.flatMap(({ options }) => options.endpoint ?? []))],
     }),
   };
+}
+
+/** Settings of one handler. */
+export interface OnScalekitEventOptions {
+  /**
+   * The handler's name in the inbox. It must stay the same across releases: set it where class or method names
+   * are minified or likely to change.
+   * @default `ClassName.methodName`
+   */
+  id?: string;
+  /**
+   * The endpoints (by the module's `name` option) whose events the handler takes.
+   * @default every endpoint
+   */
+  endpoint?: string | readonly string[];
+  /**
+   * How long one run may take, in ms. It cannot extend the module's `handlerTimeoutMs`, or in a queue's worker
+   * the transport's.
+   * @default the module's `handlerTimeoutMs`
+   */
+  timeoutMs?: number;
+  /**
+   * How many runs a queue starts before it gives the event up, the first included. Without a queue, Scalekit's own
+   * retries decide.
+   * @default the transport's
+   */
+  attempts?: number;
+  /**
+   * How long a queue waits before each retry, in ms, or how the wait grows.
+   * @default the transport's
+   */
+  backoff?: HandlerRetries['backoff'];
 }

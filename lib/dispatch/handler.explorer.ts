@@ -8,10 +8,10 @@ import {
   REQUEST,
 } from '@nestjs/core';
 import { HandlerDeclarationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { MESSAGES } from './dispatch.messages.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
-import { declaringClasses, handlerDeclarations, mergeDeclarations } from './handler-metadata.js';
+import { declaringClasses, handlerDeclarations, resolveHandlerOptions } from './handler-metadata.js';
 
 // Nest's own request-scoped factories, which every application has.
 const NEST_FACTORIES: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
@@ -23,7 +23,7 @@ type ContextId = ReturnType<typeof ContextIdFactory.create>;
 /** The handlers of an application, and what is odd about its declarations without being an error. */
 export interface ExploredHandlers {
   readonly handlers: readonly EventHandler[];
-  readonly oddities: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 /** Finds the decorated methods of all providers and controllers, whatever their scope. */
@@ -40,7 +40,7 @@ export class HandlerExplorer {
   /** @throws HandlerDeclarationError for a decorated method that could never run */
   async explore(): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
-    const oddities: string[] = [];
+    const warnings: string[] = [];
     const explored = new Set<object>();
     const scopedFactories: InstanceWrapper[] = [];
     const classOf = new Map<string, object>();
@@ -59,7 +59,7 @@ export class HandlerExplorer {
         const method = `${prototype.constructor.name}.${methodName}`;
         const id = declared.id ?? method;
         if (classOf.get(id) === prototype.constructor) {
-          oddities.push(MESSAGES.handlerFoundTwice(id));
+          warnings.push(MESSAGES.handlerFoundTwice(id));
         } else if (handlers.has(id)) {
           throw new HandlerDeclarationError(MESSAGES.handlerIdTaken(id));
         } else {
@@ -71,8 +71,8 @@ export class HandlerExplorer {
     const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring));
     if (lost.length > 0) await refuseProducts(scopedFactories, lost);
     const factories = scopedFactories.map(({ name }) => String(name));
-    oddities.push(...lost.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), factories)));
-    return { handlers: [...handlers.values()], oddities };
+    warnings.push(...lost.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), factories)));
+    return { handlers: [...handlers.values()], warnings };
   }
 
   #declared(prototype: object) {
@@ -80,7 +80,7 @@ export class HandlerExplorer {
       const declarations = handlerDeclarations(prototype, methodName);
       if (declarations.length === 0) return [];
       return [
-        { methodName, ...mergeDeclarations(`${prototype.constructor.name}.${methodName}`, declarations) },
+        { methodName, ...resolveHandlerOptions(`${prototype.constructor.name}.${methodName}`, declarations) },
       ];
     });
   }

@@ -23,8 +23,8 @@ export interface EventHandler extends HandlerRetries {
   readonly patterns: readonly string[];
   /** Undefined: every endpoint. */
   readonly endpoints?: readonly string[];
-  /** In ms; undefined: the module's `handlerTimeout`. */
-  readonly timeout?: number;
+  /** In ms; undefined: the module's `handlerTimeoutMs`. */
+  readonly timeoutMs?: number;
   /** Undefined: every event that matches the patterns. */
   accepts?(type: string): boolean;
   /** Runs it with its guards, interceptors, pipes and filters. All handlers of one event get the same context. */

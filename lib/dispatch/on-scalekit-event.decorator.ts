@@ -1,42 +1,10 @@
+import { OnScalekitEventOptions } from './handler-metadata.js';
 import 'reflect-metadata';
 import { HandlerDeclarationError } from '../errors/errors.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import type { HandlerRetries } from './event-transport.js';
+import { MESSAGES } from './dispatch.messages.js';
 import { declareHandler } from './handler-metadata.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
-
-/** Settings of one handler. */
-export interface OnScalekitEventOptions {
-  /**
-   * The handler's name in the inbox. It must stay the same across releases: set it where class or method names
-   * are minified or likely to change.
-   * @default `ClassName.methodName`
-   */
-  id?: string;
-  /**
-   * The endpoints (by the module's `name` option) whose events the handler takes.
-   * @default every endpoint
-   */
-  endpoint?: string | readonly string[];
-  /**
-   * How long one run may take, in ms. It cannot extend the module's `handlerTimeout`, or in a queue's worker
-   * the transport's.
-   * @default the module's `handlerTimeout`
-   */
-  timeout?: number;
-  /**
-   * How many runs a queue starts before it gives the event up, the first included. Without a queue, Scalekit's own
-   * retries decide.
-   * @default the transport's
-   */
-  attempts?: number;
-  /**
-   * How long a queue waits before each retry, in ms, or how the wait grows.
-   * @default the transport's
-   */
-  backoff?: HandlerRetries['backoff'];
-}
 
 type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]
   ? Item

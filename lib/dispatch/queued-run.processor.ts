@@ -1,15 +1,15 @@
-import type { HandlerClaim, HandlerSettlement, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import type { InboxLease, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { ValidationMode } from '../parse/parse-event.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { ClaimedRun, RunLease } from './claimed-run.js';
 import type { DeliveryLog } from './delivery.log.js';
+import { MESSAGES } from './dispatch.messages.js';
 import type { QueuedAttempt, QueuedRun, QueuedRunEnd } from './event-transport.js';
 import type { HandlerRegistry } from './handler.registry.js';
 import { ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, toHandlerError } from './handler-failure.js';
 import { ReceivedEvent } from './received-event.js';
-import { TIME_UP, waitAtMost } from './timeout.js';
+import { TIMED_OUT, waitAtMost } from './timeout.js';
 
 /** What the processor works with. */
 export interface QueuedRunProcessorOptions {
@@ -48,7 +48,7 @@ export class QueuedRunProcessor {
     received: ReceivedEvent,
     { timeoutMs, isLast }: QueuedAttempt,
     lease: InboxLease,
-  ): Promise<HandlerSettlement> {
+  ): Promise<RunSettlement> {
     const { endpoint, inbox } = this.options;
     const context = new ScalekitEventContext(received, endpoint);
     const handler = this.registry.byId(handlerId);
@@ -58,7 +58,7 @@ export class QueuedRunProcessor {
       const run = new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease });
       // Beyond its lease a run could no longer record its end, and would hold the worker's place for nothing.
       const end = await waitAtMost(run.execute(), lease.durationMs);
-      if (end === TIME_UP) throw new Error(MESSAGES.queuedRunHangs);
+      if (end === TIMED_OUT) throw new Error(MESSAGES.queuedRunHangs);
       return { handlerId, state: 'done' };
     } catch (thrown) {
       const state = isLast || isFinalFailure(thrown) ? 'dead' : 'queued';
@@ -67,14 +67,14 @@ export class QueuedRunProcessor {
   }
 }
 
-function endOfUnclaimed(claim: Exclude<HandlerClaim, { state: 'claimed' }> | undefined): QueuedRunEnd {
+function endOfUnclaimed(claim: Exclude<RunClaim, { state: 'claimed' }> | undefined): QueuedRunEnd {
   if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
   if (claim?.state === 'dead')
     return { state: 'dead', error: toHandlerError(new Error(MESSAGES.queuedRunDead)) };
   return { state: 'done' };
 }
 
-function endOf({ state, error }: HandlerSettlement): QueuedRunEnd {
+function endOf({ state, error }: RunSettlement): QueuedRunEnd {
   if (!error) return { state: 'done' };
   return { state: state === 'dead' ? 'dead' : 'failed', error };
 }

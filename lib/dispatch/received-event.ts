@@ -3,8 +3,6 @@ import type { EventIssue } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { InboxEvent } from '../inbox/inbox-store.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
-import type { Outcome } from '../respond/outcome.js';
-import type { HandlerReport } from './handler-report.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How an event arrived; by default now, without headers, as a delivery of its own. */
@@ -44,15 +42,4 @@ export class ReceivedEvent {
     const { id: eventId, type, occurred_at: occurredAt } = this.event;
     return { endpoint, eventId, type, occurredAt, payload: this.rawBody };
   }
-}
-
-/** What became of an event. */
-export interface DispatchResult {
-  readonly outcome: Extract<
-    Outcome,
-    'processed' | 'accepted' | 'duplicate' | 'ignored' | 'unprocessable' | 'failed' | 'unavailable'
-  >;
-  readonly handlers: readonly HandlerReport[];
-  /** Where a retry should wait for a run elsewhere, in seconds. */
-  readonly retryAfterSeconds?: number;
 }

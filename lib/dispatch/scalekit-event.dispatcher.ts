@@ -7,14 +7,16 @@ import {
 } from '@nestjs/common';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { DeliveryLog } from './delivery.log.js';
+import type { DispatchOptions } from './dispatch.options.js';
+import { RESOLVED_OPTIONS } from './dispatch.options.js';
+import { type DispatchResult } from './dispatch-result.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import { EventProcessor } from './event.processor.js';
 import { HandlerRegistry } from './handler.registry.js';
 import { QueuedRunProcessor } from './queued-run.processor.js';
-import { type DispatchResult, ReceivedEvent } from './received-event.js';
-import { EventsInFlight } from './single-flight.js';
+import { ReceivedEvent } from './received-event.js';
+import { SingleFlight } from './single-flight.js';
 import { waitAtMost } from './timeout.js';
 
 const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
@@ -25,13 +27,13 @@ const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', hand
  */
 @Injectable()
 export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  readonly #inFlight = new EventsInFlight();
+  readonly #inFlight = new SingleFlight();
   #processor?: EventProcessor;
   #queued?: QueuedRunProcessor;
   #closing = false;
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
   ) {}
@@ -44,7 +46,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       endpoint,
       inbox,
       transport: this.options.transport,
-      handlerTimeout: this.options.handlerTimeout,
+      handlerTimeoutMs: this.options.handlerTimeoutMs,
       log: this.log,
     });
   }

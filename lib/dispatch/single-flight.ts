@@ -1,4 +1,4 @@
-import type { DispatchResult } from './received-event.js';
+import type { DispatchResult } from './dispatch-result.js';
 
 interface Handling {
   readonly result: Promise<DispatchResult>;
@@ -6,7 +6,7 @@ interface Handling {
 }
 
 /** What this process is handling: the same event never twice at once. */
-export class EventsInFlight {
+export class SingleFlight {
   #handlings = new Map<string, Handling>();
 
   /** Handles an event; what shares it while it is in progress gets the same result. */

@@ -1,8 +1,8 @@
 /** Whether waiting ended because the time was up. */
-export const TIME_UP = Symbol('time is up');
+export const TIMED_OUT = Symbol('time is up');
 
 /** A time to wait for several promises, one after another, under a single timer. */
-export class Patience {
+export class Timeout {
   readonly #timer: NodeJS.Timeout;
   #isOver = false;
   #giveUp?: () => void;
@@ -19,9 +19,9 @@ export class Patience {
   }
 
   /** Waits for a promise, but not beyond the time. The promise itself goes on. */
-  wait<T>(promise: Promise<T>): Promise<T | typeof TIME_UP> {
+  wait<T>(promise: Promise<T>): Promise<T | typeof TIMED_OUT> {
     return new Promise((resolve, reject) => {
-      this.#giveUp = () => resolve(TIME_UP);
+      this.#giveUp = () => resolve(TIMED_OUT);
       promise.then(resolve, reject);
       // What answers at once is still heard.
       if (this.#isOver) setTimeout(this.#giveUp);
@@ -35,8 +35,8 @@ export class Patience {
 }
 
 /** Waits for a promise, but not beyond the given time (ms). The promise itself goes on. */
-export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIME_UP> {
-  const patience = new Patience(ms);
+export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
+  const patience = new Timeout(ms);
   try {
     return await patience.wait(promise);
   } finally {

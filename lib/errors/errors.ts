@@ -1,5 +1,3 @@
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-
 /** What every error of this library is: it carries a stable `code` that programs may branch on. */
 export abstract class ScalekitWebhooksError extends Error {
   abstract readonly code: string;
@@ -104,7 +102,9 @@ export class LeaseLostError extends ScalekitWebhooksError {
     readonly eventId: string,
     readonly handlerId: string,
   ) {
-    super(MESSAGES.leaseLost(eventId, handlerId));
+    super(
+      `${handlerId} no longer holds the lease for ${eventId}: it took longer than its lease, and another run may have taken over. Roll back.`,
+    );
   }
 }
 

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { Type } from 'class-transformer';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import {
   IsArray,
   IsBoolean,
@@ -11,6 +10,11 @@ import {
   registerDecorator,
   ValidateNested,
 } from './class-validator.js';
+
+const MESSAGES = {
+  dataNamesNothing: (identity: readonly string[]) =>
+    `data must name what the event is about: one of ${identity.join(', ')}.`,
+} as const;
 
 const NESTED_FIELDS = Symbol.for('nestjs-scalekit-webhooks:nested-fields');
 

@@ -65,7 +65,7 @@ export class EventRecords implements KeyedSlots, RowReferences {
     );
   }
 
-  read(slot: number): Omit<InboxEntry, 'handlers'> {
+  read(slot: number): Omit<InboxEntry, 'runs'> {
     return {
       endpoint: this.#endpoints.nameOf(this.#endpoint.get(slot)),
       eventId: this.#eventId.get(slot),

@@ -1,11 +1,11 @@
 import { ByteRecords, NO_SLOT } from './byte-records.js';
-import type { HandlerRowState } from './inbox-store.js';
+import type { RunState } from './inbox-store.js';
 import { Names } from './names.js';
 import { IntField, NumberField } from './record-fields.js';
-import { isRunning, type LedgerRow } from './run-states.js';
+import { isRunning, type RunRecord } from './run-states.js';
 
 /** The rows of one event's handlers, by handler id. */
-export type LedgerRows = Map<string, LedgerRow>;
+export type LedgerRows = Map<string, RunRecord>;
 
 /** Where the record of an event says which rows it has: `NO_SLOT` for none. */
 export interface RowReferences {
@@ -30,7 +30,7 @@ export class EventRows {
   readonly #attempts = new IntField(this.#records, 12);
   readonly #updatedAt = new NumberField(this.#records, 16);
   readonly #handlerIds = new Names();
-  readonly #states = new Names<HandlerRowState>();
+  readonly #states = new Names<RunState>();
 
   constructor(private readonly events: RowReferences) {}
 
@@ -72,7 +72,7 @@ export class EventRows {
   }
 
   /** Whether any of an event's rows is in this state. */
-  hasState(event: number, state: HandlerRowState): boolean {
+  hasState(event: number, state: RunState): boolean {
     const number = this.#states.find(state);
     for (const row of this.#objectsOf(event)?.values() ?? []) if (row.state === state) return true;
     for (const record of this.#recordsOf(event)) if (this.#state.get(record) === number) return true;

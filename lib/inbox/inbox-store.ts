@@ -13,22 +13,34 @@ export interface InboxEvent extends InboxKey {
 }
 
 /** A failed run as the inbox remembers it: never a payload. */
-export interface HandlerError {
+export interface RunError {
   readonly name: string;
   readonly message: string;
 }
 
-/** The state of one handler's row: `dead` is a dead letter, `queued` waits in a transport's queue. */
-export type HandlerRowState = 'running' | 'queued' | 'done' | 'failed' | 'dead';
+/**
+ * The states of a run: `queued` waits to be started, `running` is in progress, `done` succeeded, `failed` will be
+ * retried, `dead` will not.
+ */
+export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
+
+/** The state of one handler's run. */
+export type RunState = (typeof RUN_STATES)[number];
+
+/** How many entries a page holds unless the request says otherwise. */
+export const DEFAULT_PAGE_SIZE = 50;
+
+/** How long the durable inboxes remember an event: 30 days, which outlasts every retry schedule of Scalekit. */
+export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** One handler's row of an inbox entry. */
-export interface HandlerRow {
+export interface InboxRun {
   readonly handlerId: string;
-  readonly state: HandlerRowState;
+  readonly state: RunState;
   /** How often the handler has been started for this event. */
   readonly attempts: number;
   readonly updatedAt: Date;
-  readonly error?: HandlerError;
+  readonly error?: RunError;
 }
 
 /** An event with the rows of its handlers, as people read it. */
@@ -36,7 +48,7 @@ export interface InboxEntry extends InboxKey {
   readonly type: string;
   readonly occurredAt: string;
   readonly receivedAt: Date;
-  readonly handlers: readonly HandlerRow[];
+  readonly runs: readonly InboxRun[];
 }
 
 /** The right to run handlers for a while. A run that outlives its lease can no longer write its result. */
@@ -53,16 +65,16 @@ export interface InboxLease {
 }
 
 /** What a claim says of one handler. */
-export type HandlerClaim =
+export type RunClaim =
   | { readonly state: 'claimed'; readonly attempt: number }
   | { readonly state: 'running'; readonly leaseEndsInMs: number }
   | { readonly state: 'queued' | 'done' | 'dead' };
 
 /** How a claimed run ended. `queued` hands the run over to a transport's queue and keeps it claimed. */
-export interface HandlerSettlement {
+export interface RunSettlement {
   readonly handlerId: string;
-  readonly state: Exclude<HandlerRowState, 'running'>;
-  readonly error?: HandlerError;
+  readonly state: Exclude<RunState, 'running'>;
+  readonly error?: RunError;
 }
 
 /** Which entries to read. All conditions that are given must hold. */
@@ -70,7 +82,7 @@ export interface InboxFilter {
   readonly endpoint?: string;
   readonly type?: string;
   /** Entries with at least one handler in this state. */
-  readonly state?: HandlerRowState;
+  readonly state?: RunState;
 }
 
 /** Where to read on, and how much at most. */
@@ -100,15 +112,11 @@ export interface InboxStore {
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-  ): Promise<ReadonlyMap<string, HandlerClaim>>;
+  ): Promise<ReadonlyMap<string, RunClaim>>;
   /**
    * Records how runs ended. Only rows that still belong to `lease` are written; resolves to their handler ids.
    */
-  settle(
-    key: InboxKey,
-    settlements: readonly HandlerSettlement[],
-    lease: InboxLease,
-  ): Promise<readonly string[]>;
+  settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease): Promise<readonly string[]>;
   /**
    * Records a success inside the caller's own database transaction, so that the effect and its record commit
    * together. Only stores that live in a transactional database have it. Rejects where the lease is lost, so that

@@ -1,11 +1,8 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { requirePositiveInteger } from '../errors/settings.js';
 import { NO_SLOT } from './byte-records.js';
 import { EventRecords } from './event-records.js';
 import { EventRows, type LedgerRows } from './event-rows.js';
 import type {
-  HandlerClaim,
-  HandlerSettlement,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -14,10 +11,13 @@ import type {
   InboxPage,
   InboxPageRequest,
   InboxStore,
+  RunClaim,
+  RunSettlement,
 } from './inbox-store.js';
+import { DEFAULT_PAGE_SIZE } from './inbox-store.js';
 import { keyHash } from './key-hash.js';
 import { ReceiptQueue } from './receipt-queue.js';
-import { claimRow, reopenRow, settleRow } from './run-states.js';
+import { claimRun, reopenRun, settleRun } from './run-states.js';
 
 /** Bounds of a {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
@@ -30,12 +30,11 @@ export interface MemoryInboxOptions {
    * How long an event is remembered, in ms. The default outlasts Scalekit's longest retry schedule of 28 hours.
    * @default 172800000 (48 hours)
    */
-  maxAgeMs?: number;
+  retentionMs?: number;
 }
 
 const DEFAULT_MAX_EVENTS = 100_000;
-const DEFAULT_MAX_AGE_MS = 48 * 60 * 60 * 1000;
-const DEFAULT_PAGE_SIZE = 50;
+const DEFAULT_RETENTION_MS = 48 * 60 * 60 * 1000;
 
 /**
  * The inbox of one process: fast, with nothing to install, and forgotten at a restart. It keeps no payloads.
@@ -49,37 +48,38 @@ export class MemoryInboxStore implements InboxStore {
   readonly #rows = new EventRows(this.#events);
   readonly #queue = new ReceiptQueue(this.#events, this.#rows);
   readonly #maxEvents: number;
-  readonly #maxAgeMs: number;
+  readonly #retentionMs: number;
 
   /** @throws ScalekitWebhooksConfigurationError when a bound is not a positive whole number */
-  constructor({ maxEvents = DEFAULT_MAX_EVENTS, maxAgeMs = DEFAULT_MAX_AGE_MS }: MemoryInboxOptions = {}) {
-    for (const [setting, value] of Object.entries({ maxEvents, maxAgeMs })) {
-      if (!Number.isSafeInteger(value) || value <= 0) {
-        throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.notAPositiveInteger(setting, value));
-      }
+  constructor({
+    maxEvents = DEFAULT_MAX_EVENTS,
+    retentionMs = DEFAULT_RETENTION_MS,
+  }: MemoryInboxOptions = {}) {
+    for (const [setting, value] of Object.entries({ maxEvents, retentionMs })) {
+      requirePositiveInteger(setting, value);
     }
     this.#maxEvents = maxEvents;
-    this.#maxAgeMs = maxAgeMs;
+    this.#retentionMs = retentionMs;
   }
 
   async claim(
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-  ): Promise<ReadonlyMap<string, HandlerClaim>> {
+  ): Promise<ReadonlyMap<string, RunClaim>> {
     const hash = keyHash(event);
     if (this.#events.size >= this.#maxEvents) this.#queue.readAhead(hash);
     const now = Date.now();
-    const before = now - this.#maxAgeMs;
+    const before = now - this.#retentionMs;
     this.#queue.forget({ before, atMost: Infinity }, now);
     const known = this.#events.find(event, hash);
     if (known === NO_SLOT) this.#queue.forget({ before, atMost: this.#maxEvents - 1 }, now);
     const slot = known === NO_SLOT ? this.#record(event, hash, now) : known;
     const rows = this.#rows.of(slot);
-    const claims = new Map<string, HandlerClaim>();
+    const claims = new Map<string, RunClaim>();
     let isChanged = false;
     for (const handlerId of handlerIds) {
-      const { row, claim } = claimRow(rows.get(handlerId), lease, now);
+      const { row, claim } = claimRun(rows.get(handlerId), lease, now);
       if (row) rows.set(handlerId, row);
       isChanged ||= row !== undefined;
       claims.set(handlerId, claim);
@@ -90,14 +90,14 @@ export class MemoryInboxStore implements InboxStore {
 
   async settle(
     key: InboxKey,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const now = Date.now();
     return this.#update(key, (rows) => {
       const written: string[] = [];
       for (const settlement of settlements) {
-        const row = settleRow(rows.get(settlement.handlerId), settlement, lease, now);
+        const row = settleRun(rows.get(settlement.handlerId), settlement, lease, now);
         if (!row) continue;
         rows.set(settlement.handlerId, row);
         written.push(settlement.handlerId);
@@ -116,7 +116,7 @@ export class MemoryInboxStore implements InboxStore {
     return this.#update(key, (rows) =>
       [...rows].flatMap(([handlerId, row]) => {
         const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRow(row, asked, now);
+        const reopened = handlerIds && !asked ? undefined : reopenRun(row, asked, now);
         if (!reopened) return [];
         rows.set(handlerId, reopened);
         return [handlerId];
@@ -185,13 +185,13 @@ export class MemoryInboxStore implements InboxStore {
   }
 
   #read(slot: number): InboxEntry {
-    const handlers = [...this.#rows.of(slot)].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
+    const runs = [...this.#rows.of(slot)].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
       handlerId,
       state,
       attempts,
       updatedAt: new Date(updatedAt),
       ...(error && { error }),
     }));
-    return { ...this.#events.read(slot), handlers };
+    return { ...this.#events.read(slot), runs };
   }
 }

@@ -1,32 +1,26 @@
-import type {
-  HandlerClaim,
-  HandlerError,
-  HandlerRowState,
-  HandlerSettlement,
-  InboxLease,
-} from './inbox-store.js';
+import type { InboxLease, RunClaim, RunError, RunSettlement, RunState } from './inbox-store.js';
 
 /** A handler's row as a store writes it. */
-export interface LedgerRow {
-  state: HandlerRowState;
+export interface RunRecord {
+  state: RunState;
   attempts: number;
   updatedAt: number;
   leaseToken?: string;
   leaseEndsAt?: number;
-  error?: HandlerError;
+  error?: RunError;
 }
 
 /** Whether a run is in progress: claimed, and its lease holds. */
-export function isRunning(row: LedgerRow, now: number): boolean {
+export function isRunning(row: RunRecord, now: number): boolean {
   return row.state === 'running' && (row.leaseEndsAt ?? 0) > now;
 }
 
 /** Decides on one claim: the row as it is to be written (undefined: left as it is), and what the claimer is told. */
-export function claimRow(
-  row: LedgerRow | undefined,
+export function claimRun(
+  row: RunRecord | undefined,
   lease: InboxLease,
   now: number,
-): { row?: LedgerRow; claim: HandlerClaim } {
+): { row?: RunRecord; claim: RunClaim } {
   if (row && (row.state === 'done' || row.state === 'dead')) return { claim: { state: row.state } };
   if (row?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
   const handedOver = row?.state === 'running' && row.leaseToken === lease.takesOver;
@@ -47,21 +41,21 @@ export function claimRow(
 }
 
 /** The row after a run ended, or undefined where the run's lease was taken over by another claim. */
-export function settleRow(
-  row: LedgerRow | undefined,
-  settlement: HandlerSettlement,
+export function settleRun(
+  row: RunRecord | undefined,
+  settlement: RunSettlement,
   lease: InboxLease,
   now: number,
-): LedgerRow | undefined {
+): RunRecord | undefined {
   if (row?.state !== 'running' || row.leaseToken !== lease.token) return undefined;
   // A run that was queued without an error has not begun.
   const attempts = settlement.state === 'queued' && !settlement.error ? row.attempts - 1 : row.attempts;
-  const settled: LedgerRow = { state: settlement.state, attempts, updatedAt: now };
+  const settled: RunRecord = { state: settlement.state, attempts, updatedAt: now };
   return settlement.error ? { ...settled, error: settlement.error } : settled;
 }
 
 /** The row as the next claim may take it, or undefined where it stays: a run is in progress, or it is done unasked. */
-export function reopenRow(row: LedgerRow, asked: boolean, now: number): LedgerRow | undefined {
+export function reopenRun(row: RunRecord, asked: boolean, now: number): RunRecord | undefined {
   if (isRunning(row, now) || (row.state === 'done' && !asked)) return undefined;
   return { ...row, state: 'failed', updatedAt: now };
 }

@@ -5,7 +5,7 @@ import {
   ValidationTypes,
 } from '../events/class-validator.js';
 import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
-import { oncePerClass } from './memoize-by-class.js';
+import { memoizeByClass } from './memoize-by-class.js';
 
 /** What is declared on one field of a DTO class. */
 export interface FieldRules {
@@ -38,7 +38,7 @@ const SUPPORTED: ReadonlySet<string> = new Set([
  *
  * @throws Error for a declaration that nobody would check
  */
-export const rulesOf: (dtoClass: DtoClass) => readonly FieldRules[] = oncePerClass((dtoClass) => {
+export const rulesOf: (dtoClass: DtoClass) => readonly FieldRules[] = memoizeByClass((dtoClass) => {
   const storage = getMetadataStorage();
   const declared = storage.getTargetValidationMetadatas(dtoClass, dtoClass.name, false, false);
   return Object.entries(storage.groupByPropertyName(declared)).map(([name, metadatas]) =>

@@ -2,14 +2,14 @@ import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
 import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { oncePerClass } from './memoize-by-class.js';
+import { memoizeByClass } from './memoize-by-class.js';
 
 /** Whether a JSON value is an object, and neither an array nor null. */
 export function isJsonObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const nestedEntriesOf = oncePerClass((dtoClass) => [...nestedFieldsOf(dtoClass)]);
+const nestedEntriesOf = memoizeByClass((dtoClass) => [...nestedFieldsOf(dtoClass)]);
 
 /** The class for events of a type: that of the catalog, else `UnknownScalekitEvent`. */
 export function eventClassFor(type: unknown): DtoClass<ScalekitEvent> {

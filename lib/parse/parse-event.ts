@@ -1,9 +1,9 @@
 import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { rulesOf } from './compile-rules.js';
 import { eventClassFor, hydrateEvent, isJsonObject } from './hydrate-event.js';
+import { MESSAGES } from './parse.messages.js';
 import { findIssues } from './validate-event.js';
 
 /**

@@ -1,5 +1,7 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { requirePositiveInteger } from '../errors/settings.js';
+import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { MESSAGES } from './postgres.messages.js';
 import { assertSchemaName, DEFAULT_SCHEMA } from './postgres.schema.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
 
@@ -22,7 +24,7 @@ export interface PostgresInboxOptions {
    * longer than Scalekit retries an event: 28 hours.
    * @default 2592000000 (30 days)
    */
-  retention?: number;
+  retentionMs?: number;
   /**
    * Whether the store makes its tables, or brings them up to date, before its first use. With `false`, run the SQL of
    * `postgresSchemaSql()` yourself.
@@ -31,8 +33,6 @@ export interface PostgresInboxOptions {
   migrate?: boolean;
 }
 
-const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
-
 /**
  * The options with their defaults.
  * @throws ScalekitWebhooksConfigurationError when one cannot work
@@ -40,16 +40,11 @@ const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 export function resolvePostgresInboxOptions(
   options: PostgresInboxOptions,
 ): Readonly<Required<PostgresInboxOptions>> {
-  const { client, schema = DEFAULT_SCHEMA, retention = DEFAULT_RETENTION_MS, migrate = true } = options;
+  const { client, schema = DEFAULT_SCHEMA, retentionMs = DEFAULT_RETENTION_MS, migrate = true } = options;
   if (!isPostgresQueryable(client)) {
     throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notPostgresClient('client'));
   }
   assertSchemaName(schema);
-  if (!Number.isSafeInteger(retention) || retention <= 0) {
-    throw new ScalekitWebhooksConfigurationError(
-      'retention',
-      MESSAGES.notAPositiveInteger('retention', retention),
-    );
-  }
-  return Object.freeze({ client, schema, retention, migrate });
+  requirePositiveInteger('retentionMs', retentionMs);
+  return Object.freeze({ client, schema, retentionMs, migrate });
 }

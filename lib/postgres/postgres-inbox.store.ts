@@ -1,7 +1,5 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type {
-  HandlerClaim,
-  HandlerSettlement,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -10,8 +8,11 @@ import type {
   InboxPage,
   InboxPageRequest,
   InboxStore,
+  RunClaim,
+  RunSettlement,
 } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { DEFAULT_PAGE_SIZE } from '../inbox/inbox-store.js';
+import { MESSAGES } from './postgres.messages.js';
 import {
   countQuery,
   listQuery,
@@ -25,7 +26,6 @@ import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
 import { type PostgresInboxOptions, resolvePostgresInboxOptions } from './postgres-inbox.options.js';
 import { isPostgresQueryable, type PostgresRow, queryRows } from './postgres-queryable.js';
 
-const DEFAULT_PAGE_SIZE = 50;
 const PRUNE_BATCH = 500;
 // Each round asks for what other transactions changed under the one before; a second one nearly always knows.
 const MAX_CLAIM_ROUNDS = 5;
@@ -51,7 +51,7 @@ export class PostgresInboxStore implements InboxStore {
     this.#tables = postgresTables(this.#options.schema);
     this.#statements = postgresStatements(this.#tables);
     this.#retention = new PostgresRetention(() =>
-      this.#prune(this.#statements.pruneByAge, this.#options.retention),
+      this.#prune(this.#statements.pruneByAge, this.#options.retentionMs),
     );
   }
 
@@ -64,8 +64,8 @@ export class PostgresInboxStore implements InboxStore {
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-  ): Promise<ReadonlyMap<string, HandlerClaim>> {
-    const claims = new Map<string, HandlerClaim>();
+  ): Promise<ReadonlyMap<string, RunClaim>> {
+    const claims = new Map<string, RunClaim>();
     let asked = [...new Set(handlerIds)];
     let rounds = 0;
     do {
@@ -88,7 +88,7 @@ export class PostgresInboxStore implements InboxStore {
 
   async settle(
     key: InboxKey,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const runs = settlements.map(({ handlerId, state, error }) => [

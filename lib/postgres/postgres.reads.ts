@@ -1,10 +1,4 @@
-import type {
-  HandlerClaim,
-  HandlerRow,
-  HandlerRowState,
-  InboxEntry,
-  InboxFilter,
-} from '../inbox/inbox-store.js';
+import type { InboxEntry, InboxFilter, InboxRun, RunClaim, RunState } from '../inbox/inbox-store.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
@@ -85,7 +79,7 @@ function whereQuery({ runs }: PostgresTables, filter: InboxFilter, first: readon
 /** A run as `json_build_object` gives it. */
 interface StoredRun {
   readonly handlerId: string;
-  readonly state: HandlerRowState;
+  readonly state: RunState;
   readonly attempts: number;
   readonly updatedAt: number;
   readonly errorName: string | null;
@@ -106,12 +100,12 @@ export function toInboxEntry(row: PostgresRow): InboxEntry {
     type: textOf(row, 'type'),
     occurredAt: textOf(row, 'occurred_at'),
     receivedAt: new Date(Number(row.received_at)),
-    handlers: runs.map(toHandlerRow),
+    runs: runs.map(toHandlerRow),
   };
 }
 
 /** What the claim statement says of one handler. */
-export function toHandlerClaim(row: PostgresRow): HandlerClaim {
+export function toHandlerClaim(row: PostgresRow): RunClaim {
   switch (row.state) {
     case 'claimed':
       return { state: 'claimed', attempt: Number(row.attempts) };
@@ -132,7 +126,7 @@ function toHandlerRow({
   updatedAt,
   errorName,
   errorMessage,
-}: StoredRun): HandlerRow {
+}: StoredRun): InboxRun {
   return {
     handlerId: fromPostgresText(handlerId),
     state,

@@ -1,5 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { MESSAGES } from './postgres.messages.js';
 
 /** The names of the ledger's tables, quoted for SQL. */
 export interface PostgresTables {

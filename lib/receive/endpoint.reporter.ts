@@ -2,10 +2,10 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleI
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions } from './endpoint.options.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
 import { EndpointUrl } from './endpoint.url.js';
+import { MESSAGES } from './receive.messages.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
 // What two endpoints cannot share. Express tells paths apart neither by case nor by their parameters' names.
 const KEYS = {
@@ -42,14 +42,14 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
     logger.log(this.host.httpAdapter ? MESSAGES.endpointReady(this.url.path) : MESSAGES.endpointWithoutHttp);
     for (const row of this.handlers.table) logger.log(row);
-    for (const oddity of [...this.handlers.oddities, ...this.#applicationOddities()]) logger.warn(oddity);
+    for (const oddity of [...this.handlers.warnings, ...this.#applicationOddities()]) logger.warn(oddity);
     if (this.secrets.hasShortKey) logger.warn(MESSAGES.secretIsShort);
   }
 
   /** Left to the first endpoint, so that they are said once. */
   #applicationOddities(): readonly string[] {
     const names = this.#endpoints().map(({ name }) => name);
-    return names[0] === this.endpoint.name ? this.handlers.applicationOddities(names) : [];
+    return names[0] === this.endpoint.name ? this.handlers.applicationWarnings(names) : [];
   }
 
   #endpoints(): EndpointOptions[] {

@@ -1,41 +1,17 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
-import { parseSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
-
-/** What a secret resolver is told of a request. Nothing of it is verified yet. */
-export interface SigningSecretRequest {
-  /** The endpoint's `name`. */
-  readonly endpoint: string;
-  /** The path's parameters, for a `path` such as `webhooks/:tenant`. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-}
-
-/**
- * Finds the signing secrets for a request. None (undefined or an empty list) is answered with 401; an error
- * with 503, so that the delivery comes again.
- */
-export type SigningSecretResolver = (
-  request: SigningSecretRequest,
-) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>;
-
-/** One signing secret, several while one replaces another, or a function that finds them. */
-export type SigningSecretSetting = string | readonly string[] | SigningSecretResolver;
-
-/** The variable that holds an endpoint's signing secrets where the options give none. */
-export const SECRET_VARIABLE = 'SCALEKIT_WEBHOOK_SECRET';
-
-/** Secrets in one text, separated by commas. */
-export function splitSecrets(text: string | undefined): readonly string[] {
-  return (text ?? '')
-    .split(',')
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '');
-}
+import {
+  parseSigningSecret,
+  SECRET_VARIABLE,
+  type SigningSecret,
+  splitSecrets,
+} from '../verify/signing-secret.js';
+import { MESSAGES } from './receive.messages.js';
+import type { ReceiveOptions } from './receive.options.js';
+import { SigningSecretRequest, SigningSecretResolver } from './receive.options.js';
 
 /** The secrets from the application's `ConfigService` where it has one, else from the environment. */
 async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string[]> {
@@ -68,7 +44,7 @@ export class EndpointSecrets implements OnModuleInit {
   #resolver?: SigningSecretResolver;
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
   ) {}
 

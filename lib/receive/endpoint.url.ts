@@ -1,6 +1,7 @@
 import { Inject, Injectable, RequestMethod } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import type { ReceiveOptions } from './receive.options.js';
 
 /** Where the endpoint stands once the application's global prefix is known. */
 @Injectable()
@@ -10,7 +11,7 @@ export class EndpointUrl {
 
   constructor(
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
   ) {}
 
   /** The endpoint's path with the global prefix. Not to be asked before the application has been configured. */

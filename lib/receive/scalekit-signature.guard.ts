@@ -1,13 +1,12 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { verifyWebhookSignature } from '../verify/verify-signature.js';
 import { bodyOf } from './captured-body.js';
-import type { SigningSecretRequest } from './endpoint.secrets.js';
 import { type EndpointSecret, EndpointSecrets } from './endpoint.secrets.js';
-import type { WebhookVerifier } from './webhook-verifier.js';
+import { MESSAGES } from './receive.messages.js';
+import type { ReceiveOptions, SigningSecretRequest, WebhookVerifier } from './receive.options.js';
 
 type WebhookRequest = Pick<SigningSecretRequest, 'headers' | 'params'>;
 /** The delivery's id, where the scheme has one. */
@@ -17,7 +16,7 @@ type VerifiedId = string | undefined;
 @Injectable()
 export class ScalekitSignatureGuard implements CanActivate {
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
     @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
   ) {}
 

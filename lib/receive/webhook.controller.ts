@@ -14,6 +14,7 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { DeliveryLog } from '../dispatch/delivery.log.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { ReceivedEvent } from '../dispatch/received-event.js';
 import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
@@ -21,9 +22,9 @@ import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
 import { DeliveryRefusedError, outcomeOfError } from '../respond/outcome.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
 import { bodyOf } from './captured-body.js';
+import { MESSAGES } from './receive.messages.js';
+import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
 import { type PlatformResponse, WebhookResponder } from './webhook.responder.js';
 
@@ -62,7 +63,7 @@ export function createWebhookController(path: string, decorators: readonly Class
   @UseFilters(WebhookRefusalFilter)
   class ScalekitWebhookController {
     constructor(
-      @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+      @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
       @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
       @Inject(WebhookResponder) private readonly responder: WebhookResponder,
     ) {}

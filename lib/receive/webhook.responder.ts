@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import type { Outcome } from '../respond/outcome.js';
 import { answerFor, type WebhookAnswer } from '../respond/outcome.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+import type { ReceiveOptions } from './receive.options.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -19,7 +20,7 @@ export type PlatformResponse = ServerResponse | FastifyReply;
 /** Writes the answer itself, so that no interceptor or filter of the host changes what Scalekit sees. */
 @Injectable()
 export class WebhookResponder {
-  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions) {}
+  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions) {}
 
   answer(response: PlatformResponse, outcome: Outcome, retryAfterSeconds?: number): void {
     const answer = answerFor(outcome, this.options.statusCodes, retryAfterSeconds);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { MESSAGES } from './redis.messages.js';
 
 /** What a {@link RedisInboxStore} needs of its client: an `ioredis` `Redis` or `Cluster` has it. */
 export interface RedisClientLike {

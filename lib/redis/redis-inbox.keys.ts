@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { HandlerRowState, InboxKey } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-store.js';
 
 /** The states with an index of their own. Nearly every entry ends as `done`, so that has none. */
-export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const satisfies HandlerRowState[];
+export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const satisfies RunState[];
 
 /** A sorted set over a bucket's events, by the time of receipt. */
 export type RedisIndex = 'received' | (typeof INDEXED_STATES)[number];

@@ -1,15 +1,16 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type {
-  HandlerError,
-  HandlerRow,
-  HandlerRowState,
   InboxEntry,
   InboxFilter,
   InboxKey,
   InboxPage,
   InboxPageRequest,
+  InboxRun,
+  RunError,
+  RunState,
 } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { DEFAULT_PAGE_SIZE, RUN_STATES } from '../inbox/inbox-store.js';
+import { MESSAGES } from './redis.messages.js';
 import type { RedisInboxConnection } from './redis-inbox.connection.js';
 import {
   BUCKETS,
@@ -22,7 +23,6 @@ import {
 } from './redis-inbox.keys.js';
 import { FORGET, READ_INDEX } from './redis-inbox.scripts.js';
 
-const STATES: readonly HandlerRowState[] = ['running', 'queued', 'done', 'failed', 'dead'];
 const ROW = 'row:';
 
 /** An event's hash as people read it, or undefined where Redis has none. */
@@ -32,7 +32,7 @@ function toInboxEntry(
 ): InboxEntry | undefined {
   const { type, occurredAt, receivedAt } = hash;
   if (type === undefined || occurredAt === undefined || receivedAt === undefined) return undefined;
-  const handlers = Object.keys(hash)
+  const runs = Object.keys(hash)
     .filter((field) => field.startsWith(ROW))
     .map((field) => toRow(field.slice(ROW.length), hash))
     .sort((one, other) => one.position - other.position)
@@ -43,14 +43,14 @@ function toInboxEntry(
     type,
     occurredAt,
     receivedAt: new Date(Math.floor(Number(receivedAt) / 1000)),
-    handlers,
+    runs,
   };
 }
 
 function toRow(
   handlerId: string,
   hash: Readonly<Record<string, string>>,
-): { row: HandlerRow; position: number } {
+): { row: InboxRun; position: number } {
   const [state, attempts, updatedAt, position] = hash[ROW + handlerId]?.split(' ') ?? [];
   const error = toError(hash[`error:${handlerId}`]);
   const row = {
@@ -64,11 +64,11 @@ function toRow(
 }
 
 /** `failed` where another version of this library wrote a state that this one does not know. */
-function toState(text: string | undefined): HandlerRowState {
-  return STATES.find((state) => state === text) ?? 'failed';
+function toState(text: string | undefined): RunState {
+  return RUN_STATES.find((state) => state === text) ?? 'failed';
 }
 
-function toError(json: string | undefined): HandlerError | undefined {
+function toError(json: string | undefined): RunError | undefined {
   if (json === undefined) return undefined;
   const { name, message }: Record<string, unknown> = JSON.parse(json);
   return { name: String(name), message: String(message) };
@@ -155,7 +155,6 @@ function byReceipt(one: IndexPlace, other: IndexPlace): number {
   return one.member < other.member ? -1 : 1;
 }
 
-const DEFAULT_PAGE_SIZE = 50;
 const BATCH_SIZE = 200;
 const MICROS_PER_MS = 1000;
 
@@ -251,9 +250,9 @@ function indexFor({ state }: InboxFilter): RedisIndex {
   return INDEXED_STATES.find((indexed) => indexed === state) ?? 'received';
 }
 
-function matches({ type, handlers }: InboxEntry, filter: InboxFilter): boolean {
+function matches({ type, runs }: InboxEntry, filter: InboxFilter): boolean {
   return (
     (filter.type === undefined || filter.type === type) &&
-    (filter.state === undefined || handlers.some(({ state }) => state === filter.state))
+    (filter.state === undefined || runs.some(({ state }) => state === filter.state))
   );
 }

@@ -1,7 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { refuseSetting, requirePositiveInteger } from '../errors/settings.js';
 import type {
-  HandlerClaim,
-  HandlerSettlement,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -10,8 +9,11 @@ import type {
   InboxPage,
   InboxPageRequest,
   InboxStore,
+  RunClaim,
+  RunSettlement,
 } from '../inbox/inbox-store.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { MESSAGES } from './redis.messages.js';
 import { type RedisClientLike, RedisInboxConnection, type RedisScript } from './redis-inbox.connection.js';
 import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
@@ -30,28 +32,22 @@ export interface RedisInboxOptions {
    * How long an event is remembered after its last claim or settlement, in ms.
    * @default 2592000000 (30 days)
    */
-  readonly retention?: number;
+  readonly retentionMs?: number;
 }
 
 const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
 const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
-const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
 export function resolveRedisInboxOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  const { client, keyPrefix = DEFAULT_KEY_PREFIX, retention = DEFAULT_RETENTION_MS } = options;
+  const { client, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
   const missing = COMMANDS.find((command) => typeof client?.[command] !== 'function');
-  if (missing) throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notUsable('client', missing));
+  if (missing) refuseSetting('client', `client must be an ioredis client: it has no ${missing}().`);
   if (!/^[^{}]+$/.test(keyPrefix)) {
     throw new ScalekitWebhooksConfigurationError('keyPrefix', MESSAGES.redisKeyPrefixInvalid(keyPrefix));
   }
-  if (!Number.isSafeInteger(retention) || retention <= 0) {
-    throw new ScalekitWebhooksConfigurationError(
-      'retention',
-      MESSAGES.notAPositiveInteger('retention', retention),
-    );
-  }
-  return Object.freeze({ client, keyPrefix, retention });
+  requirePositiveInteger('retentionMs', retentionMs);
+  return Object.freeze({ client, keyPrefix, retentionMs });
 }
 
 /**
@@ -78,22 +74,22 @@ export class RedisInboxStore implements InboxStore {
   readonly #connection: RedisInboxConnection;
   readonly #keys: RedisInboxKeys;
   readonly #reader: RedisEntryReader;
-  readonly #retention: string;
+  readonly #retentionMs: string;
 
   /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
   constructor(options: RedisInboxOptions) {
-    const { client, keyPrefix, retention } = resolveRedisInboxOptions(options);
+    const { client, keyPrefix, retentionMs } = resolveRedisInboxOptions(options);
     this.#connection = new RedisInboxConnection(client);
     this.#keys = new RedisInboxKeys(keyPrefix);
     this.#reader = new RedisEntryReader(this.#connection, this.#keys);
-    this.#retention = String(retention);
+    this.#retentionMs = String(retentionMs);
   }
 
   async claim(
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-  ): Promise<ReadonlyMap<string, HandlerClaim>> {
+  ): Promise<ReadonlyMap<string, RunClaim>> {
     const { buffer, byteOffset, byteLength } = event.payload;
     const answers = await this.#run(CLAIM, event, [
       lease.token,
@@ -109,7 +105,7 @@ export class RedisInboxStore implements InboxStore {
 
   async settle(
     key: InboxKey,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const runs = settlements.flatMap(({ handlerId, state, error }) => {
@@ -156,11 +152,11 @@ export class RedisInboxStore implements InboxStore {
   async close(): Promise<void> {}
 
   #run(script: RedisScript, key: InboxKey, args: readonly (string | Buffer)[]): Promise<string[]> {
-    return this.#connection.run(script, this.#keys.ofEvent(key), [memberOf(key), this.#retention, ...args]);
+    return this.#connection.run(script, this.#keys.ofEvent(key), [memberOf(key), this.#retentionMs, ...args]);
   }
 }
 
-function toClaim(answer = ''): HandlerClaim {
+function toClaim(answer = ''): RunClaim {
   const [state, number] = answer.split(' ');
   if (state === 'claimed') return { state, attempt: Number(number) };
   if (state === 'running') return { state, leaseEndsInMs: Number(number) };

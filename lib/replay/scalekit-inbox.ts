@@ -1,8 +1,12 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { DispatchOptions } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { type DispatchResult } from '../dispatch/dispatch-result.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
-import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
+import { ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { InboxReplayError } from '../errors/errors.js';
+import { describeValue } from '../errors/settings.js';
 import type {
   InboxEntry,
   InboxFilter,
@@ -12,8 +16,15 @@ import type {
   InboxStore,
 } from '../inbox/inbox-store.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../scalekit-webhooks.options.js';
+
+const MESSAGES = {
+  replayOfUnknownEvent: (eventId: string, endpoint: string) =>
+    `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}: it was never received, or is forgotten.`,
+  replayWithoutPayload: (eventId: string) =>
+    `The inbox does not keep what it received of ${describeValue(eventId)}, so it cannot be replayed: give the option inbox a ` +
+    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
+} as const;
 
 /** Which entries of an endpoint to read or replay. All conditions that are given must hold. */
 export type ScalekitInboxFilter = Omit<InboxFilter, 'endpoint'>;
@@ -59,7 +70,7 @@ export class ScalekitInbox implements OnModuleDestroy {
   #closing = false;
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
   ) {}

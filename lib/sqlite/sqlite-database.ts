@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { column } from './sqlite.reads.js';
 
 /** What a statement of the ledger binds. */
 export type SqliteValue = string | number | null | Uint8Array;
@@ -127,4 +126,19 @@ export function makeDurable(database: SqliteDatabase): void {
   database.prepare('PRAGMA journal_mode = WAL').all();
   const [row] = database.prepare('PRAGMA synchronous').all();
   if (Number(column(row, 'synchronous')) < FULL) database.exec('PRAGMA synchronous = FULL');
+}
+
+/**
+ * The rows of a SELECT whose one column `json` is a `json_object` of the shape `T`. As JSON, text survives every
+ * driver: read as text, libsql and the `node:sqlite` of Node 22 cut it at the first NUL.
+ */
+export function selectJson<T>(database: SqliteDatabase, sql: string, ...parameters: SqliteValue[]): T[] {
+  // `all` and never `get`: after libsql's `get` the statement goes on holding its read lock.
+  const rows = database.prepare(sql).all(...parameters);
+  return rows.map((row) => JSON.parse(String(column(row, 'json'))));
+}
+
+/** One column of a row that a driver gave. */
+export function column(row: unknown, name: string): unknown {
+  return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
 }

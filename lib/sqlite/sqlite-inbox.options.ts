@@ -1,5 +1,7 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { requirePositiveInteger } from '../errors/settings.js';
+import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { MESSAGES } from './sqlite.messages.js';
 import { isSqliteDatabase, type SqliteDatabase } from './sqlite-database.js';
 
 /** Where a {@link SqliteInboxStore} keeps its ledger, and for how long. */
@@ -18,17 +20,17 @@ export interface SqliteInboxOptions {
    * How long an event is remembered, in ms. Keep it longer than Scalekit retries an event: 28 hours.
    * @default 2592000000 (30 days)
    */
-  retention?: number;
+  retentionMs?: number;
   /**
    * How long a claim or a settle waits for other transactions to end before it rejects, in ms. The event loop goes on
    * meanwhile.
    * @default 5000
    */
-  busyTimeout?: number;
+  busyTimeoutMs?: number;
 }
 
 const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
-const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
+
 const DEFAULT_BUSY_TIMEOUT_MS = 5000;
 
 // SQLite keeps names that begin with sqlite_ for itself.
@@ -44,8 +46,8 @@ export function resolveSqliteInboxOptions(
   const {
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
-    retention = DEFAULT_RETENTION_MS,
-    busyTimeout = DEFAULT_BUSY_TIMEOUT_MS,
+    retentionMs = DEFAULT_RETENTION_MS,
+    busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
   } = options;
   if (!isSqliteDatabase(database)) {
     throw new ScalekitWebhooksConfigurationError('database', MESSAGES.notASqliteDatabase('database'));
@@ -53,10 +55,8 @@ export function resolveSqliteInboxOptions(
   if (typeof tablePrefix !== 'string' || !TABLE_PREFIX.test(tablePrefix)) {
     throw new ScalekitWebhooksConfigurationError('tablePrefix', MESSAGES.tablePrefixInvalid(tablePrefix));
   }
-  for (const [setting, value] of Object.entries({ retention, busyTimeout })) {
-    if (!Number.isSafeInteger(value) || value <= 0) {
-      throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.notAPositiveInteger(setting, value));
-    }
+  for (const [setting, value] of Object.entries({ retentionMs, busyTimeoutMs })) {
+    requirePositiveInteger(setting, value);
   }
-  return Object.freeze({ database, tablePrefix, retention, busyTimeout });
+  return Object.freeze({ database, tablePrefix, retentionMs, busyTimeoutMs });
 }

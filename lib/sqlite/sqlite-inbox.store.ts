@@ -1,6 +1,4 @@
 import type {
-  HandlerClaim,
-  HandlerSettlement,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -9,10 +7,12 @@ import type {
   InboxPage,
   InboxPageRequest,
   InboxStore,
+  RunClaim,
+  RunSettlement,
 } from '../inbox/inbox-store.js';
-import { claimRow, type LedgerRow, reopenRow, settleRow } from '../inbox/run-states.js';
+import { claimRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
 import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
-import { completeInTransaction, forgetEvents, SqliteLedgerRows } from './sqlite.runs.js';
+import { completeInTransaction, pruneEvents, SqliteLedgerRows } from './sqlite.runs.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import type { SqliteDatabase } from './sqlite-database.js';
@@ -30,7 +30,7 @@ const RETENTION_PAUSE_MS = 60_000;
  * - Durability: WAL and `synchronous` FULL are set on the connection, so that what Scalekit was told is done outlasts
  *   a power failure.
  * - Waiting: claims and settles are short transactions; those that come together share one. While another is open, on
- *   this connection or on others, they are tried again without holding up the event loop; after `busyTimeout` they
+ *   this connection or on others, they are tried again without holding up the event loop; after `busyTimeoutMs` they
  *   reject with the driver's error.
  * - Sharing a connection with the application is possible (with `:memory:` there is no other way), at a price: the
  *   store then waits for the application's transactions, and the reads may show what is rolled back later.
@@ -40,34 +40,34 @@ const RETENTION_PAUSE_MS = 60_000;
 export class SqliteInboxStore implements InboxStore {
   readonly #database: SqliteDatabase;
   readonly #writes: SqliteWriteQueue;
-  readonly #busyTimeout: number;
+  readonly #busyTimeoutMs: number;
   readonly #tables: SqliteTables;
-  readonly #retention: number;
+  readonly #retentionMs: number;
   #ready: Promise<void> | undefined;
   #nextRetentionAt = 0;
 
   /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
   constructor(options: SqliteInboxOptions) {
-    const { database, tablePrefix, retention, busyTimeout } = resolveSqliteInboxOptions(options);
+    const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveSqliteInboxOptions(options);
     this.#database = database;
-    this.#writes = new SqliteWriteQueue(database, busyTimeout);
-    this.#busyTimeout = busyTimeout;
+    this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#tables = sqliteTables(tablePrefix);
-    this.#retention = retention;
+    this.#retentionMs = retentionMs;
   }
 
   claim(
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
-  ): Promise<ReadonlyMap<string, HandlerClaim>> {
+  ): Promise<ReadonlyMap<string, RunClaim>> {
     return this.#write((ledger) => {
       const now = Date.now();
       const number = ledger.find(event) ?? ledger.record(event, now);
       const rows = ledger.read(number);
-      const claims = new Map<string, HandlerClaim>();
+      const claims = new Map<string, RunClaim>();
       for (const handlerId of handlerIds) {
-        const { row, claim } = claimRow(rows.get(handlerId), lease, now);
+        const { row, claim } = claimRun(rows.get(handlerId), lease, now);
         if (row) ledger.write(number, handlerId, row);
         claims.set(handlerId, claim);
       }
@@ -78,7 +78,7 @@ export class SqliteInboxStore implements InboxStore {
 
   async settle(
     key: InboxKey,
-    settlements: readonly HandlerSettlement[],
+    settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
     return this.#write((ledger) => {
@@ -90,7 +90,7 @@ export class SqliteInboxStore implements InboxStore {
         const { handlerId } = settlement;
         const row = rows.get(handlerId);
         if (isCompleted(row, settlement, lease)) return [handlerId];
-        const settled = settleRow(row, settlement, lease, now);
+        const settled = settleRun(row, settlement, lease, now);
         if (!settled) return [];
         ledger.write(number, handlerId, settled);
         return [handlerId];
@@ -125,7 +125,7 @@ export class SqliteInboxStore implements InboxStore {
       if (number === undefined) return [];
       return [...ledger.read(number)].flatMap(([handlerId, row]) => {
         const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRow(row, asked, now);
+        const reopened = handlerIds && !asked ? undefined : reopenRun(row, asked, now);
         if (!reopened) return [];
         ledger.write(number, handlerId, reopened);
         return [handlerId];
@@ -186,21 +186,21 @@ export class SqliteInboxStore implements InboxStore {
   }
 
   #attempt<T>(work: (database: SqliteDatabase) => T): Promise<T> {
-    return attemptUntil(performance.now() + this.#busyTimeout, this.#database, work);
+    return attemptUntil(performance.now() + this.#busyTimeoutMs, this.#database, work);
   }
 
   #forgetExpired(now: number): void {
     if (now < this.#nextRetentionAt) return;
-    const forgotten = this.#forget(now - this.#retention, now);
+    const forgotten = this.#forget(now - this.#retentionMs, now);
     this.#nextRetentionAt = forgotten < FORGOTTEN_AT_ONCE ? now + RETENTION_PAUSE_MS : now;
   }
 
   #forget(before: number, now: number): number {
-    return forgetEvents(this.#database, this.#tables, before, now, FORGOTTEN_AT_ONCE);
+    return pruneEvents(this.#database, this.#tables, before, now, FORGOTTEN_AT_ONCE);
   }
 }
 
 /** Whether a run that is being settled as done was recorded by `complete` before. */
-function isCompleted(row: LedgerRow | undefined, settlement: HandlerSettlement, lease: InboxLease): boolean {
+function isCompleted(row: RunRecord | undefined, settlement: RunSettlement, lease: InboxLease): boolean {
   return row?.state === 'done' && settlement.state === 'done' && row.leaseToken === lease.token;
 }

@@ -1,31 +1,16 @@
 import { isArrayBuffer } from 'node:util/types';
 import type {
-  HandlerRowState,
   InboxEntry,
   InboxFilter,
   InboxKey,
   InboxPage,
   InboxPageRequest,
+  RunState,
 } from '../inbox/inbox-store.js';
+import { DEFAULT_PAGE_SIZE } from '../inbox/inbox-store.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteDatabase, SqliteValue } from './sqlite-database.js';
-
-/**
- * The rows of a SELECT whose one column `json` is a `json_object` of the shape `T`. As JSON, text survives every
- * driver: read as text, libsql and the `node:sqlite` of Node 22 cut it at the first NUL.
- */
-export function selectJson<T>(database: SqliteDatabase, sql: string, ...parameters: SqliteValue[]): T[] {
-  // `all` and never `get`: after libsql's `get` the statement goes on holding its read lock.
-  const rows = database.prepare(sql).all(...parameters);
-  return rows.map((row) => JSON.parse(String(column(row, 'json'))));
-}
-
-/** One column of a row that a driver gave. */
-export function column(row: unknown, name: string): unknown {
-  return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
-}
-
-const DEFAULT_PAGE_SIZE = 50;
+import { column, selectJson } from './sqlite-database.js';
 
 /** An entry as {@link entryColumn} builds it. */
 interface StoredEntry extends InboxKey {
@@ -38,7 +23,7 @@ interface StoredEntry extends InboxKey {
 
 interface StoredHandler {
   readonly handlerId: string;
-  readonly state: HandlerRowState;
+  readonly state: RunState;
   readonly attempts: number;
   readonly updatedAt: number;
   readonly errorName: string | null;
@@ -142,7 +127,7 @@ function toInboxEntry({ number: _, receivedAt, handlers, ...entry }: StoredEntry
   return {
     ...entry,
     receivedAt: new Date(receivedAt),
-    handlers: handlers.map(({ updatedAt, errorName, errorMessage, ...handler }) => ({
+    runs: handlers.map(({ updatedAt, errorName, errorMessage, ...handler }) => ({
       ...handler,
       updatedAt: new Date(updatedAt),
       ...(errorName !== null && { error: { name: errorName, message: errorMessage ?? '' } }),

@@ -1,15 +1,19 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { HandlerRowState, InboxEvent, InboxKey, InboxLease } from '../inbox/inbox-store.js';
-import type { LedgerRow } from '../inbox/run-states.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { selectJson } from './sqlite.reads.js';
+import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
+import type { RunRecord } from '../inbox/run-states.js';
+import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
-import { isNestedTransactionError, isSqliteDatabase, type SqliteDatabase } from './sqlite-database.js';
+import {
+  isNestedTransactionError,
+  isSqliteDatabase,
+  type SqliteDatabase,
+  selectJson,
+} from './sqlite-database.js';
 
 /** A handler's row as it is stored. */
 interface StoredRow {
   readonly handlerId: string;
-  readonly state: HandlerRowState;
+  readonly state: RunState;
   readonly attempts: number;
   readonly updatedAt: number;
   readonly leaseToken: string | null;
@@ -56,7 +60,7 @@ export class SqliteLedgerRows {
   }
 
   /** The rows of an event's handlers. */
-  read(eventNumber: number): Map<string, LedgerRow> {
+  read(eventNumber: number): Map<string, RunRecord> {
     const stored = selectJson<StoredRow>(
       this.database,
       `SELECT json_object(
@@ -69,7 +73,7 @@ export class SqliteLedgerRows {
   }
 
   /** Writes the row of one handler, new or not. */
-  write(eventNumber: number, handlerId: string, row: LedgerRow): void {
+  write(eventNumber: number, handlerId: string, row: RunRecord): void {
     this.database
       .prepare(
         `INSERT OR REPLACE INTO ${this.tables.handlers} (
@@ -90,7 +94,7 @@ export class SqliteLedgerRows {
   }
 }
 
-function toLedgerRow(stored: StoredRow): LedgerRow {
+function toLedgerRow(stored: StoredRow): RunRecord {
   const { state, attempts, updatedAt, leaseToken, leaseEndsAt, errorName, errorMessage } = stored;
   return {
     state,
@@ -146,7 +150,7 @@ function requireTransaction(database: SqliteDatabase): void {
  * Forgets the oldest events that were received before a time, at most so many, and none with a run in progress.
  * To be called in a write transaction. Returns how many they were.
  */
-export function forgetEvents(
+export function pruneEvents(
   database: SqliteDatabase,
   tables: SqliteTables,
   before: number,

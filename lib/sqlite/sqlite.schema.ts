@@ -1,7 +1,7 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
-import { selectJson } from './sqlite.reads.js';
+import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteDatabase } from './sqlite-database.js';
+import { selectJson } from './sqlite-database.js';
 
 /** The names of the ledger's tables. */
 export interface SqliteTables {

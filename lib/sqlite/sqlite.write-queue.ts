@@ -31,14 +31,14 @@ export class SqliteWriteQueue {
 
   constructor(
     private readonly database: SqliteDatabase,
-    private readonly busyTimeout: number,
+    private readonly busyTimeoutMs: number,
   ) {}
 
   /** Does work in a write transaction; more than once where the database is busy in between. */
   write<T>(work: (database: SqliteDatabase) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = (database: SqliteDatabase) => inSavepoint(database, work, resolve, reject);
-      this.#waiting.push({ giveUpAt: performance.now() + this.busyTimeout, run, reject });
+      this.#waiting.push({ giveUpAt: performance.now() + this.busyTimeoutMs, run, reject });
       this.#draining ??= this.#drain();
     });
   }

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digitsFor } from '../samples/create-scalekit-event.js';
-import type { ResolvedSimulatorOptions } from './delivery-simulator.js';
+import type { ResolvedSimulatorOptions } from './delivery-simulator.options.js';
+import { waitsOf } from './delivery-simulator.options.js';
 import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
 
@@ -33,30 +34,6 @@ export class Slots {
     waiting.delete(enter);
     enter();
   }
-}
-
-/** A retry schedule of Scalekit by its name, or waits of your own before each attempt, in ms. */
-export type DeliverySchedule = 'guide' | 'extended' | readonly number[];
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
-/** The waits before each attempt of Scalekit's two published schedules, in ms. */
-export const SCALEKIT_SCHEDULES = {
-  /** 6 attempts within 23 minutes. */
-  guide: [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE],
-  /**
-   * 8 attempts within 28 hours. Scalekit publishes no more than that: the waits are those that Svix publishes, which
-   * have this number and this sum.
-   */
-  extended: [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
-} as const satisfies Record<string, readonly number[]>;
-
-/** The waits of a schedule on a compressed clock, in ms. */
-export function waitsOf(schedule: DeliverySchedule, timeScale: number): readonly number[] {
-  const waits: readonly number[] = typeof schedule === 'string' ? SCALEKIT_SCHEDULES[schedule] : schedule;
-  return waits.map((wait) => wait / timeScale);
 }
 
 /** One of the messages in which an event is sent; each has retries of its own. */
@@ -173,7 +150,7 @@ export class SimulationRun {
     const sentAt = this.elapsedMs;
     const id = `msg_${digitsFor(String(options.seed), eventId, String(copy), String(attempt))}`;
     const headers = secrets.sign(share, { payload: body, id, scheme: options.scheme });
-    const status = await post(url, body, headers, options.timeout);
+    const status = await post(url, body, headers, options.timeoutMs);
     const acknowledged = typeof status === 'number' && options.success.includes(status);
     const durationMs = this.elapsedMs - sentAt;
     const record = { eventId, copy, attempt, url, status, sentAt, durationMs, acknowledged };

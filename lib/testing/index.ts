@@ -11,8 +11,9 @@ export type {
   ConformanceRunner,
   InboxStoreHarness,
 } from './conformance/inbox-store.harness.js';
-export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.js';
 export { ScalekitDeliverySimulator } from './delivery-simulator.js';
+export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.options.js';
+export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.options.js';
 export type {
   SimulatedAttempt,
   SimulatedEvent,
@@ -22,7 +23,6 @@ export type {
   SimulationTotals,
 } from './delivery-simulator.report.js';
 export type { SimulatedPayload } from './delivery-simulator.run.js';
-export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.run.js';
 export type { SimulatedSecret } from './delivery-simulator.secrets.js';
 export {
   ScalekitWebhookTester,

@@ -2,12 +2,18 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/endpoint.options.js';
 import { EndpointSecrets } from '../receive/endpoint.secrets.js';
 import { EndpointUrl } from '../receive/endpoint.url.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
 import { signWebhook } from '../verify/sign-webhook.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
+
+const MESSAGES = {
+  testerWithoutSecret: (endpoint: string) =>
+    `The endpoint "${endpoint}" has no secret that is known before a request: give the tester one, new ScalekitWebhookTester(app, { secret }).`,
+  testerWithoutEndpoint: (endpoint: string) =>
+    `The application has no endpoint "${endpoint}": import ScalekitWebhooksModule, or give the tester its name, new ScalekitWebhookTester(app, { endpoint }).`,
+} as const;
 
 // Deliveries at the same time, or of several testers, start an application once.
 const STARTING = new WeakMap<INestApplication, Promise<unknown>>();

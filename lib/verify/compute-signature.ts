@@ -1,5 +1,5 @@
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { SIGNATURE_LENGTHS, type SignatureClaim, type SignatureEncoding } from './parsed-signature.js';
+import { type ParsedSignature, SIGNATURE_LENGTHS, type SignatureEncoding } from './parsed-signature.js';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
@@ -73,7 +73,7 @@ const COMPARED = { base64: buffersFor('base64'), hex: buffersFor('hex') } as con
  * Whether one of the claimed signatures was made with this key. Compared in constant time, and as text: where Node decodes
  * base64 with AVX-512, the next hash takes a tenth longer.
  */
-export function isSignedWith(key: KeyObject, claim: SignatureClaim, payload: string | Uint8Array): boolean {
+export function isSignedWith(key: KeyObject, claim: ParsedSignature, payload: string | Uint8Array): boolean {
   const { expected, candidate } = COMPARED[claim.encoding];
   expected.write(computeSignature(key, claim.signedPrefix, payload, claim.encoding), 'binary');
   for (const text of claim.candidates) {

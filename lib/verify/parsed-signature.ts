@@ -1,6 +1,6 @@
 import { WebhookVerificationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import { SCALEKIT_HEADER, type SignatureHeaderValues, type SignatureScheme } from './signature-headers.js';
+import { MESSAGES } from './verify.messages.js';
 
 /** How a scheme writes its signatures. */
 export type SignatureEncoding = 'base64' | 'hex';
@@ -9,7 +9,7 @@ export type SignatureEncoding = 'base64' | 'hex';
 export const SIGNATURE_LENGTHS = { base64: 44, hex: 64 } as const;
 
 /** What the headers of one scheme claim: when the delivery was signed, and the signatures to prove it. */
-export interface SignatureClaim {
+export interface ParsedSignature {
   readonly scheme: SignatureScheme;
   /** Unix seconds. */
   readonly timestamp: number;
@@ -47,7 +47,7 @@ const V1_SIGNATURES = new RegExp(`(?<=^|[ ,])v1,[A-Za-z0-9+/_-]{42}${LAST_CHARAC
  *
  * @throws WebhookVerificationError `headers_malformed`
  */
-export function readStandardClaim(values: SignatureHeaderValues): SignatureClaim {
+export function parseStandardSignature(values: SignatureHeaderValues): ParsedSignature {
   const deliveryId = parseDeliveryId(onlyValue(values, 'webhook-id'));
   const timestampText = onlyValue(values, 'webhook-timestamp');
   const timestamp = parseUnixSeconds(timestampText, 'webhook-timestamp');
@@ -101,7 +101,7 @@ const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
  *
  * @throws WebhookVerificationError `headers_malformed`
  */
-export function readScalekitClaim(values: SignatureHeaderValues): SignatureClaim {
+export function parseScalekitSignature(values: SignatureHeaderValues): ParsedSignature {
   const timestamps = new Set<string>();
   const candidates: string[] = [];
   for (const field of values[SCALEKIT_HEADER].join(',').split(',')) {
@@ -127,13 +127,13 @@ function splitField(field: string): [name: string, value: string] {
   return [field.slice(0, Math.max(end, 0)).trim(), field.slice(end + 1).trim()];
 }
 
-const READERS = { standard: readStandardClaim, scalekit: readScalekitClaim } as const;
+const READERS = { standard: parseStandardSignature, scalekit: parseScalekitSignature } as const;
 
 /**
  * Reads what the headers of one scheme claim.
  *
  * @throws WebhookVerificationError `headers_malformed`
  */
-export function readSignatureClaim(scheme: SignatureScheme, values: SignatureHeaderValues): SignatureClaim {
+export function parseSignature(scheme: SignatureScheme, values: SignatureHeaderValues): ParsedSignature {
   return READERS[scheme](values);
 }

@@ -1,5 +1,5 @@
 import { WebhookVerificationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { MESSAGES } from './verify.messages.js';
 
 /**
  * The two ways in which Scalekit signs a delivery:

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
 import type { SignatureScheme } from './signature-headers.js';
+import { MESSAGES } from './verify.messages.js';
 
 const PREFIX = 'whsec_';
 const RECOMMENDED_KEY_BYTES = 24;
@@ -55,4 +55,15 @@ function isBase64(text: string): boolean {
 
 function refused(message: string): ScalekitWebhooksConfigurationError {
   return new ScalekitWebhooksConfigurationError('signingSecret', message);
+}
+
+/** The variable that holds an endpoint's signing secrets where the options give none. */
+export const SECRET_VARIABLE = 'SCALEKIT_WEBHOOK_SECRET';
+
+/** Secrets in one text, separated by commas. */
+export function splitSecrets(text: string | undefined): readonly string[] {
+  return (text ?? '')
+    .split(',')
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== '');
 }

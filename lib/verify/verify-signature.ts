@@ -1,8 +1,8 @@
 import { isUint8Array } from 'node:util/types';
 import { ScalekitWebhooksConfigurationError, WebhookVerificationError } from '../errors/errors.js';
-import { MESSAGES } from '../scalekit-webhooks.messages.js';
+import { requireToleranceSeconds } from '../errors/settings.js';
 import { isSignedWith } from './compute-signature.js';
-import { readSignatureClaim, type SignatureClaim } from './parsed-signature.js';
+import { type ParsedSignature, parseSignature } from './parsed-signature.js';
 import {
   collectSignatureHeaders,
   type SignatureScheme,
@@ -10,6 +10,7 @@ import {
   type WebhookHeaders,
 } from './signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+import { MESSAGES } from './verify.messages.js';
 
 /** A signing secret as text (`whsec_…`), or one that `parseSigningSecret` has read before. */
 export type SigningSecretInput = string | SigningSecret;
@@ -58,14 +59,14 @@ export const DEFAULT_TOLERANCE_SECONDS = 300;
 export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
   const { payload, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
   const secrets = prepareSecrets(options.secrets);
-  requireTolerance(toleranceSeconds);
+  requireToleranceSeconds(toleranceSeconds);
   requirePayload(payload);
   const nowSeconds = toUnixSeconds(now);
   const values = collectSignatureHeaders(options.headers);
   let firstFailure: WebhookVerificationError | undefined;
   for (const scheme of schemesPresent(values)) {
     try {
-      const claim = readSignatureClaim(scheme, values);
+      const claim = parseSignature(scheme, values);
       requireRecent(claim, nowSeconds, toleranceSeconds);
       requireMatch(claim, payload, secrets);
       const { deliveryId } = claim;
@@ -79,7 +80,7 @@ export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): 
   throw firstFailure;
 }
 
-function requireRecent({ timestamp }: SignatureClaim, nowSeconds: number, toleranceSeconds: number): void {
+function requireRecent({ timestamp }: ParsedSignature, nowSeconds: number, toleranceSeconds: number): void {
   const age = nowSeconds - timestamp;
   if (Math.abs(age) <= toleranceSeconds) return;
   const message = MESSAGES.timestampOutOfTolerance(age, toleranceSeconds);
@@ -87,7 +88,7 @@ function requireRecent({ timestamp }: SignatureClaim, nowSeconds: number, tolera
 }
 
 function requireMatch(
-  claim: SignatureClaim,
+  claim: ParsedSignature,
   payload: string | Uint8Array,
   secrets: readonly SigningSecret[],
 ): void {
@@ -113,11 +114,6 @@ function readSecret(secret: SigningSecretInput): SigningSecret {
 
 function isList(input: VerifyWebhookSignatureOptions['secrets']): input is readonly SigningSecretInput[] {
   return Array.isArray(input);
-}
-
-function requireTolerance(seconds: number): void {
-  if (Number.isFinite(seconds) && seconds >= 0) return;
-  throw new ScalekitWebhooksConfigurationError('toleranceSeconds', MESSAGES.toleranceIsInvalid);
 }
 
 /** A lone surrogate would be signed as U+FFFD, and so different texts would share a signature. */

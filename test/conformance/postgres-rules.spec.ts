@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type HandlerSettlement, type InboxStore, MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { type InboxStore, MemoryInboxStore, type RunSettlement } from 'nestjs-scalekit-webhooks';
 import { PostgresLedger } from '../helpers/postgres-ledger.js';
 import { describeWithService } from '../helpers/services.js';
 import { anEvent } from './inbox-store.harness.js';
@@ -20,7 +20,7 @@ const settle = fc.record({
   step: fc.constant('settle' as const),
   lease: fc.nat(7),
   handlerIds,
-  state: fc.constantFrom<HandlerSettlement['state']>('done', 'failed', 'dead', 'queued'),
+  state: fc.constantFrom<RunSettlement['state']>('done', 'failed', 'dead', 'queued'),
   withError: fc.boolean(),
 });
 const reopen = fc.record({
@@ -51,7 +51,7 @@ async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
       given.push([...(await store.reopen(event, step.handlerIds))].sort());
     }
   }
-  const rows = (await store.get(event))?.handlers ?? [];
+  const rows = (await store.get(event))?.runs ?? [];
   const timeless = rows.map((row) => ({ ...row, updatedAt: undefined }));
   return [...given, timeless.sort((one, other) => one.handlerId.localeCompare(other.handlerId))];
 }

@@ -55,8 +55,8 @@ await describeOnEachStore('two endpoints that get the same event ids', (open) =>
 
     expect((await us.deliver(ofUs)).status).toBe(500);
     expect((await eu.deliver(ofEu)).status).toBe(201);
-    expect(await inbox.get({ endpoint: 'us', eventId })).toMatchObject({ handlers: [{ state: 'failed' }] });
-    expect(await inbox.get({ endpoint: 'eu', eventId })).toMatchObject({ handlers: [{ state: 'done' }] });
+    expect(await inbox.get({ endpoint: 'us', eventId })).toMatchObject({ runs: [{ state: 'failed' }] });
+    expect(await inbox.get({ endpoint: 'eu', eventId })).toMatchObject({ runs: [{ state: 'done' }] });
     expect((await us.deliver(ofUs)).status).toBe(201);
     expect((await eu.deliver(ofEu)).status).toBe(200);
   });

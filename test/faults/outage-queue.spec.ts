@@ -56,18 +56,18 @@ describeWithRedisServers('With a queue', () => {
       queue: given,
       worker: { lockDuration: 1500, stalledInterval: 500 },
       attempts: 1,
-      handlerTimeout: HANDLER_TIMEOUT_MS,
+      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     });
 
   async function start(inbox?: InboxStore) {
     const app = await startScriptedApp(() => new ExpressAdapter(), {
       inbox: inbox ?? new SqliteInboxStore({ database: openSqlite(await sqliteFile()) }),
       transport: transportOf(queue),
-      handlerTimeout: HANDLER_TIMEOUT_MS,
+      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     });
     const statesOf = async ({ id: eventId }: { id: string }) => {
       const entry = await app.inbox.get({ endpoint: 'default', eventId });
-      return entry?.handlers.map(({ state }) => state) ?? [];
+      return entry?.runs.map(({ state }) => state) ?? [];
     };
     const whenDone = (event: { id: string }) =>
       until(
@@ -233,9 +233,7 @@ describeWithRedisServers('With a queue', () => {
       (count) => count === 1,
     );
     expect(await inbox.list()).toMatchObject({
-      entries: [
-        { handlers: [{ state: 'dead', error: { message: expect.stringContaining('Former.handle') } }] },
-      ],
+      entries: [{ runs: [{ state: 'dead', error: { message: expect.stringContaining('Former.handle') } }] }],
     });
   });
 });

@@ -14,7 +14,7 @@ describe('A SQLite ledger', () => {
     file = await sqliteFile();
     database = openSqlite(file);
     database.exec('CREATE TABLE effects (event_id TEXT)');
-    inbox = new SqliteInboxStore({ database, busyTimeout: 20_000 });
+    inbox = new SqliteInboxStore({ database, busyTimeoutMs: 20_000 });
   });
 
   /** Another process has begun a transaction, and does not end it. */

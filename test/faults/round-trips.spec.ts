@@ -35,6 +35,6 @@ await describeOnEachStore('a delivery', (open) => {
     expect((await scalekit.deliver(event)).status).toBe(200);
     expect(roundTrips() - before).toBe(3);
     const entry = await inbox.get({ endpoint: 'default', eventId: event.id });
-    expect(entry?.handlers.filter(({ state }) => state === 'done')).toHaveLength(count);
+    expect(entry?.runs.filter(({ state }) => state === 'done')).toHaveLength(count);
   });
 });

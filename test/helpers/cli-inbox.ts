@@ -1,4 +1,4 @@
-import type { HandlerSettlement, InboxStore } from 'nestjs-scalekit-webhooks';
+import type { InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 
 /** A display name that only payloads hold. */
@@ -7,7 +7,7 @@ export const PAYLOAD_MARKER = 'payload-marker';
 /** Records an event whose one handler, `Users.sync`, ended this way; returns its id. */
 export async function recordEvent(
   store: InboxStore,
-  end: Omit<HandlerSettlement, 'handlerId'> | undefined,
+  end: Omit<RunSettlement, 'handlerId'> | undefined,
   { endpoint = 'default', id }: { endpoint?: string; id?: string } = {},
 ): Promise<string> {
   const event = createScalekitEvent('organization.created', {

@@ -31,7 +31,7 @@ redis.call('PEXPIRE', key, redis.call('PTTL', key) - ms)
 `;
 
 /** A store under a key prefix of its own, with a clock that can be moved on. */
-export function redisInboxHarness(client: Redis | Cluster, options: { retention?: number } = {}) {
+export function redisInboxHarness(client: Redis | Cluster, options: { retentionMs?: number } = {}) {
   const keyPrefix = `test:${randomUUID()}`;
   const keys = () => keysBelow(client, keyPrefix);
   return {

@@ -18,7 +18,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const events = numberedEvents(count);
     const waiting = [...events.slice(first), ...events.slice(0, first)];
     await go();
-    const store = new SqliteInboxStore({ database, busyTimeout: 30_000 });
+    const store = new SqliteInboxStore({ database, busyTimeoutMs: 30_000 });
     const claimed: string[] = [];
     const handleNext = async () => {
       const event = waiting.shift();

@@ -27,7 +27,7 @@ export async function openTransport({ redisPort: port }: AppSettings): Promise<E
     queue,
     attempts: 20,
     backoff: 200,
-    handlerTimeout: HANDLER_TIMEOUT_MS,
+    handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     // Short, so that the jobs of a killed process are soon taken over.
     worker: { concurrency: 5, lockDuration: 3000, stalledInterval: 1000 },
   });

@@ -34,7 +34,7 @@ async function listen(port: number): Promise<void> {
     imports: [
       ScalekitWebhooksModule.forRoot({
         signingSecret: SECRET,
-        handlerTimeout: HANDLER_TIMEOUT_MS,
+        handlerTimeoutMs: HANDLER_TIMEOUT_MS,
         inbox: journaled(inbox, journal),
         ...(transport && { transport }),
       }),

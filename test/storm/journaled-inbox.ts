@@ -1,4 +1,4 @@
-import type { HandlerSettlement, InboxKey, InboxLease, InboxStore } from 'nestjs-scalekit-webhooks';
+import type { InboxKey, InboxLease, InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
 import type { Journal } from './journal.js';
 
 /** Has the journal tell of each run whether the inbox recorded its end. */
@@ -14,7 +14,7 @@ export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
       }
       return claims;
     },
-    async settle(key: InboxKey, settlements: readonly HandlerSettlement[], lease: InboxLease) {
+    async settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease) {
       const note = (step: 'settled' | 'lapsed' | 'unsettled', handlerId: string) => {
         const run = runOf(handlerId, lease);
         journal.write(step, handlerId, key.eventId, attempts.get(run) ?? 0);

@@ -19,7 +19,7 @@ describe('the delivery simulator', () => {
     ['secrets', { ...VALID, secrets: [{ secret: SECRET, until: 0.5 }] }],
     ['secrets', { ...VALID, secrets: [{ secret: SECRET, from: 0.1 }] }],
     ['signingSecret', { ...VALID, secrets: 'whsec_!' }],
-    ['timeout', { ...VALID, timeout: 0 }],
+    ['timeoutMs', { ...VALID, timeoutMs: 0 }],
     ['concurrency', { ...VALID, concurrency: 1.5 }],
     ['duplicates', { ...VALID, duplicates: 0 }],
     ['timeScale', { ...VALID, timeScale: 0 }],

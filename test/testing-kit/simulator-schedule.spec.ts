@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SCALEKIT_SCHEDULES } from 'nestjs-scalekit-webhooks/testing';
-import { planCopies, waitsOf } from '../../lib/testing/delivery-simulator.run.js';
+import { waitsOf } from '../../lib/testing/delivery-simulator.options.js';
+import { planCopies } from '../../lib/testing/delivery-simulator.run.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

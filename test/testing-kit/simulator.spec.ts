@@ -86,7 +86,7 @@ describe('The delivery simulator', () => {
       if (!isFirst) response.writeHead(201).end();
       isFirst = false;
     });
-    const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, timeout: 50 });
+    const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, timeoutMs: 50 });
 
     expect((await simulator.send(events(1))).totals.statuses).toEqual({ timeout: 1, 201: 1 });
   });

@@ -51,7 +51,7 @@ export class Fitting {
   @OnScalekitEvent(unlistedScalekitEvent('invoice.paid'))
   unlisted(_event: UnknownScalekitEvent) {}
 
-  @OnScalekitEvent('user.created', { id: 'welcome', endpoint: ['staff'], timeout: 1000 })
+  @OnScalekitEvent('user.created', { id: 'welcome', endpoint: ['staff'], timeoutMs: 1000 })
   options() {}
 
   @OnScalekitEvent('organization.*')

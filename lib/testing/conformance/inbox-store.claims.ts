@@ -15,7 +15,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
         type: event.type,
         occurredAt: event.occurredAt,
         receivedAt: expect.any(Date),
-        handlers: [{ handlerId: 'A.run', state: 'running', attempts: 1, updatedAt: expect.any(Date) }],
+        runs: [{ handlerId: 'A.run', state: 'running', attempts: 1, updatedAt: expect.any(Date) }],
       });
     });
 
@@ -30,7 +30,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
       const event = anEvent();
 
       expect(await bench.claim(event, aLease(), [])).toEqual({});
-      expect((await bench.entryOf(event)).handlers).toEqual([]);
+      expect((await bench.entryOf(event)).runs).toEqual([]);
     });
 
     it('tells a second claimer that the handler is running, and for how long at most', async () => {
@@ -51,7 +51,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
         await bench.record(event, state);
 
         expect(await bench.claim(event)).toEqual({ 'A.run': { state } });
-        expect((await bench.entryOf(event)).handlers).toMatchObject([{ state }]);
+        expect((await bench.entryOf(event)).runs).toMatchObject([{ state }]);
       });
 
       it(`does not give out a handler that is ${state} after the lease either`, async () => {
@@ -107,8 +107,8 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
       await bench.record(event, 'failed');
       await bench.claim(event, aLease(), ['B.run']);
 
-      const { handlers } = await bench.entryOf(event);
-      expect(handlers.find(({ handlerId }) => handlerId === 'A.run')?.state).toBe('failed');
+      const { runs } = await bench.entryOf(event);
+      expect(runs.find(({ handlerId }) => handlerId === 'A.run')?.state).toBe('failed');
     });
 
     it('keeps when and as what an event was first received', async () => {
@@ -142,7 +142,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
 
       await bench.record(event, 'done');
 
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ state: 'done' }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
     });
   });
 
@@ -190,7 +190,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
       await bench.claim(event, taken);
 
       expect(await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lost)).toEqual([]);
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ state: 'running', attempts: 2 }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'running', attempts: 2 }]);
       expect(await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], taken)).toEqual([
         'A.run',
       ]);
@@ -206,7 +206,7 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
 
       const late = [{ handlerId: 'A.run', state: 'failed' as const, error: FAILURE }];
       expect(await bench.store.settle(event, late, lost)).toEqual([]);
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ state: 'done' }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
     });
 
     it('let a late run write its result as long as nobody has taken over', async () => {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type {
-  HandlerClaim,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -8,6 +7,7 @@ import type {
   InboxLease,
   InboxPage,
   InboxStore,
+  RunClaim,
 } from '../../inbox/inbox-store.js';
 
 /** What the conformance suite needs of a test runner: Jest and Vitest have it, and others with the `expect` package. */
@@ -94,7 +94,7 @@ export class InboxBench {
     event: InboxEvent,
     lease = aLease(),
     handlerIds: readonly string[] = ['A.run'],
-  ): Promise<Record<string, HandlerClaim>> {
+  ): Promise<Record<string, RunClaim>> {
     return Object.fromEntries(await this.store.claim(event, handlerIds, lease));
   }
 

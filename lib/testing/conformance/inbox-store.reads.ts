@@ -61,7 +61,7 @@ export function describeKeys(bench: InboxBench, { describe, it, expect }: Confor
       expect(await bench.claim({ ...one, endpoint: 'two' })).toEqual({
         'A.run': { state: 'claimed', attempt: 1 },
       });
-      expect((await bench.entryOf(one)).handlers).toMatchObject([{ state: 'done' }]);
+      expect((await bench.entryOf(one)).runs).toMatchObject([{ state: 'done' }]);
     });
 
     for (const mark of [':', '\u0000', '/', '|', '.', '-']) {

@@ -21,8 +21,8 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
       );
 
       expect([...written].sort()).toEqual(['A.run', 'B.run', 'C.run', 'D.run']);
-      const { handlers } = await bench.entryOf(event);
-      expect([...handlers].sort((a, b) => a.handlerId.localeCompare(b.handlerId))).toEqual([
+      const { runs } = await bench.entryOf(event);
+      expect([...runs].sort((a, b) => a.handlerId.localeCompare(b.handlerId))).toEqual([
         { handlerId: 'A.run', state: 'done', attempts: 1, updatedAt: expect.any(Date) },
         { handlerId: 'B.run', state: 'failed', attempts: 1, updatedAt: expect.any(Date), error: FAILURE },
         { handlerId: 'C.run', state: 'dead', attempts: 1, updatedAt: expect.any(Date), error: FAILURE },
@@ -79,12 +79,12 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
       const event = anEvent();
       const lease = aLease();
       await bench.claim(event, lease);
-      const [started] = (await bench.entryOf(event)).handlers;
+      const [started] = (await bench.entryOf(event)).runs;
       await bench.advance(1000);
 
       await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
 
-      const [ended] = (await bench.entryOf(event)).handlers;
+      const [ended] = (await bench.entryOf(event)).runs;
       expect(ended?.updatedAt.getTime()).toBeGreaterThan(started?.updatedAt.getTime() ?? Infinity);
     });
 
@@ -94,7 +94,7 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
 
       await bench.record(event, 'done');
 
-      expect((await bench.entryOf(event)).handlers).toEqual([
+      expect((await bench.entryOf(event)).runs).toEqual([
         { handlerId: 'A.run', state: 'done', attempts: 2, updatedAt: expect.any(Date) },
       ]);
     });
@@ -107,7 +107,7 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
 
       await bench.store.settle(event, [{ handlerId: 'A.run', state: 'failed', error }], lease);
 
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ error }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ error }]);
     });
   });
 
@@ -116,7 +116,7 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
       const event = anEvent();
       await bench.record(event, 'queued');
 
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ state: 'queued', attempts: 0 }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'queued', attempts: 0 }]);
     });
 
     it('are given to the worker that takes them over, as the first attempt', async () => {
@@ -173,7 +173,7 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
       const again = [{ handlerId: 'A.run', state: 'queued' as const, error: FAILURE }];
       await bench.store.settle(event, again, lease);
 
-      expect((await bench.entryOf(event)).handlers).toMatchObject([
+      expect((await bench.entryOf(event)).runs).toMatchObject([
         { state: 'queued', attempts: 1, error: FAILURE },
       ]);
       expect(await bench.claim(event, aLease({ takesOver: lease.token }))).toEqual({
@@ -188,7 +188,7 @@ export function describeSettlements(bench: InboxBench, { describe, it, expect }:
       await bench.record(event, 'dead');
 
       expect(await bench.store.reopen(event)).toEqual(['A.run']);
-      expect((await bench.entryOf(event)).handlers).toMatchObject([{ state: 'failed', attempts: 1 }]);
+      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'failed', attempts: 1 }]);
       expect(await bench.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
     });
 

@@ -11,7 +11,7 @@ import { Mailer } from './mailer.js';
 export class MailHandlers {
   constructor(private readonly mailer: Mailer) {}
 
-  @OnScalekitEvent('user.created', { attempts: 3, backoff: { type: 'exponential', delay: 500 } })
+  @OnScalekitEvent('user.created', { attempts: 3, backoff: { type: 'exponential', delayMs: 500 } })
   async welcome(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery): Promise<void> {
     const to = event.data.user?.email;
     if (!to) throw new NonRetryableEventError('the user has no address');

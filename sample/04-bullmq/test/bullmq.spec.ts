@@ -77,7 +77,7 @@ await describeWithService(needed, 'the BullMQ sample', () => {
   const rowsOf = async (eventId: string) => {
     const inbox = new PostgresInboxStore({ client: pool, schema: variables.INBOX_SCHEMA ?? '' });
     const entry = await inbox.get({ endpoint: 'default', eventId });
-    return Object.fromEntries((entry?.handlers ?? []).map((row) => [row.handlerId, row]));
+    return Object.fromEntries((entry?.runs ?? []).map((row) => [row.handlerId, row]));
   };
 
   const deliver = (event: object) => new ScalekitWebhookTester(web).deliver(event);

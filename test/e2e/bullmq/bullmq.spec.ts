@@ -99,7 +99,7 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
   const inbox = () => new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` });
   const rowsOf = async (eventId: string) => {
     const entry = await inbox().get({ endpoint: 'default', eventId });
-    return Object.fromEntries((entry?.handlers ?? []).map((row) => [row.handlerId, row]));
+    return Object.fromEntries((entry?.runs ?? []).map((row) => [row.handlerId, row]));
   };
 
   it.each(ADAPTERS)('answers 202 once Redis has one job for each handler, on %s', async (_name, adapter) => {

@@ -56,9 +56,7 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
     expect(stdout).toMatch(new RegExp(`^201 {2}organization\\.created ${id} {2}\\d+ ms `));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(sync).toHaveBeenCalledTimes(1);
-    expect((await store.get({ endpoint: 'default', eventId: id }))?.handlers).toMatchObject([
-      { state: 'done' },
-    ]);
+    expect((await store.get({ endpoint: 'default', eventId: id }))?.runs).toMatchObject([{ state: 'done' }]);
   });
 
   it('has a handler run again that is done only when it is named', async () => {

@@ -24,7 +24,7 @@ async function lookAtAndPrune(store: InboxStore, options: string[]): Promise<voi
   expect([list, show, prune].map(({ stderr }) => stderr)).toEqual(['', '', '']);
   expect(list.stdout).toContain(id);
   expect(show.stdout).toContain('display_name');
-  expect(reopened?.handlers).toMatchObject([{ state: 'failed' }]);
+  expect(reopened?.runs).toMatchObject([{ state: 'failed' }]);
   expect(prune.stdout).toContain('Forgot 1 event');
   expect(await store.count()).toBe(0);
 }

@@ -100,7 +100,7 @@ describe('scalekit-webhooks inbox', () => {
 
       expect(text.stdout).toContain(`"display_name":"${PAYLOAD_MARKER}"`);
       expect(JSON.parse(json.payload)).toMatchObject({ id });
-      expect(without).toMatchObject({ eventId: id, handlers: [{ handlerId: 'Users.sync', state: 'done' }] });
+      expect(without).toMatchObject({ eventId: id, runs: [{ handlerId: 'Users.sync', state: 'done' }] });
       expect(without).not.toHaveProperty('payload');
     });
 

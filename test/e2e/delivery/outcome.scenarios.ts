@@ -3,9 +3,9 @@ import { jest } from '@jest/globals';
 import { BadRequestException, HttpException } from '@nestjs/common';
 import {
   type EventTransport,
-  type HandlerSettlement,
   MemoryInboxStore,
   NonRetryableEventError,
+  type RunSettlement,
   type ScalekitWebhooksOptions,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, type TestDeliveryAnswer } from 'nestjs-scalekit-webhooks/testing';
@@ -38,7 +38,7 @@ const fail = async () => {
 
 const QUEUE: EventTransport = {
   start: ({ runs }) =>
-    runs.map(async ({ handlerId }): Promise<HandlerSettlement> => ({ handlerId, state: 'queued' })),
+    runs.map(async ({ handlerId }): Promise<RunSettlement> => ({ handlerId, state: 'queued' })),
 };
 
 const BROKEN_QUEUE: EventTransport = { start: ({ runs }) => runs.map(fail) };

@@ -35,7 +35,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     expect((await answering).status).toBe(201);
     await closing;
     const [entry] = (await bench.inbox.list()).entries;
-    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+    expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
   it('takes nothing new meanwhile', async () => {
@@ -66,7 +66,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     await closing;
 
     const [entry] = (await bench.inbox.list()).entries;
-    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+    expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
   it('waits for an inbox that is slow to settle', async () => {
@@ -89,7 +89,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     await closing;
 
     const [entry] = (await inbox.list()).entries;
-    expect(entry?.handlers).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+    expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
   it('does not wait for a run beyond its lease', async () => {

@@ -92,8 +92,8 @@ describe('handlers that could never run', () => {
   it.each([
     [{ id: '' }, /has no usable id/],
     [{ attempts: 0 }, /attempts of Handlers.created must be a whole number greater than 0, found "0"/],
-    [{ timeout: 0 }, /timeout of Handlers.created must be a number of ms greater than 0, found "0"/],
-    [{ timeout: Number.NaN }, /timeout of Handlers.created must be/],
+    [{ timeoutMs: 0 }, /timeout of Handlers.created must be a number of ms greater than 0, found "0"/],
+    [{ timeoutMs: Number.NaN }, /timeout of Handlers.created must be/],
   ])('are refused at boot with %j', async (options, message) => {
     class Handlers {
       @OnScalekitEvent('user.created', options)

@@ -22,7 +22,7 @@ function inboxOf(app: INestApplication): ScalekitInbox {
 
 /** What became of an event's handlers, by the inbox. */
 async function states(inbox: ScalekitInbox, eventId: string): Promise<Record<string, string>> {
-  const handlers = (await inbox.get(eventId))?.handlers ?? [];
+  const handlers = (await inbox.get(eventId))?.runs ?? [];
   return Object.fromEntries(handlers.map(({ handlerId, state }) => [handlerId, state]));
 }
 
@@ -98,7 +98,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
 
     expect(outcome).toBe('failed');
     expect(handlers[0]).toMatchObject({ state: 'failed', error: { message: 'broken' } });
-    expect((await replayer.get(event.id))?.handlers[0]).toMatchObject({ state: 'failed', attempts: 2 });
+    expect((await replayer.get(event.id))?.runs[0]).toMatchObject({ state: 'failed', attempts: 2 });
   });
 
   it('is a duplicate where everything is done', async () => {

@@ -37,11 +37,11 @@ await describeWithService('postgres', 'A run that completes in its own transacti
   it('is done with the commit, and not before', async () => {
     const { lease, transaction } = await work();
     await ledger.store.complete(transaction, event, 'A.run', lease);
-    expect(await ledger.store.get(event)).toMatchObject({ handlers: [{ state: 'running' }] });
+    expect(await ledger.store.get(event)).toMatchObject({ runs: [{ state: 'running' }] });
 
     await ledger.commit(transaction);
 
-    expect(await ledger.store.get(event)).toMatchObject({ handlers: [{ state: 'done', attempts: 1 }] });
+    expect(await ledger.store.get(event)).toMatchObject({ runs: [{ state: 'done', attempts: 1 }] });
     expect(await countEffects()).toBe(1);
   });
 
@@ -66,7 +66,7 @@ await describeWithService('postgres', 'A run that completes in its own transacti
 
     expect(await ledger.store.settle(event, asDone, lease)).toEqual(['A.run']);
     expect(await ledger.store.settle(event, asDone, lease)).toEqual([]);
-    expect(await ledger.store.get(event)).toMatchObject({ handlers: [{ state: 'done', attempts: 1 }] });
+    expect(await ledger.store.get(event)).toMatchObject({ runs: [{ state: 'done', attempts: 1 }] });
   });
 
   it('stays done where the handler fails after the commit', async () => {

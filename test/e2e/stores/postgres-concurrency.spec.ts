@@ -159,9 +159,6 @@ await describeWithService('postgres', 'Many at once on Postgres', () => {
     await ledger.commit(transaction);
 
     expect(await forgotten).toBe(0);
-    expect((await ledger.store.get(known))?.handlers).toMatchObject([
-      { state: 'failed' },
-      { state: 'running' },
-    ]);
+    expect((await ledger.store.get(known))?.runs).toMatchObject([{ state: 'failed' }, { state: 'running' }]);
   });
 });

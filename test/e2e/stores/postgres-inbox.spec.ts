@@ -17,7 +17,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 await describeWithService('postgres', 'PostgresInboxStore', () => {
   const ledger = PostgresLedger.use();
 
-  function storeOn(client: PostgresQueryable, options: { retention?: number } = {}) {
+  function storeOn(client: PostgresQueryable, options: { retentionMs?: number } = {}) {
     return new PostgresInboxStore({ client, schema: ledger.schema, ...options });
   }
 
@@ -168,7 +168,7 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
       await ledger.store.claim(old, [], aLease());
       await passTime(ledger.pool, ledger.schema, 1000);
 
-      const store = storeOn(ledger.pool, { retention: 500 });
+      const store = storeOn(ledger.pool, { retentionMs: 500 });
       await store.claim(anEvent(), [], aLease());
       await store.close();
 

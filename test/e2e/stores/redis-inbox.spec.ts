@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { HandlerSettlement, InboxEvent } from 'nestjs-scalekit-webhooks';
+import type { InboxEvent, RunSettlement } from 'nestjs-scalekit-webhooks';
 import { RedisInboxStore } from '../../../lib/redis/index.js';
 import { aLease, anEvent, FAILURE } from '../../conformance/inbox-store.harness.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
@@ -20,7 +20,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
   });
 
   beforeEach(() => {
-    harness = redisInboxHarness(client, { retention: RETENTION_MS });
+    harness = redisInboxHarness(client, { retentionMs: RETENTION_MS });
     store = harness.store;
   });
 
@@ -28,7 +28,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
 
   afterAll(() => client.quit());
 
-  async function record(event: InboxEvent, end: Omit<HandlerSettlement, 'handlerId'>) {
+  async function record(event: InboxEvent, end: Omit<RunSettlement, 'handlerId'>) {
     const lease = aLease();
     await store.claim(event, ['A.run'], lease);
     await store.settle(event, [{ handlerId: 'A.run', ...end }], lease);
@@ -129,7 +129,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       await store.claim(event, ['A.run'], lease);
       await harness.advance(RETENTION_MS - 10_000);
 
-      expect(await store.get(event)).toMatchObject({ handlers: [{ attempts: 2 }] });
+      expect(await store.get(event)).toMatchObject({ runs: [{ attempts: 2 }] });
       expect(await store.payload(event)).toEqual(event.payload);
     });
 

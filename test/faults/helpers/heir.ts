@@ -46,6 +46,6 @@ export class Heir {
   /** The state of each handler's row. */
   async statesOf(eventId: string): Promise<Record<string, string>> {
     const entry = await this.ledger.inbox.get({ endpoint: 'default', eventId });
-    return Object.fromEntries((entry?.handlers ?? []).map(({ handlerId, state }) => [handlerId, state]));
+    return Object.fromEntries((entry?.runs ?? []).map(({ handlerId, state }) => [handlerId, state]));
   }
 }

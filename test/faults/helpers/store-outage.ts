@@ -10,8 +10,8 @@ export type Ailment = () => Promise<() => unknown>;
 // So large that it fits into nothing that was there before.
 const PADDING = ' '.repeat(200_000);
 
-async function startApp(inbox: InboxStore, handlerTimeout: number) {
-  const app = await startScriptedApp(() => new ExpressAdapter(), { inbox, handlerTimeout });
+async function startApp(inbox: InboxStore, handlerTimeoutMs: number) {
+  const app = await startScriptedApp(() => new ExpressAdapter(), { inbox, handlerTimeoutMs });
   const send = async (event: object) => app.scalekit.deliver(JSON.stringify(event) + PADDING);
   return {
     ...app,
@@ -22,7 +22,7 @@ async function startApp(inbox: InboxStore, handlerTimeout: number) {
         (status) => status < 300,
       ),
     statesOf: async (eventId: string) =>
-      (await inbox.get({ endpoint: 'default', eventId }))?.handlers.map(({ state }) => state),
+      (await inbox.get({ endpoint: 'default', eventId }))?.runs.map(({ state }) => state),
     calls: () => [app.first.mock.calls.length, app.second.mock.calls.length],
   };
 }

@@ -121,7 +121,7 @@ describe('EventProcessor', () => {
       await processing;
 
       const entry = await inbox.get({ endpoint: 'default', eventId: delivery.event.id });
-      expect(entry?.handlers).toMatchObject([
+      expect(entry?.runs).toMatchObject([
         { handlerId: 'Slow.run', state: 'running' },
         { handlerId: 'Quick.run', state: 'done' },
       ]);
@@ -197,7 +197,7 @@ describe('EventProcessor', () => {
     });
 
     it('comes earlier for a handler with a timeout of its own', async () => {
-      const { processor } = setUp({ 'A.run': { timeout: 100, run: () => deferred().promise } });
+      const { processor } = setUp({ 'A.run': { timeoutMs: 100, run: () => deferred().promise } });
 
       const processing = processor.process(aDelivery());
       await jest.advanceTimersByTimeAsync(100);
@@ -207,7 +207,7 @@ describe('EventProcessor', () => {
 
     it('comes no later for a handler with a longer timeout', async () => {
       const { processor } = setUp({
-        'A.run': { timeout: HANDLER_TIMEOUT_MS * 2, run: () => deferred().promise },
+        'A.run': { timeoutMs: HANDLER_TIMEOUT_MS * 2, run: () => deferred().promise },
       });
 
       const processing = processor.process(aDelivery());
@@ -219,7 +219,7 @@ describe('EventProcessor', () => {
     it('leaves the siblings of a handler with a short timeout their time', async () => {
       const gate = deferred();
       const { processor } = setUp({
-        'Short.run': { timeout: 100, run: () => deferred().promise },
+        'Short.run': { timeoutMs: 100, run: () => deferred().promise },
         'Long.run': () => gate.promise,
       });
 

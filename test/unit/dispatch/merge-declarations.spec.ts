@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { mergeDeclarations } from '../../../lib/dispatch/handler-metadata.js';
-import type { OnScalekitEventOptions } from '../../../lib/dispatch/on-scalekit-event.decorator.js';
+import type { OnScalekitEventOptions } from '../../../lib/dispatch/handler-metadata.js';
+import { resolveHandlerOptions } from '../../../lib/dispatch/handler-metadata.js';
 
 const merge = (...declared: [pattern: string, options?: OnScalekitEventOptions][]) =>
-  mergeDeclarations(
+  resolveHandlerOptions(
     'Handlers.created',
     declared.map(([pattern, options = {}]) => ({ patterns: [pattern], options })),
   );
@@ -14,10 +14,10 @@ describe('stacked decorators', () => {
   });
 
   it('have the id and the timeout that one of them gives', () => {
-    expect(merge(['a', { id: 'x' }], ['b', { timeout: 5 }])).toEqual({
+    expect(merge(['a', { id: 'x' }], ['b', { timeoutMs: 5 }])).toEqual({
       patterns: ['a', 'b'],
       id: 'x',
-      timeout: 5,
+      timeoutMs: 5,
     });
   });
 
@@ -36,6 +36,6 @@ describe('stacked decorators', () => {
   });
 
   it('cannot disagree on a timeout', () => {
-    expect(() => merge(['a', { timeout: 1 }], ['b', { timeout: 2 }])).toThrow(/disagree on timeout/);
+    expect(() => merge(['a', { timeoutMs: 1 }], ['b', { timeoutMs: 2 }])).toThrow(/disagree on timeoutMs/);
   });
 });

@@ -1,8 +1,8 @@
 import {
   type EventTransport,
-  type HandlerSettlement,
   type InboxStore,
   MemoryInboxStore,
+  type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { ProcessingFault, ProcessingLog } from '../../../lib/dispatch/delivery.ledger.js';
@@ -20,7 +20,7 @@ export const GRACE_MS = 500;
 /** Keeps what a processor has to say besides its results. */
 export class RecordedLog implements ProcessingLog {
   readonly faults: string[] = [];
-  readonly lateEnds: HandlerSettlement[] = [];
+  readonly lateEnds: RunSettlement[] = [];
 
   result(): void {}
 
@@ -28,7 +28,7 @@ export class RecordedLog implements ProcessingLog {
     this.faults.push(error instanceof Error ? `${fault}: ${error.message}` : fault);
   }
 
-  lateEnd(_received: ReceivedEvent, settlement: HandlerSettlement): void {
+  lateEnd(_received: ReceivedEvent, settlement: RunSettlement): void {
     this.lateEnds.push(settlement);
   }
 }
@@ -51,7 +51,7 @@ export function setUp(
     endpoint: 'default',
     inbox,
     transport: options.transport ?? new InlineTransport(),
-    handlerTimeout: HANDLER_TIMEOUT_MS,
+    handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     log,
   });
   return { processor, inbox, log };

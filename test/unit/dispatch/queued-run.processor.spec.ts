@@ -44,7 +44,7 @@ describe('a queued run', () => {
   }
 
   const queue = () => inbox.settle(KEY, [{ handlerId: 'A.run', state: 'queued' }], DELIVERY_LEASE);
-  const row = async () => (await inbox.get(KEY))?.handlers[0];
+  const row = async () => (await inbox.get(KEY))?.runs[0];
 
   it.each(['strict', 'off'] as const)('runs its handler once, with validation %s', async (validation) => {
     await queue();

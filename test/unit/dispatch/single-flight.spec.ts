@@ -1,13 +1,13 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { DispatchResult } from 'nestjs-scalekit-webhooks';
-import { EventsInFlight } from '../../../lib/dispatch/single-flight.js';
+import { SingleFlight } from '../../../lib/dispatch/single-flight.js';
 import { deferred } from '../../helpers/deferred.js';
 
 const PROCESSED: DispatchResult = { outcome: 'processed', handlers: [] };
 const FAILED: DispatchResult = { outcome: 'failed', handlers: [] };
 
 function setUp() {
-  const inFlight = new EventsInFlight();
+  const inFlight = new SingleFlight();
   const [first, second] = [deferred<DispatchResult>(), deferred<DispatchResult>()];
   return { inFlight, first, second, again: jest.fn(async () => FAILED) };
 }

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import {
   type EventTransport,
   type HandlerBatch,
-  type HandlerSettlement,
   MemoryInboxStore,
+  type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { deferred } from '../../helpers/deferred.js';
@@ -16,8 +16,8 @@ function aTransport(start: EventTransport['start']): EventTransport & { start: j
   return { start: jest.fn(start) };
 }
 
-function queued({ runs }: HandlerBatch): Promise<HandlerSettlement>[] {
-  return runs.map(async ({ handlerId }): Promise<HandlerSettlement> => ({ handlerId, state: 'queued' }));
+function queued({ runs }: HandlerBatch): Promise<RunSettlement>[] {
+  return runs.map(async ({ handlerId }): Promise<RunSettlement> => ({ handlerId, state: 'queued' }));
 }
 
 beforeEach(() => {
@@ -343,11 +343,11 @@ describe('A delivery whose transport', () => {
     await processing;
 
     const [entry] = (await inbox.list()).entries;
-    expect(entry?.handlers).toMatchObject([{ state: 'failed' }, { state: 'done' }]);
+    expect(entry?.runs).toMatchObject([{ state: 'failed' }, { state: 'done' }]);
   });
 
   it('fails after the deadline has its claim released then', async () => {
-    const { promise, reject } = deferred<HandlerSettlement>();
+    const { promise, reject } = deferred<RunSettlement>();
     const transport = aTransport(queued);
     transport.start.mockReturnValueOnce([promise]);
     const { processor, log } = setUp({ 'A.run': succeed }, { transport });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type HandlerSettlement, type InboxEvent, MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { type InboxEvent, MemoryInboxStore, type RunSettlement } from 'nestjs-scalekit-webhooks';
 import { EventRows } from '../../../lib/inbox/event-rows.js';
 
 const LEASE_MS = 10_000;
@@ -88,7 +88,7 @@ describe('MemoryInboxStore at its bounds', () => {
   });
 
   it('forgets an old event once its run has ended', async () => {
-    const store = new MemoryInboxStore({ maxAgeMs: HOUR_MS });
+    const store = new MemoryInboxStore({ retentionMs: HOUR_MS });
     await store.claim(anEvent('evt_old'), ['A.run'], { token: 'evt_old', durationMs: 3 * HOUR_MS });
     jest.advanceTimersByTime(2 * HOUR_MS);
     await complete(store, 'evt_2');
@@ -153,7 +153,7 @@ describe('MemoryInboxStore at its bounds', () => {
     expect(await remembered(store)).toEqual(ids(5000, 'evt').slice(-700));
     expect(await store.get(anEvent('evt_4299'))).toBeUndefined();
     expect(await store.get(anEvent('evt_4300'))).toMatchObject({
-      handlers: [{ state: 'done', attempts: 1 }],
+      runs: [{ state: 'done', attempts: 1 }],
     });
   });
 });
@@ -161,7 +161,7 @@ describe('MemoryInboxStore at its bounds', () => {
 describe('MemoryInboxStore with a thousand handlers of one event', () => {
   const handlerIds = ids(1000, 'Handler');
   const event = anEvent('evt_1');
-  const done = (handlerId: string): HandlerSettlement => ({ handlerId, state: 'done' });
+  const done = (handlerId: string): RunSettlement => ({ handlerId, state: 'done' });
 
   it('claims and settles each of them', async () => {
     const store = new MemoryInboxStore();
@@ -181,7 +181,7 @@ describe('MemoryInboxStore with a thousand handlers of one event', () => {
 
     await store.settle(event, handlerIds.toReversed().map(done), leaseOf('evt_1'));
 
-    expect((await store.get(event))?.handlers.map(({ handlerId }) => handlerId)).toEqual(handlerIds);
+    expect((await store.get(event))?.runs.map(({ handlerId }) => handlerId)).toEqual(handlerIds);
   });
 
   it('lets go of their rows when the event is forgotten', async () => {
@@ -191,7 +191,7 @@ describe('MemoryInboxStore with a thousand handlers of one event', () => {
 
     await complete(store, 'evt_2', 'evt_3');
 
-    expect((await store.get(anEvent('evt_3')))?.handlers).toHaveLength(1);
+    expect((await store.get(anEvent('evt_3')))?.runs).toHaveLength(1);
   });
 });
 
@@ -236,7 +236,7 @@ describe('MemoryInboxStore keeps as it was given', () => {
     const { entries } = await store.list({ state: 'failed' });
 
     expect(entries).toMatchObject([
-      { eventId: 'evt_failed', handlers: [{ state: 'failed', attempts: 1, error }] },
+      { eventId: 'evt_failed', runs: [{ state: 'failed', attempts: 1, error }] },
     ]);
     await complete(store, 'evt_4', 'evt_5', 'evt_6');
     expect(await store.count({ state: 'failed' })).toBe(0);

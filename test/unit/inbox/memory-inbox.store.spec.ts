@@ -86,7 +86,7 @@ describe('MemoryInboxStore', () => {
   });
 
   it('forgets events that are older than its age', async () => {
-    const store = new MemoryInboxStore({ maxAgeMs: HOUR_MS });
+    const store = new MemoryInboxStore({ retentionMs: HOUR_MS });
     await complete(store, 'evt_old');
     jest.advanceTimersByTime(HOUR_MS);
     await complete(store, 'evt_at_the_bound');
@@ -98,7 +98,7 @@ describe('MemoryInboxStore', () => {
   });
 
   it('remembers an old event as long as a run of it is in progress', async () => {
-    const store = new MemoryInboxStore({ maxAgeMs: HOUR_MS });
+    const store = new MemoryInboxStore({ retentionMs: HOUR_MS });
     await start(store, 'evt_running', 2 * HOUR_MS);
     jest.advanceTimersByTime(HOUR_MS + 1);
 
@@ -122,8 +122,8 @@ describe('MemoryInboxStore', () => {
     { maxEvents: -1 },
     { maxEvents: 1.5 },
     { maxEvents: Number.NaN },
-    { maxAgeMs: 0 },
-    { maxAgeMs: Number.POSITIVE_INFINITY },
+    { retentionMs: 0 },
+    { retentionMs: Number.POSITIVE_INFINITY },
   ])('refuses the bound %j, and names it', (bounds) => {
     const [setting] = Object.keys(bounds);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
-import { resolveEndpointOptions } from '../../../lib/receive/endpoint.options.js';
+import { resolveEndpointOptions } from '../../../lib/receive/receive.options.js';
 import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.js';
 import { resolveOptions } from '../../../lib/scalekit-webhooks.options.js';
 
@@ -13,7 +13,7 @@ describe('resolveOptions', () => {
       ...ENDPOINT,
       toleranceSeconds: 300,
       validation: 'strict',
-      handlerTimeout: 9000,
+      handlerTimeoutMs: 9000,
       maxBodyBytes: 1_048_576,
       eventEmitter: false,
       inbox: expect.any(MemoryInboxStore),

@@ -31,8 +31,8 @@ describe('The options of PostgresInboxStore', () => {
     expect(postgresSchemaSql(schema)).toContain(`"${schema}"."inbox_events"`);
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse the retention %p', (retention) => {
-    expect(() => new PostgresInboxStore({ client, retention })).toThrow('retention');
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse the retention %p', (retentionMs) => {
+    expect(() => new PostgresInboxStore({ client, retentionMs })).toThrow('retentionMs');
   });
 
   it.each([undefined, null, {}, { query: 'text' }, 'postgres://'])('refuse the client %j', (value) => {

@@ -15,7 +15,7 @@ describe('The options of a RedisInboxStore', () => {
     expect(resolveRedisInboxOptions({ client })).toEqual({
       client,
       keyPrefix: 'scalekit-webhooks',
-      retention: 2_592_000_000,
+      retentionMs: 2_592_000_000,
     });
   });
 
@@ -25,9 +25,9 @@ describe('The options of a RedisInboxStore', () => {
     );
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse a retention of %p', (retention) => {
-    expect(() => new RedisInboxStore({ client, retention })).toThrow(
-      expect.objectContaining({ code: 'configuration_invalid', setting: 'retention' }),
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse a retention of %p', (retentionMs) => {
+    expect(() => new RedisInboxStore({ client, retentionMs })).toThrow(
+      expect.objectContaining({ code: 'configuration_invalid', setting: 'retentionMs' }),
     );
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { HandlerReportState, Outcome } from 'nestjs-scalekit-webhooks';
-import { concludeDelivery } from '../../../lib/dispatch/handler-report.js';
+import { aggregateOutcome } from '../../../lib/dispatch/dispatch-result.js';
 
 function conclude(states: readonly HandlerReportState[]): Outcome {
-  return concludeDelivery(states.map((state, number) => ({ handlerId: `Handler.${number}`, state })));
+  return aggregateOutcome(states.map((state, number) => ({ handlerId: `Handler.${number}`, state })));
 }
 
 // From the strongest claim on the answer to the weakest.

@@ -45,7 +45,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(seats()).toBe(1);
     expect(await claimAgain()).toEqual({ state: 'done' });
     expect(await store.get(event)).toMatchObject({
-      handlers: [
+      runs: [
         { handlerId: 'A.run', state: 'done', attempts: 1 },
         { handlerId: 'B.run', state: 'running' },
       ],

@@ -70,9 +70,9 @@ describe('SqliteInboxStore', () => {
     ['tablePrefix', { tablePrefix: '1st_' }],
     ['tablePrefix', { tablePrefix: 'SQLite_' }],
     ['tablePrefix', { tablePrefix: 'x'.repeat(41) }],
-    ['retention', { retention: 0 }],
-    ['retention', { retention: Number.NaN }],
-    ['busyTimeout', { busyTimeout: 1.5 }],
+    ['retentionMs', { retentionMs: 0 }],
+    ['retentionMs', { retentionMs: Number.NaN }],
+    ['busyTimeoutMs', { busyTimeoutMs: 1.5 }],
   ])('refuses a %s that cannot work: %j', (setting, options) => {
     expect(() => new SqliteInboxStore({ database: openSqlite(':memory:'), ...options })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting }),
@@ -194,7 +194,7 @@ describe('SqliteInboxStore', () => {
   });
 });
 
-describe('retention', () => {
+describe('retentionMs', () => {
   it('forgets events of more than 30 days, payloads included, while new ones come in', async () => {
     holdDate();
     const database = openSqlite(':memory:');
@@ -211,7 +211,7 @@ describe('retention', () => {
 
   it('keeps an expired event as long as a run is in progress', async () => {
     holdDate();
-    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: 1000 });
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: 1000 });
     const event = anEvent();
     await store.claim(event, ['A.run'], aLease());
     jest.setSystemTime(Date.now() + 1001);
@@ -223,7 +223,7 @@ describe('retention', () => {
 
   it('answers for an expired event before it forgets it', async () => {
     holdDate();
-    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: 1000 });
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: 1000 });
     const event = anEvent();
     await handle(store, event);
     jest.setSystemTime(Date.now() + 60_001);
@@ -234,7 +234,7 @@ describe('retention', () => {
 
   it('looks at most once a minute, and takes 200 events at a time until none is left', async () => {
     holdDate();
-    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retention: LEASE_MS });
+    const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: LEASE_MS });
     await Promise.all(numberedEvents(450).map((event) => handle(store, event)));
     jest.setSystemTime(Date.now() + LEASE_MS + 1);
     await handle(store);

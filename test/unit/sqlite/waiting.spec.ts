@@ -55,7 +55,7 @@ describe.each(['another connection', "the store's connection"])(
       handlers.exec('ROLLBACK');
 
       expect(await settled).toEqual(['B.run']);
-      expect(await store.get(event)).toMatchObject({ handlers: [{ state: 'running' }, { state: 'done' }] });
+      expect(await store.get(event)).toMatchObject({ runs: [{ state: 'running' }, { state: 'done' }] });
     });
 
     it('the writes that wait take place in the order in which they were asked for', async () => {
@@ -95,10 +95,10 @@ describe.each(['another connection', "the store's connection"])(
 );
 
 describe('a transaction that does not end', () => {
-  it("makes a claim reject after busyTimeout with the driver's error, and a later one is well again", async () => {
+  it("makes a claim reject after busyTimeoutMs with the driver's error, and a later one is well again", async () => {
     const file = await sqliteFile();
     const other = openSqlite(file);
-    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeout: 50 });
+    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeoutMs: 50 });
     await store.ping();
     other.exec('BEGIN IMMEDIATE');
 
@@ -109,10 +109,10 @@ describe('a transaction that does not end', () => {
     expect(await store.count()).toBe(1);
   });
 
-  it('holds up every write for no longer than busyTimeout, however many wait', async () => {
+  it('holds up every write for no longer than busyTimeoutMs, however many wait', async () => {
     const file = await sqliteFile();
     const other = openSqlite(file);
-    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeout: 100 });
+    const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeoutMs: 100 });
     await store.ping();
     other.exec('BEGIN IMMEDIATE');
     const begun = performance.now();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readScalekitClaim } from '../../../lib/verify/parsed-signature.js';
+import { parseScalekitSignature } from '../../../lib/verify/parsed-signature.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { codeOf } from './verify.fixtures.js';
 
@@ -7,7 +7,7 @@ const HEX = Buffer.alloc(32, 0xab).toString('hex');
 const OTHER = Buffer.alloc(32, 1).toString('hex');
 
 const read = (value: string | string[]) =>
-  readScalekitClaim(collectSignatureHeaders({ 'scalekit-signature': value }));
+  parseScalekitSignature(collectSignatureHeaders({ 'scalekit-signature': value }));
 
 describe('readScalekitClaim', () => {
   it('reads timestamp and signature, and has no delivery id', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readStandardClaim } from '../../../lib/verify/parsed-signature.js';
+import { parseStandardSignature } from '../../../lib/verify/parsed-signature.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { codeOf } from './verify.fixtures.js';
 
@@ -10,7 +10,7 @@ const OTHER = Buffer.alloc(32, 1).toString('base64');
 
 function read(changes: Record<string, string | string[]>) {
   const headers = { 'webhook-id': 'msg_1', 'webhook-timestamp': '1764000000', ...changes };
-  return readStandardClaim(collectSignatureHeaders(headers));
+  return parseStandardSignature(collectSignatureHeaders(headers));
 }
 const candidatesOf = (signature: string | string[]) => read({ 'webhook-signature': signature }).candidates;
 const valid = { 'webhook-signature': `v1,${BASE64}` };

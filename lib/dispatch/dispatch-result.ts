@@ -1,5 +1,5 @@
-import type { HandlerClaim, HandlerError, HandlerSettlement } from '../inbox/inbox-store.js';
-import type { DispatchResult } from './received-event.js';
+import type { RunClaim, RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { Outcome } from '../respond/outcome.js';
 
 /**
  * How one handler fared in one delivery:
@@ -29,13 +29,13 @@ export interface HandlerReport {
   readonly handlerId: string;
   readonly state: HandlerReportState;
   /** The error's name and message where the handler threw. */
-  readonly error?: HandlerError;
+  readonly error?: RunError;
 }
 
 const STATE_OF_SETTLEMENT = { done: 'done', queued: 'queued', failed: 'failed', dead: 'refused' } as const;
 
 /** The report of a handler that was run. */
-export function reportRun(handlerId: string, settlement: HandlerSettlement, overdue: boolean): HandlerReport {
+export function reportRun(handlerId: string, settlement: RunSettlement, overdue: boolean): HandlerReport {
   const state = overdue && settlement.state === 'failed' ? 'overdue' : STATE_OF_SETTLEMENT[settlement.state];
   return settlement.error ? { handlerId, state, error: settlement.error } : { handlerId, state };
 }
@@ -49,7 +49,7 @@ const STATE_OF_CLAIM = {
 } as const;
 
 /** The report of a handler that was not run. */
-export function reportClaim(handlerId: string, claim: HandlerClaim | undefined): HandlerReport {
+export function reportClaim(handlerId: string, claim: RunClaim | undefined): HandlerReport {
   return { handlerId, state: STATE_OF_CLAIM[claim?.state ?? 'claimed'] };
 }
 
@@ -57,7 +57,7 @@ export function reportClaim(handlerId: string, claim: HandlerClaim | undefined):
  * The outcome of a delivery, from how each of its handlers fared. What asks for a retry comes first, since an
  * acknowledged event is never sent again: a failure, then a run that has not started or ended, then a final refusal.
  */
-export function concludeDelivery(handlers: readonly HandlerReport[]): DispatchResult['outcome'] {
+export function aggregateOutcome(handlers: readonly HandlerReport[]): DispatchResult['outcome'] {
   const has = (state: HandlerReport['state']) => handlers.some((handler) => handler.state === state);
   if (handlers.length === 0) return 'ignored';
   if (has('failed')) return 'failed';
@@ -65,4 +65,15 @@ export function concludeDelivery(handlers: readonly HandlerReport[]): DispatchRe
   if (has('refused')) return 'unprocessable';
   if (has('queued')) return 'accepted';
   return has('done') ? 'processed' : 'duplicate';
+}
+
+/** What became of an event. */
+export interface DispatchResult {
+  readonly outcome: Extract<
+    Outcome,
+    'processed' | 'accepted' | 'duplicate' | 'ignored' | 'unprocessable' | 'failed' | 'unavailable'
+  >;
+  readonly handlers: readonly HandlerReport[];
+  /** Where a retry should wait for a run elsewhere, in seconds. */
+  readonly retryAfterSeconds?: number;
 }

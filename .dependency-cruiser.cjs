@@ -1,0 +1,72 @@
+/** The folders of lib/ by layer, lowest first. A folder imports only from layers below its own; type imports count. */
+const LAYERS = [
+  ['errors', 'events'],
+  ['verify', 'parse', 'respond', 'inbox'],
+  ['postgres', 'sqlite', 'redis', 'samples'],
+  ['dispatch'],
+  ['bullmq', 'replay'],
+  ['receive'],
+  ['scalekit-webhooks', 'index'],
+  ['cli', 'testing'],
+];
+const WITHOUT_NEST = [
+  'errors',
+  'events',
+  'verify',
+  'parse',
+  'respond',
+  'inbox',
+  'postgres',
+  'sqlite',
+  'redis',
+  'samples',
+  'cli',
+];
+
+/** Files in these folders; `scalekit-webhooks` stands for the module's own files beside the folders. */
+const inFolders = (folders) => `^lib/(${folders.join('|')})[/.]`;
+
+const layerRules = LAYERS.map((folders, layer) => ({
+  name: `layer-${layer}-imports-from-below`,
+  comment: `${folders.join(', ')} may import only from ${LAYERS.slice(0, layer).flat().join(', ') || 'no other folder'}.`,
+  severity: 'error',
+  from: { path: inFolders(folders), pathNot: '^lib/index.ts$' },
+  to: {
+    path: '^lib/',
+    pathNot: [...(layer > 0 ? [inFolders(LAYERS.slice(0, layer).flat())] : []), '^lib/$1[/.]'],
+  },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'Two files that import each other cannot be read one after the other.',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { circular: true },
+    },
+    ...layerRules,
+    {
+      name: 'known-folder',
+      comment: 'A new folder of lib/ needs a layer in .dependency-cruiser.cjs.',
+      severity: 'error',
+      from: { path: '^lib/[^/]+/', pathNot: inFolders(LAYERS.flat()) },
+      to: {},
+    },
+    {
+      name: 'pure-without-nest',
+      comment: 'Only dispatch and the layers above it know Nest.',
+      severity: 'error',
+      from: { path: inFolders(WITHOUT_NEST) },
+      to: { path: '^node_modules/@nestjs/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { conditionNames: ['import', 'types'] },
+  },
+};

@@ -1,0 +1,16 @@
+import type { InboxStore } from '../inbox/inbox-store.js';
+import type { ValidationMode } from '../parse/parse-event.js';
+import type { EventTransport } from './event-transport.js';
+
+/** Injection token of an endpoint's options, with every default filled in. */
+export const RESOLVED_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:options');
+
+/** What dispatching needs to know of an endpoint. */
+export interface DispatchOptions {
+  readonly name: string;
+  readonly inbox: InboxStore;
+  readonly transport: EventTransport;
+  readonly handlerTimeoutMs: number;
+  readonly validation: ValidationMode;
+  readonly eventEmitter: boolean;
+}

@@ -1,0 +1,43 @@
+import { ScalekitWebhooksConfigurationError } from './errors.js';
+
+/** A setting's value for a message: short, and on one line. */
+export function describeValue(value: unknown): string {
+  return JSON.stringify(typeof value === 'string' ? value.slice(0, 80) : String(value));
+}
+
+/** @throws ScalekitWebhooksConfigurationError always */
+export function refuseSetting(setting: string, message: string): never {
+  throw new ScalekitWebhooksConfigurationError(setting, message);
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a whole number from 1 to `max` */
+export function requirePositiveInteger(setting: string, value: number, max = Number.MAX_SAFE_INTEGER): void {
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    refuseSetting(
+      setting,
+      `${setting} must be a whole number greater than 0, found ${describeValue(value)}.`,
+    );
+  }
+  if (value > max) refuseSetting(setting, `${setting} must be at most ${max}, found ${value}.`);
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is one of those allowed */
+export function requireOneOf(setting: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  refuseSetting(setting, `${setting} takes ${allowed.join(', ')}; found ${describeValue(value)}.`);
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is an object with this method */
+export function requireMethod(setting: string, value: unknown, method: string): void {
+  if (typeof Reflect.get(Object(value), method) === 'function') return;
+  refuseSetting(setting, `${setting} must be an object with ${method}().`);
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a finite number of seconds, 0 or more */
+export function requireToleranceSeconds(value: number): void {
+  if (Number.isFinite(value) && value >= 0) return;
+  refuseSetting(
+    'toleranceSeconds',
+    `toleranceSeconds must be a finite number of seconds, 0 or more; found ${describeValue(value)}.`,
+  );
+}
