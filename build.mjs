@@ -1,7 +1,7 @@
 // Builds lib/ twice: dist/esm for `import`, dist/cjs for `require`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -26,3 +26,5 @@ if (exitCodes.some((exitCode) => exitCode !== 0)) process.exit(1);
 await writeFile(join(DIST, 'cjs', 'package.json'), '{ "type": "commonjs", "sideEffects": false }\n');
 // The command line has one format: package.json's `bin` names the one in dist/esm.
 await rm(join(DIST, 'cjs', 'cli'), { recursive: true });
+// npm makes it executable when it installs the package; in a clone, `npx scalekit-webhooks` runs this file itself.
+await chmod(join(DIST, 'esm', 'cli', 'main.js'), 0o755);

@@ -9,7 +9,7 @@ export class SeatsController {
   async used(@Param('id') id: string): Promise<{ used: number }> {
     return this.database.transaction((connection) => {
       const row = connection.prepare('SELECT used FROM seats WHERE organization_id = ?').get(id);
-      return (row as { used: number } | undefined) ?? { used: 0 };
+      return { used: (row as { used: number } | undefined)?.used ?? 0 };
     });
   }
 }
