@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { EventTransport } from './dispatch/event-transport.js';
-import { InlineTransport } from './dispatch/event-transport.js';
+import { InlineTransport } from './dispatch/inline.transport.js';
 import {
   describeValue,
   refuseSetting,

@@ -1,73 +1,52 @@
 import { randomUUID } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxKey, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import type { InboxKey, InboxLease, InboxStore, RunSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
+import { isFinalFailure, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
-import { idempotencyKey, ScalekitDelivery } from './scalekit-delivery.js';
-
-import { RunDeadline } from './timeout.js';
+import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
+import { Deadline } from './timeout.js';
 
 // A run may outlast its deadline for as long again before another process may take it over.
 const LEASE_FACTOR = 2;
 
-/** How long the lease of runs that may take `timeoutMs` holds, in ms. */
+/** How long the lease of runs that may take `timeoutMs` lasts, in ms. */
 export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-let processToken: string | undefined;
-let leases = 0;
-
-/** Unique among all processes: random bytes for each lease would take longer than all else about it. */
-function nextToken(): string {
-  processToken ??= randomUUID();
-  leases += 1;
-  return `${processToken}-${leases}`;
-}
-
 /** The lease of runs that may take `timeoutMs`. */
-export class RunLease implements InboxLease {
-  readonly token = nextToken();
-  readonly durationMs: number;
-
-  constructor(
-    timeoutMs: number,
-    readonly takesOver?: string,
-  ) {
-    this.durationMs = leaseMsFor(timeoutMs);
-  }
+export function newLease(timeoutMs: number, takesOver?: string): InboxLease {
+  return { token: randomUUID(), durationMs: leaseMsFor(timeoutMs), ...(takesOver && { takesOver }) };
 }
 
-/** What a run of a handler needs. */
-export interface RunOptions {
+/** What a claimed run needs. */
+export interface ClaimedRunOptions {
   readonly handler: EventHandler;
   readonly attempt: number;
   readonly received: ReceivedEvent;
   readonly context: ScalekitEventContext;
-  /** How long it may take, in ms; the handler's own `timeoutMs` may be shorter. */
+  /** How long the attempt may take, in ms; the handler's own `timeoutMs` may be shorter. */
   readonly timeoutMs: number;
   readonly inbox: InboxStore;
   readonly lease: InboxLease;
 }
 
-/**
- * One claimed run of one handler, with its own deadline. What it needs is private: a transport may log or store what it
- * gets.
- */
+/** One claimed run, with its own deadline. Event and lease are private: a transport may log or store what it gets. */
 export class ClaimedRun implements HandlerRun {
   readonly handlerId: string;
   readonly attempt: number;
   readonly attempts?: number;
   readonly backoff?: HandlerRun['backoff'];
   readonly timeoutMs: number;
-  readonly #deadline = new RunDeadline();
+  readonly #deadline = new Deadline();
   readonly #delivery: RunDelivery;
   readonly #handler: EventHandler;
   readonly #context: ScalekitEventContext;
 
-  constructor(options: RunOptions) {
+  constructor(options: ClaimedRunOptions) {
     const { handler, attempt, context, timeoutMs } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
@@ -79,12 +58,12 @@ export class ClaimedRun implements HandlerRun {
     this.#context = context;
   }
 
-  /** Whether the deadline passed while it ran. */
+  /** Whether the deadline passed while the handler ran. */
   get isOverdue(): boolean {
     return this.#deadline.isOver;
   }
 
-  // Not a method, so that a transport may take it out of the run.
+  // A property, so that a transport may take it out of the run.
   readonly execute = async (): Promise<void> => {
     this.#deadline.start(this.timeoutMs);
     try {
@@ -95,8 +74,25 @@ export class ClaimedRun implements HandlerRun {
   };
 }
 
-/** What one run's handler is given. A class, since V8 would make a shape of its own for each object with accessors. */
-export class RunDelivery implements ScalekitDelivery {
+/**
+ * Makes one attempt at a run and says how it ended. Never rejects.
+ *
+ * @param retryAs the state of a run whose attempt failed and may be repeated
+ */
+export async function attemptRun(
+  { handlerId, execute }: Pick<HandlerRun, 'handlerId' | 'execute'>,
+  retryAs: Exclude<RunSettlement['state'], 'done'> = 'failed',
+): Promise<RunSettlement> {
+  try {
+    await execute();
+    return { handlerId, state: 'done' };
+  } catch (thrown) {
+    return { handlerId, state: isFinalFailure(thrown) ? 'dead' : retryAs, error: toRunError(thrown) };
+  }
+}
+
+/** The delivery as one run's handler sees it. */
+class RunDelivery implements ScalekitDelivery {
   readonly id: string;
   readonly endpoint: string;
   readonly receivedAt: Date;
@@ -108,9 +104,9 @@ export class RunDelivery implements ScalekitDelivery {
   readonly #handlerId: string;
   readonly #inbox: InboxStore;
   readonly #lease: InboxLease;
-  readonly #deadline: RunDeadline;
+  readonly #deadline: Deadline;
 
-  constructor({ received, context, attempt, handler, inbox, lease }: RunOptions, deadline: RunDeadline) {
+  constructor({ received, context, attempt, handler, inbox, lease }: ClaimedRunOptions, deadline: Deadline) {
     this.id = received.deliveryId;
     this.endpoint = context.endpoint;
     this.receivedAt = received.receivedAt;
@@ -133,7 +129,7 @@ export class RunDelivery implements ScalekitDelivery {
     return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId);
   }
 
-  // Not a method, so that a handler may take it out of the delivery.
+  // A property, so that a handler may take it out of the delivery.
   readonly complete = async (transaction: unknown): Promise<void> => {
     if (!this.#inbox.complete) {
       throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);

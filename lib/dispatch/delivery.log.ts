@@ -3,17 +3,22 @@ import type { ScalekitWebhooksError } from '../errors/errors.js';
 import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
 import type { Outcome } from '../respond/outcome.js';
 import { isAcknowledged } from '../respond/outcome.js';
-import type { ProcessingFault, ProcessingLog } from './delivery.ledger.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { DispatchOptions } from './dispatch.options.js';
 import { RESOLVED_OPTIONS } from './dispatch.options.js';
 import type { DispatchResult } from './dispatch-result.js';
-import { toHandlerError } from './handler-failure.js';
+import { toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 
-/** What the operator sees of deliveries: ids, types, outcomes and reasons. Never a payload, a secret or a digest. */
+/** What can go wrong between a run and the inbox or the transport. */
+export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
+
+/** What the run engine reports. */
+export type RunLog = Pick<DeliveryLog, 'result' | 'fault' | 'lateEnd' | 'queuedEnd'>;
+
+/** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
 @Injectable()
-export class DeliveryLog implements ProcessingLog {
+export class DeliveryLog {
   readonly #logger: Logger;
 
   constructor(@Inject(RESOLVED_OPTIONS) { name }: DispatchOptions) {
@@ -30,17 +35,17 @@ export class DeliveryLog implements ProcessingLog {
     else if (Logger.isLevelEnabled('debug')) this.#logger.debug(line());
   }
 
-  /** A delivery that was turned away before any handler saw it. */
+  /** A delivery that was refused before any handler saw it. */
   refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
     const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message);
     if (outcome === 'misconfigured') this.#logger.error(line);
     else this.#logger.warn(line);
   }
 
-  /** Something went wrong behind a delivery. */
-  fault(fault: ProcessingFault, { event }: ReceivedEvent, error?: unknown): void {
-    const reason = error === undefined ? undefined : toHandlerError(error);
-    this.#logger.error(MESSAGES.processingFault(fault, event.id, event.type, reason));
+  /** The inbox or the transport failed. */
+  fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
+    const reason = error === undefined ? undefined : toRunError(error);
+    this.#logger.error(MESSAGES.runFault(fault, event.id, event.type, reason));
   }
 
   /** A run ended after its delivery was answered. */

@@ -8,13 +8,13 @@ import { RESOLVED_OPTIONS } from './dispatch.options.js';
 import { type ExploredHandlers, HandlerExplorer } from './handler.explorer.js';
 import { type EventHandler, patternsOf } from './handler.registry.js';
 
-/** What the bridge needs of `EventEmitter2`. */
+/** The part of `EventEmitter2` that the bridge uses. */
 interface AsyncEventEmitter {
   emitAsync(event: string, ...values: unknown[]): Promise<unknown[]>;
   hasListeners(event?: string): boolean;
 }
 
-/** Hands events on to `@nestjs/event-emitter`, as one more handler with its own row in the inbox. */
+/** Emits events on `@nestjs/event-emitter`, as one more handler with its own run in the inbox. */
 @Injectable()
 export class EventEmitterBridge {
   constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
@@ -32,7 +32,7 @@ export class EventEmitterBridge {
 
   async #emitter(): Promise<AsyncEventEmitter> {
     try {
-      // Imported only where it is asked for: the package is an optional peer.
+      // Imported only when it is used, because the package is an optional peer.
       const { EventEmitter2 } = await import('@nestjs/event-emitter');
       return this.moduleRef.get(EventEmitter2, { strict: false });
     } catch {
@@ -41,7 +41,7 @@ export class EventEmitterBridge {
   }
 }
 
-/** The handlers that take one endpoint's events. */
+/** The handlers of one endpoint. */
 @Injectable()
 export class EndpointHandlers {
   #handlers: readonly EventHandler[] = [];
@@ -53,7 +53,7 @@ export class EndpointHandlers {
     @Inject(EventEmitterBridge) private readonly bridge: EventEmitterBridge,
   ) {}
 
-  /** @throws HandlerDeclarationError for a decorated method that could never run */
+  /** @throws HandlerDeclarationError for a decorated method that cannot run */
   async load(): Promise<readonly EventHandler[]> {
     this.#explored = await this.explorer.explore();
     const own = this.#explored.handlers.filter(
@@ -64,25 +64,25 @@ export class EndpointHandlers {
     return this.#handlers;
   }
 
-  /** The ids under which the inbox knows them. */
+  /** Their ids in the inbox. */
   get ids(): readonly string[] {
     return this.#handlers.map(({ id }) => id);
   }
 
-  /** One line per handler: what it takes. */
+  /** One line per handler: its patterns and its id. */
   get table(): readonly string[] {
     return this.#handlers.map(({ id, patterns }) => MESSAGES.handlerTableRow(patterns, id));
   }
 
-  /** What is likely a mistake about these handlers, though they can run. */
+  /** Likely mistakes in these handlers, although they can run. */
   get warnings(): readonly string[] {
     return warningsAbout(this.#handlers);
   }
 
-  /** What is likely a mistake about the handlers of the application, whichever endpoint they are for. */
+  /** Likely mistakes in the handlers of the application, whichever endpoint they are for. */
   applicationWarnings(endpoints: readonly string[]): readonly string[] {
     const lost = this.#explored.handlers.flatMap(({ id, endpoints: named = [] }) =>
-      named.filter((name) => !endpoints.includes(name)).map((name) => MESSAGES.endpointUnknown(id, name)),
+      named.filter((name) => !endpoints.includes(name)).map((name) => MESSAGES.unknownEndpoint(id, name)),
     );
     return [...this.#explored.warnings, ...lost];
   }
@@ -92,8 +92,6 @@ function warningsAbout(handlers: readonly EventHandler[]): string[] {
   if (handlers.length === 0) return [MESSAGES.noHandlers];
   const known = new Set(SCALEKIT_EVENT_TYPES.flatMap(patternsOf));
   return handlers.flatMap(({ id, patterns }) =>
-    patterns
-      .filter((pattern) => !known.has(pattern))
-      .map((pattern) => MESSAGES.patternOfNoKnownType(id, pattern)),
+    patterns.filter((pattern) => !known.has(pattern)).map((pattern) => MESSAGES.unknownPattern(id, pattern)),
   );
 }

@@ -1,19 +1,18 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
-import { isFinalFailure, toHandlerError } from './handler-failure.js';
 
-/** How often and when a queue starts a failed run again. */
+/** How often and when a queue retries a failed run. */
 export interface HandlerRetries {
-  /** How many runs there are in all, the first included. */
+  /** The maximum number of attempts, including the first. */
   readonly attempts?: number;
-  /** The wait before each retry, in ms, or how it grows from one retry to the next. */
+  /** How long to wait before each retry: a fixed time in ms, or how the wait grows from one retry to the next. */
   readonly backoff?: number | { readonly type: 'fixed' | 'exponential'; readonly delayMs: number };
 }
 
 /** One claimed run of one handler. */
 export interface HandlerRun extends HandlerRetries {
   readonly handlerId: string;
-  /** Which run of this handler for this event it is, from 1. */
+  /** Which attempt at this run it is, from 1. */
   readonly attempt: number;
   /** Runs the handler in this process. Rejects with what the handler threw. */
   execute(): Promise<void>;
@@ -31,58 +30,47 @@ export interface HandlerBatch {
   readonly runs: readonly HandlerRun[];
 }
 
-/** A run as it waits in a queue: the event, and never a secret. */
+/** A run as it waits in a queue. It holds the event, and never a secret. */
 export interface QueuedRun
   extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'leaseToken'> {
   readonly handlerId: string;
 }
 
-/** What a worker may expect of one attempt at a queued run. */
+/** The limits of one attempt at a queued run. */
 export interface QueuedAttempt {
   /** How long the handler may take, in ms. */
   readonly timeoutMs: number;
-  /** Whether the queue gives up when this attempt fails; the handler's row is dead then. */
+  /** Whether the queue gives up when this attempt fails. The run is dead then. */
   readonly isLast: boolean;
 }
 
 /**
- * How an attempt at a queued run ended: `done` (now or before), `dead` (no retry can help), `failed` (to be started
- * again), or `busy` (another process runs it; to be looked at again later).
+ * How an attempt at a queued run ended:
+ *
+ * - `done`: the run is done, by this attempt or an earlier one
+ * - `failed`: the queue retries the run
+ * - `dead`: no retry can help
+ * - `busy`: another process holds the run's lease; look at the run again later
  */
 export type QueuedRunEnd =
   | { readonly state: 'done' }
   | { readonly state: 'dead' | 'failed'; readonly error: RunError }
   | { readonly state: 'busy'; readonly retryInMs: number };
 
-/** Works on one queued run, by the rules of the inbox. Rejects where the inbox cannot be reached. */
+/** Makes one attempt at a queued run. Rejects when the inbox cannot be reached. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
 
-/** How handlers' runs are started: in the request, or through a queue. */
+/** How runs are started: in the request, or through a queue. Implement it to use a queue of your own. */
 export interface EventTransport {
-  /** Whether runs may end in another process, which needs an inbox that processes share. */
+  /** Whether runs may end in another process. The inbox must be one that processes share. */
   readonly spansProcesses?: boolean;
   /**
-   * Starts all runs of a batch, and returns one promise for each, in their order. A run's promise resolves when
-   * it has ended, or with `queued` once it is safely stored; it rejects where the transport cannot be reached.
+   * Starts all runs of a batch and returns one promise for each, in their order. A promise resolves when its run has
+   * ended, or with `queued` once the run is safely stored. It rejects when the transport cannot be reached.
    */
   start(batch: HandlerBatch): readonly Promise<RunSettlement>[];
-  /** Begins to work on the queued runs of an endpoint, once the application has started. */
+  /** Starts to work on the queued runs of an endpoint. Called once the application has started. */
   work?(endpoint: string, runner: QueuedRunner): void;
-  /** Takes no more runs from the queue, and resolves when those in progress have ended. */
+  /** Takes no more runs from the queue. Resolves when the runs in progress have ended. */
   close?(): Promise<void>;
-}
-
-/** Runs all handlers of an event side by side, within the request. */
-export class InlineTransport implements EventTransport {
-  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
-    return runs.map(async ({ handlerId, execute }): Promise<RunSettlement> => {
-      try {
-        await execute();
-        return { handlerId, state: 'done' };
-      } catch (thrown) {
-        const state = isFinalFailure(thrown) ? 'dead' : 'failed';
-        return { handlerId, state, error: toHandlerError(thrown) };
-      }
-    });
-  }
 }

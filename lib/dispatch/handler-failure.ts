@@ -4,10 +4,10 @@ import type { RunError } from '../inbox/inbox-store.js';
 
 const MAX_LENGTH = 500;
 
-// These statuses say "later", not "never": request timeout, too early, too many requests.
+// Request timeout, too early, too many requests: a later attempt may succeed.
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Whether a retry cannot help: the handler said so, or threw one of Nest's exceptions of the 4xx class. */
+/** Whether a retry cannot help: the handler said so, or threw one of Nest's 4xx exceptions. */
 export function isFinalFailure(thrown: unknown): boolean {
   if (thrown instanceof NonRetryableEventError || codeOf(thrown) === 'non_retryable') return true;
   if (!(thrown instanceof HttpException)) return false;
@@ -15,8 +15,8 @@ export function isFinalFailure(thrown: unknown): boolean {
   return status >= 400 && status < 500 && !RETRYABLE_STATUSES.has(status);
 }
 
-/** What the log and the inbox keep of a failure: the error's name and message. */
-export function toHandlerError(thrown: unknown): RunError {
+/** What the log and the inbox keep of an error: its name and message, shortened. */
+export function toRunError(thrown: unknown): RunError {
   if (!isErrorLike(thrown)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
   return { name: shortened(thrown.name), message: shortened(thrown.message) };
 }

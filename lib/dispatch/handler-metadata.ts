@@ -2,25 +2,50 @@ import { HandlerDeclarationError } from '../errors/errors.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRetries } from './event-transport.js';
 import type { EventHandler } from './handler.registry.js';
+import { DELIVERY_PARAM, EVENT_PARAM, HANDLER_PARAMS_METADATA } from './nest-internals.js';
 
-/** What one `@OnScalekitEvent` says. */
+/** Options of one handler. */
+export interface OnScalekitEventOptions {
+  /**
+   * The handler's id in the inbox. It must stay the same across releases, so set it if class or method names are
+   * minified or likely to change.
+   * @default `ClassName.methodName`
+   */
+  id?: string;
+  /**
+   * The endpoints whose events the handler receives, by the module's `name` option.
+   * @default every endpoint
+   */
+  endpoint?: string | readonly string[];
+  /**
+   * How long one attempt may take, in ms. It can only shorten the module's `handlerTimeoutMs`, or, in a queue's worker,
+   * the transport's.
+   * @default the module's `handlerTimeoutMs`
+   */
+  timeoutMs?: number;
+  /**
+   * The maximum number of attempts in a queue, including the first. Without a queue, Scalekit's own retries decide.
+   * @default the transport's
+   */
+  attempts?: number;
+  /**
+   * How long a queue waits before each retry: a fixed time in ms, or how the wait grows.
+   * @default the transport's
+   */
+  backoff?: HandlerRetries['backoff'];
+}
+
+/** What one `@OnScalekitEvent` declares. */
 interface HandlerDeclaration {
   readonly patterns: readonly string[];
   readonly options: OnScalekitEventOptions;
 }
 
-/** Key of the parameter metadata by which Nest applies a method's pipes. */
-export const HANDLER_PARAMS_METADATA = 'nestjs-scalekit-webhooks:params';
-
-// Symbol.for: the ESM and the CommonJS build of this library may both be loaded in one process.
+// Symbol.for, because a process may load both the ESM and the CommonJS build of this library.
 const HANDLER_METADATA = Symbol.for('nestjs-scalekit-webhooks:handler');
 const DECLARING_CLASSES = Symbol.for('nestjs-scalekit-webhooks:declaring-classes');
 
-/** Nest's numbers for parameters: pipes treat the event as a body, and the delivery as custom. */
-const EVENT_PARAM = 3;
-export const DELIVERY_PARAM = 99;
-
-/** Records a declaration beside the method, not on the function, so that other decorators may wrap it. */
+/** Stores a declaration next to the method, not on the function, so that other decorators may wrap the function. */
 export function declareHandler(
   prototype: object,
   methodName: string | symbol,
@@ -31,14 +56,14 @@ export function declareHandler(
   Reflect.defineMetadata(HANDLER_METADATA, [declaration, ...earlier], prototype, methodName);
   const params = {
     [`${EVENT_PARAM}:0`]: { index: 0, pipes: [] },
-    // A pipe written for the event must not meet a delivery that the method does not ask for.
+    // A pipe written for the event must not see a delivery that the method does not take.
     ...(parameterCount !== 1 && { [`${DELIVERY_PARAM}:1`]: { index: 1, pipes: [] } }),
   };
   Reflect.defineMetadata(HANDLER_PARAMS_METADATA, params, prototype.constructor, methodName);
   declaringClasses().add(prototype.constructor);
 }
 
-/** The declarations of a method, outermost decorator first; an override without decorators has none. */
+/** The declarations of a method, outermost decorator first. An override without decorators has none. */
 export function handlerDeclarations(prototype: object, methodName: string): readonly HandlerDeclaration[] {
   for (let owner: object | null = prototype; owner; owner = Object.getPrototypeOf(owner)) {
     if (Object.hasOwn(owner, methodName)) return ownDeclarations(owner, methodName);
@@ -59,7 +84,11 @@ function ownDeclarations(prototype: object, methodName: string | symbol): readon
 
 type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff';
 
-/** Stacked decorators make one handler: all patterns, all endpoints, and one of every other option. */
+/**
+ * Merges stacked decorators into one handler: all patterns, all endpoints, and one value of every other option.
+ *
+ * @throws HandlerDeclarationError when the decorators disagree, or an option is invalid
+ */
 export function resolveHandlerOptions(
   method: string,
   declarations: readonly HandlerDeclaration[],
@@ -96,36 +125,4 @@ export function resolveHandlerOptions(
       endpoints: [...new Set(declarations.flatMap(({ options }) => options.endpoint ?? []))],
     }),
   };
-}
-
-/** Settings of one handler. */
-export interface OnScalekitEventOptions {
-  /**
-   * The handler's name in the inbox. It must stay the same across releases: set it where class or method names
-   * are minified or likely to change.
-   * @default `ClassName.methodName`
-   */
-  id?: string;
-  /**
-   * The endpoints (by the module's `name` option) whose events the handler takes.
-   * @default every endpoint
-   */
-  endpoint?: string | readonly string[];
-  /**
-   * How long one run may take, in ms. It cannot extend the module's `handlerTimeoutMs`, or in a queue's worker
-   * the transport's.
-   * @default the module's `handlerTimeoutMs`
-   */
-  timeoutMs?: number;
-  /**
-   * How many runs a queue starts before it gives the event up, the first included. Without a queue, Scalekit's own
-   * retries decide.
-   * @default the transport's
-   */
-  attempts?: number;
-  /**
-   * How long a queue waits before each retry, in ms, or how the wait grows.
-   * @default the transport's
-   */
-  backoff?: HandlerRetries['backoff'];
 }

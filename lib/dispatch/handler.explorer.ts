@@ -20,7 +20,7 @@ type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type HandlerRun = EventHandler['run'];
 type ContextId = ReturnType<typeof ContextIdFactory.create>;
 
-/** The handlers of an application, and what is odd about its declarations without being an error. */
+/** The handlers of an application, and warnings about their declarations. */
 export interface ExploredHandlers {
   readonly handlers: readonly EventHandler[];
   readonly warnings: readonly string[];
@@ -37,7 +37,7 @@ export class HandlerExplorer {
     @Inject(HandlerInvoker) private readonly invoker: HandlerInvoker,
   ) {}
 
-  /** @throws HandlerDeclarationError for a decorated method that could never run */
+  /** @throws HandlerDeclarationError for a decorated method that cannot run */
   async explore(): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
     const warnings: string[] = [];
@@ -125,7 +125,7 @@ function isScopedFactory(wrapper: InstanceWrapper): boolean {
   return wrapper.isNotMetatype && !isStatic(wrapper);
 }
 
-/** Of a static provider its instance's, which a factory may have chosen; of any other its class's. */
+/** The prototype of a static provider's instance, which a factory may have chosen; otherwise that of its class. */
 function prototypeOf(wrapper: InstanceWrapper): object | null {
   if (!isStatic(wrapper)) return wrapper.metatype?.prototype ?? null;
   const { instance } = wrapper;
@@ -137,11 +137,11 @@ function classesOf(prototype: object): object[] {
   return [prototype.constructor, ...(parent ? classesOf(parent) : [])];
 }
 
-/** Some handler classes were found nowhere: a scoped factory tells only by being run whether it makes one of them. */
+/** Some handler classes were not found. Only running a scoped factory shows whether it creates one of them. */
 async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
   for (const { host, token } of factories) {
     const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
-    // One that cannot run outside of a request keeps its secret; the warning names it.
+    // A factory that cannot run outside a request is named in the warning instead.
     const product = await moduleRef
       ?.resolve(token, ContextIdFactory.create(), { strict: true })
       .catch(() => undefined);

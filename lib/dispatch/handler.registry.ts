@@ -4,7 +4,7 @@ import type { HandlerRetries } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
-/** What request-scoped providers of one event's handlers get when they inject `REQUEST`. */
+/** What request-scoped providers of an event's handlers get when they inject `REQUEST`. */
 export class ScalekitEventContext {
   readonly event: ScalekitEvent<'*'>;
   readonly endpoint: string;
@@ -17,21 +17,21 @@ export class ScalekitEventContext {
   }
 }
 
-/** A handler ready to be run: what a decorated method became. */
+/** A decorated method, ready to run. */
 export interface EventHandler extends HandlerRetries {
   readonly id: string;
   readonly patterns: readonly string[];
-  /** Undefined: every endpoint. */
+  /** Undefined means every endpoint. */
   readonly endpoints?: readonly string[];
-  /** In ms; undefined: the module's `handlerTimeoutMs`. */
+  /** Undefined means the module's `handlerTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** Undefined: every event that matches the patterns. */
+  /** Undefined means every event that matches the patterns. */
   accepts?(type: string): boolean;
-  /** Runs it with its guards, interceptors, pipes and filters. All handlers of one event get the same context. */
+  /** Runs the method with its guards, interceptors, pipes and filters. All handlers of one event share a context. */
   run(event: ScalekitEvent<'*'>, delivery: ScalekitDelivery, context: ScalekitEventContext): Promise<unknown>;
 }
 
-/** The patterns that an event type matches, from the exact name to `*`: `a.b` → `a.b`, `a.*`, `*`. */
+/** The patterns that match an event type, from the exact name to `*`: `a.b` → `a.b`, `a.*`, `*`. */
 export function patternsOf(type: string): readonly string[] {
   const patterns = [type];
   for (let dot = type.lastIndexOf('.'); dot > 0; dot = type.lastIndexOf('.', dot - 1)) {
@@ -41,7 +41,7 @@ export function patternsOf(type: string): readonly string[] {
   return patterns;
 }
 
-/** The handlers of one endpoint, found by event type. Its cost does not grow with their number. */
+/** The handlers of one endpoint by event type. A lookup does not get slower with more handlers. */
 export class HandlerRegistry {
   readonly #byPattern = new Map<string, EventHandler[]>();
   readonly #ofKnownType: ReadonlyMap<string, readonly EventHandler[]>;
@@ -64,7 +64,7 @@ export class HandlerRegistry {
     return this.#byId.get(id);
   }
 
-  /** Every handler with a pattern that the type matches, each once. */
+  /** Every handler with a pattern that matches the type, each once. */
   matching(type: string): readonly EventHandler[] {
     const handlers = this.#ofKnownType.get(type) ?? this.#find(type);
     return handlers.filter((handler) => handler.accepts?.(type) ?? true);

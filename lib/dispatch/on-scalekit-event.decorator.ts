@@ -1,9 +1,8 @@
-import { OnScalekitEventOptions } from './handler-metadata.js';
 import 'reflect-metadata';
 import { HandlerDeclarationError } from '../errors/errors.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
 import { MESSAGES } from './dispatch.messages.js';
-import { declareHandler } from './handler-metadata.js';
+import { declareHandler, type OnScalekitEventOptions } from './handler-metadata.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]
@@ -12,18 +11,18 @@ type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)
     ? P
     : never;
 
-// A class, which is what a static method belongs to, has a prototype.
+// The target of a static method is a class, which has a prototype.
 type ClassInstance = object & { readonly prototype?: never };
 
 type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: ScalekitDelivery) => unknown;
 
 /**
- * Makes a method of a provider or controller the handler of an event, of several, or of all that match a
- * pattern. Decorators may be stacked; a method runs once per event however many of them match. A parameter
+ * Makes a method of a provider or controller the handler of an event type, of several types, or of all types that match
+ * a pattern. You can stack decorators: the method still runs once per event, however many of them match. A parameter
  * that does not fit the event does not compile.
  *
  * @param pattern an event type, a pattern such as `'organization.*'` or `'*'`, or an array of these
- * @throws HandlerDeclarationError where it decorates something that cannot be called for an event
+ * @throws HandlerDeclarationError when it decorates something that cannot be called for an event
  * @example
  * ```ts
  * @OnScalekitEvent('user.created')

@@ -1,37 +1,38 @@
 import { createHash } from 'node:crypto';
-import { type EventIssue } from '../errors/errors.js';
+import type { EventIssue } from '../errors/errors.js';
 
-/** What a handler may know of how its event arrived. Its second parameter. */
+/** How an event arrived: the second parameter of a handler. */
 export interface ScalekitDelivery {
-  /** The delivery's own id (`webhook-id`); where the signature scheme has none, one made up on arrival. */
+  /** The delivery's id (`webhook-id`), or a generated one if the signature scheme has none. */
   readonly id: string;
   /** The `name` of the endpoint that received it. */
   readonly endpoint: string;
   readonly receivedAt: Date;
-  /** Which run of this handler for this event it is, from 1. */
+  /** Which attempt at this handler's run it is, from 1. */
   readonly attempt: number;
   /** The exact bytes of the body, as they were signed. */
   readonly rawBody: Buffer;
-  /** The request's headers, names in lower case. Empty where the event did not come by HTTP. */
+  /** The request's headers, with names in lower case. Empty if the event did not arrive by HTTP. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** What the validation found; without `validation: 'lenient'` always empty. */
+  /** What the validation found. Always empty unless `validation` is `'lenient'`. */
   readonly issues: readonly EventIssue[];
-  /** Fires at the deadline. Hand it on to what can be cancelled. */
+  /** Fires at the deadline. Pass it on to work that can be cancelled. */
   readonly signal: AbortSignal;
-  /** The same for every run of this handler for this event: hand it on to APIs that take one. */
+  /** The same for every attempt at this handler's run. Pass it on to APIs that accept an idempotency key. */
   readonly idempotencyKey: string;
   /**
-   * Records this run's success inside your own database transaction, so that the handler's effect and its row in the
-   * inbox commit together, or not at all. For the Postgres and the SQLite inbox, in the same database.
+   * Records this run as done inside your own database transaction, so that the handler's effect and the record commit
+   * together, or not at all. For the Postgres and the SQLite inbox, in the same database.
    *
-   * @param transaction the connection, or the client, on which your transaction is open
-   * @throws LeaseLostError where another run has taken over: let it roll your transaction back
-   * @throws ScalekitWebhooksConfigurationError where the inbox does not live in a database with transactions
+   * @param transaction the connection or client on which your transaction is open
+   * @throws LeaseLostError when another process may have taken over the run. Do not catch it, so that your transaction
+   *   rolls back.
+   * @throws ScalekitWebhooksConfigurationError when the inbox is not in a database with transactions
    */
   complete(transaction: unknown): Promise<void>;
 }
 
-/** A digest, so that its length fits other APIs' limits whatever the ids are. */
+/** A digest, so that its length is within the limits of other APIs, whatever the ids are. */
 export function idempotencyKey(endpoint: string, eventId: string, handlerId: string): string {
   return createHash('sha256')
     .update(JSON.stringify([endpoint, eventId, handlerId]))

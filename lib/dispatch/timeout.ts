@@ -1,7 +1,7 @@
-/** Whether waiting ended because the time was up. */
-export const TIMED_OUT = Symbol('time is up');
+/** What {@link Timeout.wait} and {@link waitAtMost} resolve to when the time ran out first. */
+export const TIMED_OUT = Symbol('timed out');
 
-/** A time to wait for several promises, one after another, under a single timer. */
+/** A time limit for several promises, one after another, with a single timer. */
 export class Timeout {
   readonly #timer: NodeJS.Timeout;
   #isOver = false;
@@ -18,44 +18,44 @@ export class Timeout {
     );
   }
 
-  /** Waits for a promise, but not beyond the time. The promise itself goes on. */
+  /** Waits for a promise, but not beyond the time limit. The promise itself goes on. */
   wait<T>(promise: Promise<T>): Promise<T | typeof TIMED_OUT> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => resolve(TIMED_OUT);
       promise.then(resolve, reject);
-      // What answers at once is still heard.
+      // A promise that has settled already still counts.
       if (this.#isOver) setTimeout(this.#giveUp);
     });
   }
 
-  /** To be called when there is nothing more to wait for. */
+  /** Stops the timer. Call it when there is nothing left to wait for. */
   end(): void {
     clearTimeout(this.#timer);
   }
 }
 
-/** Waits for a promise, but not beyond the given time (ms). The promise itself goes on. */
+/** Waits for a promise, but at most `ms`. The promise itself goes on. */
 export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
-  const patience = new Timeout(ms);
+  const timeout = new Timeout(ms);
   try {
-    return await patience.wait(promise);
+    return await timeout.wait(promise);
   } finally {
-    patience.end();
+    timeout.end();
   }
 }
 
-/** The end of a run's time, as a signal for what can be cancelled. */
-export class RunDeadline {
+/** The deadline of one attempt, as a signal for work that can be cancelled. */
+export class Deadline {
   #isOver = false;
   #controller?: AbortController;
   #timer?: NodeJS.Timeout;
 
-  /** Whether the time ran out while the run went on. */
+  /** Whether the deadline passed while the attempt was in progress. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Made when it is asked for: most handlers never do, and it costs more than all else about a run. */
+  /** Created on first use, since most handlers never ask for it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
@@ -64,7 +64,6 @@ export class RunDeadline {
     return this.#controller.signal;
   }
 
-  /** Lets the time (ms) begin. */
   start(timeoutMs: number): void {
     this.#timer = setTimeout(() => {
       this.#isOver = true;
@@ -72,7 +71,7 @@ export class RunDeadline {
     }, timeoutMs);
   }
 
-  /** The run has ended. */
+  /** The attempt has ended. */
   stop(): void {
     clearTimeout(this.#timer);
   }

@@ -24,7 +24,7 @@ describe('handlers that could never run', () => {
     };
 
     await expect(dispatch({ providers: [make(), { provide: 'other', useClass: make() }] })).rejects.toThrow(
-      /Two handlers have the id "Twin.created".*give one of them an id/,
+      /Two handlers have the id "Twin.created".*Give one of them another id/,
     );
   });
 
@@ -32,7 +32,7 @@ describe('handlers that could never run', () => {
     const factory = { provide: Plain, useFactory: () => new Plain(), scope: Scope.REQUEST };
 
     await expect(dispatch({ providers: [factory] })).rejects.toThrow(
-      /The handlers of Plain could never run.*useClass/,
+      /The handlers of Plain cannot run.*useClass/,
     );
   });
 
@@ -44,7 +44,7 @@ describe('handlers that could never run', () => {
     const factory = { provide: 'handlers', useFactory: () => new Hidden(), scope: Scope.REQUEST };
 
     await expect(dispatch({ providers: [factory] })).rejects.toThrow(
-      /The handlers of Hidden could never run.*useClass/,
+      /The handlers of Hidden cannot run.*useClass/,
     );
   });
 
@@ -86,14 +86,17 @@ describe('handlers that could never run', () => {
     const declare = () => Reflect.apply(OnScalekitEvent('user.created'), undefined, target);
 
     expect(declare).toThrow(HandlerDeclarationError);
-    expect(declare).toThrow(/created, which is no method of an instance/);
+    expect(declare).toThrow(/created, which is not an instance method/);
   });
 
   it.each([
     [{ id: '' }, /has no usable id/],
     [{ attempts: 0 }, /attempts of Handlers.created must be a whole number greater than 0, found "0"/],
-    [{ timeoutMs: 0 }, /timeout of Handlers.created must be a number of ms greater than 0, found "0"/],
-    [{ timeoutMs: Number.NaN }, /timeout of Handlers.created must be/],
+    [
+      { timeoutMs: 0 },
+      /timeoutMs of Handlers.created must be a number of milliseconds greater than 0, found "0"/,
+    ],
+    [{ timeoutMs: Number.NaN }, /timeoutMs of Handlers.created must be/],
   ])('are refused at boot with %j', async (options, message) => {
     class Handlers {
       @OnScalekitEvent('user.created', options)

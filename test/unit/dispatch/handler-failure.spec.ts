@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { NonRetryableEventError } from 'nestjs-scalekit-webhooks';
-import { isFinalFailure, toHandlerError } from '../../../lib/dispatch/handler-failure.js';
+import { isFinalFailure, toRunError } from '../../../lib/dispatch/handler-failure.js';
 
-describe('toHandlerError', () => {
+describe('toRunError', () => {
   it('keeps the name and the message of an error, and nothing else of it', () => {
     const error = Object.assign(new TypeError('broken', { cause: 'secret' }), { event: 'payload' });
 
-    expect(toHandlerError(error)).toEqual({ name: 'TypeError', message: 'broken' });
+    expect(toRunError(error)).toEqual({ name: 'TypeError', message: 'broken' });
   });
 
   it.each([
@@ -17,30 +17,30 @@ describe('toHandlerError', () => {
     ['a function', () => 'jane@example.com'],
     ['an object that is no error', { email: 'jane@example.com' }],
   ])('keeps only the kind of what was thrown where that is %s', (_, thrown) => {
-    expect(toHandlerError(thrown)).toEqual({
+    expect(toRunError(thrown)).toEqual({
       name: 'NonErrorThrown',
       message: `a ${typeof thrown} was thrown`,
     });
   });
 
   it('knows the errors of another realm, such as an aborted signal', () => {
-    expect(toHandlerError(AbortSignal.abort().reason)).toMatchObject({ name: 'AbortError' });
+    expect(toRunError(AbortSignal.abort().reason)).toMatchObject({ name: 'AbortError' });
   });
 
   it('cuts long names and messages', () => {
     const error = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(10_000) });
 
-    expect(toHandlerError(error)).toEqual({ name: 'n'.repeat(500), message: 'm'.repeat(500) });
+    expect(toRunError(error)).toEqual({ name: 'n'.repeat(500), message: 'm'.repeat(500) });
   });
 
   it('cuts no character in two', () => {
-    expect(toHandlerError(new Error(`${'m'.repeat(499)}🦊`)).message.isWellFormed()).toBe(true);
+    expect(toRunError(new Error(`${'m'.repeat(499)}🦊`)).message.isWellFormed()).toBe(true);
   });
 
   it('makes text of a name or a message that is none', () => {
     const error = Object.assign(new Error(), { name: undefined, message: 404 });
 
-    expect(toHandlerError(error)).toEqual({ name: 'undefined', message: '404' });
+    expect(toRunError(error)).toEqual({ name: 'undefined', message: '404' });
   });
 });
 

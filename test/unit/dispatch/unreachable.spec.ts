@@ -5,9 +5,9 @@ import {
   MemoryInboxStore,
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
+import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
 import { deferred } from '../../helpers/deferred.js';
-import { aDelivery, GRACE_MS, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './processor.fixtures.js';
+import { aDelivery, GRACE_MS, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './run-engine.fixtures.js';
 
 const succeed = async () => {};
 const DOWN = new Error('connection refused');
@@ -33,9 +33,9 @@ describe('A delivery whose inbox', () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockRejectedValueOnce(DOWN);
     const handler = jest.fn(succeed);
-    const { processor, log } = setUp({ 'A.run': handler }, { inbox });
+    const { engine, log } = setUp({ 'A.run': handler }, { inbox });
 
-    expect(await processor.process(aDelivery())).toEqual({ outcome: 'unavailable', handlers: [] });
+    expect(await engine.deliver(aDelivery())).toEqual({ outcome: 'unavailable', handlers: [] });
     expect(handler).not.toHaveBeenCalled();
     expect(log.faults).toEqual(['claim_failed: connection refused']);
   });
@@ -45,17 +45,17 @@ describe('A delivery whose inbox', () => {
     jest.spyOn(inbox, 'claim').mockImplementationOnce(() => {
       throw DOWN;
     });
-    const { processor } = setUp({ 'A.run': succeed }, { inbox });
+    const { engine } = setUp({ 'A.run': succeed }, { inbox });
 
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'unavailable' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'unavailable' });
   });
 
   it('does not answer the claim is unavailable before the sender gives up', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockReturnValueOnce(deferred<never>().promise);
-    const { processor, log } = setUp({ 'A.run': succeed }, { inbox });
+    const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
 
-    const processing = processor.process(aDelivery());
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
 
     expect(await processing).toMatchObject({ outcome: 'unavailable' });
@@ -71,30 +71,30 @@ describe('A delivery whose inbox', () => {
       return claim(...args);
     });
     const handler = jest.fn(succeed);
-    const { processor } = setUp({ 'A.run': handler }, { inbox });
-    const processing = processor.process(aDelivery());
+    const { engine } = setUp({ 'A.run': handler }, { inbox });
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
     await processing;
     gate.resolve();
-    await processor.drain();
+    await engine.drain();
 
     expect(handler).not.toHaveBeenCalled();
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
   });
 
   it('has nothing to give back of a late answer that claimed nothing', async () => {
     const inbox = new MemoryInboxStore();
-    const { processor } = setUp({ 'A.run': succeed }, { inbox });
-    await processor.process(aDelivery());
+    const { engine } = setUp({ 'A.run': succeed }, { inbox });
+    await engine.deliver(aDelivery());
     const answer = deferred<ReadonlyMap<string, { state: 'done' }>>();
     jest.spyOn(inbox, 'claim').mockReturnValueOnce(answer.promise);
     const settle = jest.spyOn(inbox, 'settle');
 
-    const processing = processor.process(aDelivery());
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
     await processing;
     answer.resolve(new Map([['A.run', { state: 'done' }]]));
-    await processor.drain();
+    await engine.drain();
 
     expect(settle).not.toHaveBeenCalled();
   });
@@ -103,13 +103,13 @@ describe('A delivery whose inbox', () => {
     const inbox = new MemoryInboxStore();
     const answer = deferred<never>();
     jest.spyOn(inbox, 'claim').mockReturnValueOnce(answer.promise);
-    const { processor, log } = setUp({ 'A.run': succeed }, { inbox });
+    const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
 
-    const processing = processor.process(aDelivery());
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
     await processing;
     answer.reject(DOWN);
-    await processor.drain();
+    await engine.drain();
 
     expect(log.faults).toEqual([
       'claim_failed: the inbox did not answer in time',
@@ -122,9 +122,9 @@ describe('A delivery whose inbox', () => {
     const running = (leaseEndsInMs: number) => ({ state: 'running' as const, leaseEndsInMs });
     const claims = { 'A.run': running(1000), 'B.run': running(7001), 'C.run': running(3000) };
     jest.spyOn(inbox, 'claim').mockResolvedValueOnce(new Map(Object.entries(claims)));
-    const { processor } = setUp({ 'A.run': succeed, 'B.run': succeed, 'C.run': succeed }, { inbox });
+    const { engine } = setUp({ 'A.run': succeed, 'B.run': succeed, 'C.run': succeed }, { inbox });
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unavailable',
       retryAfterSeconds: 8,
     });
@@ -133,9 +133,9 @@ describe('A delivery whose inbox', () => {
   it('says nothing of a handler is unavailable, not ignored', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockResolvedValueOnce(new Map());
-    const { processor } = setUp({ 'A.run': succeed }, { inbox });
+    const { engine } = setUp({ 'A.run': succeed }, { inbox });
 
-    expect(await processor.process(aDelivery())).toEqual({
+    expect(await engine.deliver(aDelivery())).toEqual({
       outcome: 'unavailable',
       handlers: [{ handlerId: 'A.run', state: 'not_started' }],
     });
@@ -144,12 +144,12 @@ describe('A delivery whose inbox', () => {
   it('refuses to settle is unavailable, and what the handlers did is still told', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
-    const { processor, log } = setUp(
+    const { engine, log } = setUp(
       { 'A.run': succeed, 'B.run': () => Promise.reject(new Error('broken')) },
       { inbox },
     );
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unavailable',
       handlers: [{ state: 'done' }, { state: 'failed', error: { message: 'broken' } }],
     });
@@ -160,15 +160,15 @@ describe('A delivery whose inbox', () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
     const handler = jest.fn(succeed);
-    const { processor } = setUp({ 'A.run': handler }, { inbox });
-    await processor.process(aDelivery());
+    const { engine } = setUp({ 'A.run': handler }, { inbox });
+    await engine.deliver(aDelivery());
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unavailable',
       retryAfterSeconds: LEASE_MS / 1000,
     });
     await jest.advanceTimersByTimeAsync(LEASE_MS);
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
     expect(handler).toHaveBeenCalledTimes(2);
   });
 
@@ -180,27 +180,27 @@ describe('A delivery whose inbox', () => {
       await gate.promise;
       return settle(...args);
     });
-    const { processor, log } = setUp({ 'A.run': succeed }, { inbox });
-    const processing = processor.process(aDelivery());
+    const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
     expect(await processing).toMatchObject({ outcome: 'unavailable' });
     gate.resolve();
-    await processor.drain();
+    await engine.drain();
 
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'duplicate' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
     expect(log.faults).toEqual(['settle_failed: the inbox did not answer in time']);
   });
 
   it('refuses a late result is only logged', async () => {
     const inbox = new MemoryInboxStore();
     const gate = deferred();
-    const { processor, log } = setUp({ 'A.run': () => gate.promise }, { inbox });
-    const processing = processor.process(aDelivery());
+    const { engine, log } = setUp({ 'A.run': () => gate.promise }, { inbox });
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
     await processing;
     jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
     gate.resolve();
-    await processor.drain();
+    await engine.drain();
 
     expect(log.faults).toEqual(['settle_failed: connection refused']);
   });
@@ -208,9 +208,9 @@ describe('A delivery whose inbox', () => {
   it('forgot the event meanwhile is told of as a lost lease, and the work stays done', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
-    const { processor, log } = setUp({ 'A.run': succeed }, { inbox });
+    const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
 
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
     expect(log.faults).toEqual(['lease_lost']);
   });
 
@@ -228,20 +228,20 @@ describe('A delivery whose inbox', () => {
       },
     });
     const handlers = Array.from({ length: count }, (_, number) => [`H.${number}`, succeed] as const);
-    const { processor } = setUp(Object.fromEntries(handlers), { inbox: counted });
+    const { engine } = setUp(Object.fromEntries(handlers), { inbox: counted });
 
-    await processor.process(aDelivery());
+    await engine.deliver(aDelivery());
 
     expect(calls).toEqual(['claim', 'settle']);
   });
 
   it('is asked once where there is nothing left to do', async () => {
     const inbox = new MemoryInboxStore();
-    const { processor } = setUp({ 'A.run': succeed }, { inbox });
-    await processor.process(aDelivery());
+    const { engine } = setUp({ 'A.run': succeed }, { inbox });
+    await engine.deliver(aDelivery());
     const settle = jest.spyOn(inbox, 'settle');
 
-    await processor.process(aDelivery());
+    await engine.deliver(aDelivery());
 
     expect(settle).not.toHaveBeenCalled();
   });
@@ -250,9 +250,9 @@ describe('A delivery whose inbox', () => {
 describe('A delivery whose transport', () => {
   it('stores the runs is accepted, and again when it comes again', async () => {
     const transport = aTransport(queued);
-    const { processor } = setUp({ 'A.run': succeed }, { transport });
+    const { engine } = setUp({ 'A.run': succeed }, { transport });
 
-    const outcomes = [await processor.process(aDelivery()), await processor.process(aDelivery())];
+    const outcomes = [await engine.deliver(aDelivery()), await engine.deliver(aDelivery())];
 
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted']);
     expect(transport.start).toHaveBeenCalledTimes(1);
@@ -261,18 +261,18 @@ describe('A delivery whose transport', () => {
   it('has a worker that takes a run before it is recorded as queued is accepted all the same', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
-    const { processor, log } = setUp({ 'A.run': succeed }, { inbox, transport: aTransport(queued) });
+    const { engine, log } = setUp({ 'A.run': succeed }, { inbox, transport: aTransport(queued) });
 
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'accepted' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'accepted' });
     expect(log.faults).toEqual([]);
   });
 
   it('gets the event, its bytes and its runs in one batch', async () => {
     const transport = aTransport(queued);
-    const { processor } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
+    const { engine } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
     const delivery = aDelivery();
 
-    await processor.process(delivery);
+    await engine.deliver(delivery);
 
     expect(transport.start).toHaveBeenCalledWith({
       endpoint: 'default',
@@ -300,9 +300,9 @@ describe('A delivery whose transport', () => {
   ])('%s is unavailable, and its claims are released for the retry', async (_, broken) => {
     const transport = aTransport(queued);
     transport.start.mockImplementationOnce(broken);
-    const { processor, log } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
+    const { engine, log } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
 
-    expect(await processor.process(aDelivery())).toEqual({
+    expect(await engine.deliver(aDelivery())).toEqual({
       outcome: 'unavailable',
       handlers: [
         { handlerId: 'A.run', state: 'not_started' },
@@ -311,19 +311,19 @@ describe('A delivery whose transport', () => {
     });
     expect(log.faults).toHaveLength(2);
     expect(log.faults[0]).toMatch(/^start_failed: /);
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'accepted' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'accepted' });
   });
 
   it('cannot take one of several runs keeps the others, and the retry starts that one alone', async () => {
     const transport = aTransport(queued);
     transport.start.mockImplementationOnce((batch) => [Promise.reject(DOWN), ...queued(batch).slice(1)]);
-    const { processor } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
+    const { engine } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unavailable',
       handlers: [{ state: 'not_started' }, { state: 'queued' }],
     });
-    await processor.process(aDelivery());
+    await engine.deliver(aDelivery());
 
     const [, second] = transport.start.mock.calls;
     expect(second?.[0].runs.map(({ handlerId }) => handlerId)).toEqual(['A.run']);
@@ -333,10 +333,10 @@ describe('A delivery whose transport', () => {
     const gate = deferred();
     const inline = new InlineTransport();
     const transport = aTransport((batch) => [Promise.reject(DOWN), ...inline.start(batch).slice(1)]);
-    const { processor, inbox } = setUp({ 'A.run': succeed, 'B.run': () => gate.promise }, { transport });
+    const { engine, inbox } = setUp({ 'A.run': succeed, 'B.run': () => gate.promise }, { transport });
     const answered = jest.fn();
 
-    const processing = processor.process(aDelivery()).finally(answered);
+    const processing = engine.deliver(aDelivery()).finally(answered);
     await jest.advanceTimersByTimeAsync(1000);
     expect(answered).not.toHaveBeenCalled();
     gate.resolve();
@@ -350,14 +350,14 @@ describe('A delivery whose transport', () => {
     const { promise, reject } = deferred<RunSettlement>();
     const transport = aTransport(queued);
     transport.start.mockReturnValueOnce([promise]);
-    const { processor, log } = setUp({ 'A.run': succeed }, { transport });
-    const processing = processor.process(aDelivery());
+    const { engine, log } = setUp({ 'A.run': succeed }, { transport });
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
     expect(await processing).toMatchObject({ outcome: 'unavailable' });
     reject(DOWN);
-    await processor.drain();
+    await engine.drain();
 
     expect(log.faults).toEqual(['start_failed: connection refused']);
-    expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'accepted' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'accepted' });
   });
 });

@@ -4,7 +4,10 @@ import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { QueuedAttempt, QueuedRun } from '../../../lib/dispatch/event-transport.js';
 import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
-import { QueuedRunProcessor } from '../../../lib/dispatch/queued-run.processor.js';
+import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
+import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
+import { RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { parseReceivedEvent } from '../../../lib/parse/parse-event.js';
 
 const EVENT = createScalekitEvent('user.created', {}, { seed: 1 });
 const KEY = { endpoint: 'default', eventId: EVENT.id };
@@ -21,7 +24,7 @@ const ATTEMPT: QueuedAttempt = { timeoutMs: 100, isLast: false };
 describe('a queued run', () => {
   let inbox: MemoryInboxStore;
   let run: jest.Mock<EventHandler['run']>;
-  const log = { queuedEnd: jest.fn(), fault: jest.fn() };
+  const log = { queuedEnd: jest.fn(), fault: jest.fn(), result: jest.fn(), lateEnd: jest.fn() };
 
   beforeEach(async () => {
     jest.clearAllMocks();
@@ -37,10 +40,15 @@ describe('a queued run', () => {
 
   function process(attempt = ATTEMPT, validation: 'strict' | 'off' = 'strict', handlerId = 'A.run') {
     const registry = new HandlerRegistry([{ id: handlerId, patterns: ['*'], run }]);
-    return new QueuedRunProcessor(registry, { endpoint: 'default', inbox, validation, log }).process(
-      RUN,
-      attempt,
-    );
+    const engine = new RunEngine(registry, {
+      endpoint: 'default',
+      inbox,
+      transport: new InlineTransport(),
+      handlerTimeoutMs: 9000,
+      log,
+    });
+    const received = new ReceivedEvent(parseReceivedEvent(RUN.rawBody, validation), RUN);
+    return engine.attemptQueued(received, RUN.handlerId, attempt, RUN.leaseToken);
   }
 
   const queue = () => inbox.settle(KEY, [{ handlerId: 'A.run', state: 'queued' }], DELIVERY_LEASE);
@@ -82,7 +90,7 @@ describe('a queued run', () => {
 
     expect(await process()).toMatchObject({
       state: 'dead',
-      error: { message: expect.stringMatching(/replay/) },
+      error: { message: expect.stringMatching(/Replay/) },
     });
     expect(run).toHaveBeenCalledTimes(1);
   });

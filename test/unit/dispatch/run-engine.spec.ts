@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { HttpException } from '@nestjs/common';
 import { NonRetryableEventError, type ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { deferred } from '../../helpers/deferred.js';
-import { aDelivery, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './processor.fixtures.js';
+import { aDelivery, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './run-engine.fixtures.js';
 
 describe('EventProcessor', () => {
   beforeEach(() => {
@@ -20,9 +20,9 @@ describe('EventProcessor', () => {
       started.push(id);
       await gate.promise;
     };
-    const { processor } = setUp({ 'A.run': handler('A'), 'B.run': handler('B'), 'C.run': handler('C') });
+    const { engine } = setUp({ 'A.run': handler('A'), 'B.run': handler('B'), 'C.run': handler('C') });
 
-    const processing = processor.process(aDelivery());
+    const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(0);
 
     expect(started).toEqual(['A', 'B', 'C']);
@@ -32,13 +32,13 @@ describe('EventProcessor', () => {
 
   it('waits for the slowest handler when another has failed', async () => {
     const gate = deferred();
-    const { processor } = setUp({
+    const { engine } = setUp({
       'A.run': () => Promise.reject(new Error('broken')),
       'B.run': () => gate.promise,
     });
     const answered = jest.fn();
 
-    const processing = processor.process(aDelivery()).finally(answered);
+    const processing = engine.deliver(aDelivery()).finally(answered);
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS - 1);
 
     expect(answered).not.toHaveBeenCalled();
@@ -55,10 +55,10 @@ describe('EventProcessor', () => {
   it('runs only the handlers that failed when the event comes again', async () => {
     const [good, bad] = [jest.fn(async () => 'ok'), jest.fn(async () => 'ok')];
     bad.mockRejectedValueOnce(new Error('broken'));
-    const { processor } = setUp({ 'Good.run': good, 'Bad.run': bad });
-    await processor.process(aDelivery());
+    const { engine } = setUp({ 'Good.run': good, 'Bad.run': bad });
+    await engine.deliver(aDelivery());
 
-    const retry = await processor.process(aDelivery());
+    const retry = await engine.deliver(aDelivery());
 
     expect(retry).toEqual({
       outcome: 'processed',
@@ -74,9 +74,9 @@ describe('EventProcessor', () => {
     const handler = jest.fn(async () => {
       throw new NonRetryableEventError('no tenant');
     });
-    const { processor } = setUp({ 'A.run': handler });
+    const { engine } = setUp({ 'A.run': handler });
 
-    const outcomes = [await processor.process(aDelivery()), await processor.process(aDelivery())];
+    const outcomes = [await engine.deliver(aDelivery()), await engine.deliver(aDelivery())];
 
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['unprocessable', 'duplicate']);
     expect(handler).toHaveBeenCalledTimes(1);
@@ -84,23 +84,23 @@ describe('EventProcessor', () => {
 
   it('tells each run which attempt it is', async () => {
     const attempts: number[] = [];
-    const { processor } = setUp({
+    const { engine } = setUp({
       'A.run': async (_event, { attempt }) => {
         attempts.push(attempt);
         throw new Error('broken');
       },
     });
 
-    for (let run = 0; run < 3; run += 1) await processor.process(aDelivery());
+    for (let run = 0; run < 3; run += 1) await engine.deliver(aDelivery());
 
     expect(attempts).toEqual([1, 2, 3]);
   });
 
   describe('at the deadline', () => {
     it('answers unavailable for a handler that is still running', async () => {
-      const { processor } = setUp({ 'A.run': () => deferred().promise });
+      const { engine } = setUp({ 'A.run': () => deferred().promise });
 
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
 
       expect(await processing).toEqual({
@@ -110,13 +110,13 @@ describe('EventProcessor', () => {
     });
 
     it('has the handlers that ended in time settled', async () => {
-      const { processor, inbox } = setUp({
+      const { engine, inbox } = setUp({
         'Slow.run': () => deferred().promise,
         'Quick.run': async () => {},
       });
       const delivery = aDelivery();
 
-      const processing = processor.process(delivery);
+      const processing = engine.deliver(delivery);
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
       await processing;
 
@@ -130,7 +130,7 @@ describe('EventProcessor', () => {
     it('fires the signal of a handler that is still running, and of no other', async () => {
       const signals: AbortSignal[] = [];
       const keep = (_event: unknown, { signal }: ScalekitDelivery) => signals.push(signal);
-      const { processor } = setUp({
+      const { engine } = setUp({
         'Slow.run': (event, delivery) => {
           keep(event, delivery);
           return deferred().promise;
@@ -138,7 +138,7 @@ describe('EventProcessor', () => {
         'Quick.run': async (event, delivery) => keep(event, delivery),
       });
 
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS - 1);
       expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
       await jest.advanceTimersByTimeAsync(LEASE_MS);
@@ -153,41 +153,41 @@ describe('EventProcessor', () => {
         signal.addEventListener('abort', () => reject(signal.reason));
         return promise;
       });
-      const { processor } = setUp({ 'A.run': heeding });
-      const processing = processor.process(aDelivery());
+      const { engine } = setUp({ 'A.run': heeding });
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
       expect(await processing).toMatchObject({ outcome: 'unavailable', handlers: [{ state: 'overdue' }] });
-      await processor.drain();
+      await engine.drain();
       heeding.mockResolvedValueOnce(undefined);
 
-      expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+      expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
       expect(heeding).toHaveBeenCalledTimes(2);
     });
 
     it('refuses for good what a handler refused at its signal', async () => {
-      const { processor } = setUp({
+      const { engine } = setUp({
         'A.run': (_event, { signal }) => {
           const { promise, reject } = deferred();
           signal.addEventListener('abort', () => reject(new NonRetryableEventError('gave up')));
           return promise;
         },
       });
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
       expect(await processing).toMatchObject({ outcome: 'unprocessable', handlers: [{ state: 'refused' }] });
-      await processor.drain();
+      await engine.drain();
 
-      expect(await processor.process(aDelivery())).toMatchObject({
+      expect(await engine.deliver(aDelivery())).toMatchObject({
         outcome: 'duplicate',
         handlers: [{ state: 'already_dead' }],
       });
     });
 
     it('counts from the arrival of the request', async () => {
-      const { processor } = setUp({ 'A.run': () => deferred().promise });
+      const { engine } = setUp({ 'A.run': () => deferred().promise });
       const answered = jest.fn();
 
-      const processing = processor.process(aDelivery({ receivedAt: new Date(Date.now() - 4000) }));
+      const processing = engine.deliver(aDelivery({ receivedAt: new Date(Date.now() - 4000) }));
       void processing.then(answered);
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS - 4001);
       expect(answered).not.toHaveBeenCalled();
@@ -197,20 +197,20 @@ describe('EventProcessor', () => {
     });
 
     it('comes earlier for a handler with a timeout of its own', async () => {
-      const { processor } = setUp({ 'A.run': { timeoutMs: 100, run: () => deferred().promise } });
+      const { engine } = setUp({ 'A.run': { timeoutMs: 100, run: () => deferred().promise } });
 
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(100);
 
       expect(await processing).toMatchObject({ outcome: 'unavailable' });
     });
 
     it('comes no later for a handler with a longer timeout', async () => {
-      const { processor } = setUp({
+      const { engine } = setUp({
         'A.run': { timeoutMs: HANDLER_TIMEOUT_MS * 2, run: () => deferred().promise },
       });
 
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
 
       expect(await processing).toMatchObject({ outcome: 'unavailable' });
@@ -218,12 +218,12 @@ describe('EventProcessor', () => {
 
     it('leaves the siblings of a handler with a short timeout their time', async () => {
       const gate = deferred();
-      const { processor } = setUp({
+      const { engine } = setUp({
         'Short.run': { timeoutMs: 100, run: () => deferred().promise },
         'Long.run': () => gate.promise,
       });
 
-      const processing = processor.process(aDelivery());
+      const processing = engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS - 1);
       gate.resolve();
 
@@ -234,7 +234,7 @@ describe('EventProcessor', () => {
   describe('after the deadline', () => {
     async function overdue(handler: () => Promise<unknown>) {
       const bench = setUp({ 'A.run': handler });
-      const processing = bench.processor.process(aDelivery());
+      const processing = bench.engine.deliver(aDelivery());
       await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
       await processing;
       return bench;
@@ -243,11 +243,11 @@ describe('EventProcessor', () => {
     it('records a late success, so that the retry is a duplicate', async () => {
       const gate = deferred();
       const handler = jest.fn(() => gate.promise);
-      const { processor, log } = await overdue(handler);
+      const { engine, log } = await overdue(handler);
       gate.resolve();
-      await processor.drain();
+      await engine.drain();
 
-      expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'duplicate' });
+      expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
       expect(handler).toHaveBeenCalledTimes(1);
       expect(log).toMatchObject({ faults: [], lateEnds: [{ handlerId: 'A.run', state: 'done' }] });
     });
@@ -255,20 +255,20 @@ describe('EventProcessor', () => {
     it('records a late failure and tells of it, so that the retry runs the handler again', async () => {
       const gate = deferred();
       const handler = jest.fn(() => gate.promise);
-      const { processor, log } = await overdue(handler);
+      const { engine, log } = await overdue(handler);
       gate.reject(new Error('broken'));
-      await processor.drain();
+      await engine.drain();
       handler.mockResolvedValueOnce(undefined);
 
       expect(log.lateEnds).toMatchObject([{ state: 'failed', error: { message: 'broken' } }]);
-      expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+      expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
     });
 
     it('sends a retry away until the late run ends or its lease does', async () => {
       const handler = jest.fn(() => deferred().promise);
-      const { processor } = await overdue(handler);
+      const { engine } = await overdue(handler);
 
-      expect(await processor.process(aDelivery())).toEqual({
+      expect(await engine.deliver(aDelivery())).toEqual({
         outcome: 'unavailable',
         handlers: [{ handlerId: 'A.run', state: 'running' }],
         retryAfterSeconds: (LEASE_MS - HANDLER_TIMEOUT_MS) / 1000,
@@ -278,34 +278,34 @@ describe('EventProcessor', () => {
 
     it('has a retry run the handler again when the lease has ended', async () => {
       const handler = jest.fn<() => Promise<unknown>>(() => deferred().promise);
-      const { processor } = await overdue(handler);
+      const { engine } = await overdue(handler);
       await jest.advanceTimersByTimeAsync(LEASE_MS - HANDLER_TIMEOUT_MS);
       handler.mockResolvedValueOnce(undefined);
 
-      expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'processed' });
+      expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
       expect(handler).toHaveBeenCalledTimes(2);
     });
 
     it('does not let a run that lost its lease write, and says so', async () => {
       const gate = deferred();
       const handler = jest.fn<() => Promise<unknown>>(() => gate.promise);
-      const { processor, log } = await overdue(handler);
+      const { engine, log } = await overdue(handler);
       await jest.advanceTimersByTimeAsync(LEASE_MS - HANDLER_TIMEOUT_MS);
       handler.mockResolvedValueOnce(undefined);
-      await processor.process(aDelivery());
+      await engine.deliver(aDelivery());
       gate.reject(new Error('too late to matter'));
-      await processor.drain();
+      await engine.drain();
 
       expect(log.faults).toEqual(['lease_lost']);
-      expect(await processor.process(aDelivery())).toMatchObject({ outcome: 'duplicate' });
+      expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
     });
 
     it('drains only when the late run has ended', async () => {
       const gate = deferred();
-      const { processor } = await overdue(() => gate.promise);
+      const { engine } = await overdue(() => gate.promise);
       const drained = jest.fn();
 
-      const draining = processor.drain().then(drained);
+      const draining = engine.drain().then(drained);
       await jest.advanceTimersByTimeAsync(LEASE_MS);
       expect(drained).not.toHaveBeenCalled();
       gate.resolve();
@@ -316,18 +316,18 @@ describe('EventProcessor', () => {
   });
 
   it.each([400, 403, 404, 409, 422])('takes a Nest exception with status %i for final', async (status) => {
-    const { processor } = setUp({ 'A.run': () => Promise.reject(new HttpException('no', status)) });
+    const { engine } = setUp({ 'A.run': () => Promise.reject(new HttpException('no', status)) });
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unprocessable',
       handlers: [{ state: 'refused' }],
     });
   });
 
   it.each([408, 425, 429, 500, 503])('takes a Nest exception with status %i for passing', async (status) => {
-    const { processor } = setUp({ 'A.run': () => Promise.reject(new HttpException('no', status)) });
+    const { engine } = setUp({ 'A.run': () => Promise.reject(new HttpException('no', status)) });
 
-    expect(await processor.process(aDelivery())).toMatchObject({
+    expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'failed',
       handlers: [{ state: 'failed' }],
     });

@@ -5,35 +5,37 @@ import {
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { ProcessingFault, ProcessingLog } from '../../../lib/dispatch/delivery.ledger.js';
-import { EventProcessor } from '../../../lib/dispatch/event.processor.js';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
+import type { RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
 import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
+import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
+import { RunEngine } from '../../../lib/dispatch/run.engine.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';
 
 export const HANDLER_TIMEOUT_MS = 9000;
 export const LEASE_MS = 2 * HANDLER_TIMEOUT_MS;
 export const GRACE_MS = 500;
 
-/** Keeps what a processor has to say besides its results. */
-export class RecordedLog implements ProcessingLog {
+/** Keeps what an engine reports besides its results. */
+export class RecordedLog implements RunLog {
   readonly faults: string[] = [];
   readonly lateEnds: RunSettlement[] = [];
 
   result(): void {}
 
-  fault(fault: ProcessingFault, _received: ReceivedEvent, error?: unknown): void {
+  fault(fault: RunFault, _received: ReceivedEvent, error?: unknown): void {
     this.faults.push(error instanceof Error ? `${fault}: ${error.message}` : fault);
   }
+
+  queuedEnd(): void {}
 
   lateEnd(_received: ReceivedEvent, settlement: RunSettlement): void {
     this.lateEnds.push(settlement);
   }
 }
 
-/** A processor of `user.created` with a memory inbox, and all that a test wants to look at. */
+/** An engine for `user.created` with a memory inbox, and everything that a test looks at. */
 export function setUp(
   handlers: Readonly<Record<string, EventHandler['run'] | Omit<EventHandler, 'id' | 'patterns'>>>,
   options: { inbox?: InboxStore; transport?: EventTransport } = {},
@@ -47,14 +49,14 @@ export function setUp(
       ...(typeof handler === 'function' ? { run: handler } : handler),
     })),
   );
-  const processor = new EventProcessor(registry, {
+  const engine = new RunEngine(registry, {
     endpoint: 'default',
     inbox,
     transport: options.transport ?? new InlineTransport(),
     handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     log,
   });
-  return { processor, inbox, log };
+  return { engine, inbox, log };
 }
 
 /** One delivery of always the same event, which arrives now. */

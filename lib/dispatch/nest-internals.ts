@@ -1,0 +1,56 @@
+/**
+ * Everything that relies on parts of Nest outside its public API. `nest-internals.spec.ts` and the consumer tests check
+ * each part on every Nest version that is supported, and name the part that has changed.
+ */
+import {
+  type ExternalContextCreator as ContextCreator,
+  ExternalContextCreator,
+  type ModulesContainer,
+  NestContainer,
+} from '@nestjs/core';
+
+export {
+  EXCEPTION_FILTERS_METADATA,
+  GUARDS_METADATA,
+  INTERCEPTORS_METADATA,
+  PIPES_METADATA,
+} from '@nestjs/common/constants.js';
+
+/** Nest's numbers for parameters: pipes treat the event as a body, and the delivery as a custom parameter. */
+export const EVENT_PARAM = 3;
+export const DELIVERY_PARAM = 99;
+
+/** Key of the metadata by which Nest applies a handler's pipes to its parameters. */
+export const HANDLER_PARAMS_METADATA = 'nestjs-scalekit-webhooks:params';
+
+/** Tells Nest which argument of a handler a parameter is. */
+export const HANDLER_PARAMS_FACTORY = {
+  exchangeKeyForValue: (type: number, _data: unknown, [event, delivery]: unknown[]) =>
+    type === DELIVERY_PARAM ? delivery : event,
+};
+
+/** The application's modules without its global enhancers, which are made for HTTP and stay out of handlers. */
+class HandlerContainer extends NestContainer {
+  readonly #modules: ModulesContainer;
+
+  constructor(modules: ModulesContainer) {
+    super();
+    this.#modules = modules;
+  }
+
+  override getModules(): ModulesContainer {
+    return this.#modules;
+  }
+}
+
+/**
+ * Creates what binds guards, interceptors, pipes and filters to the handlers of one class.
+ *
+ * @param moduleKey the token of the module that provides the class. Nest itself looks only among providers, and would
+ *   skip the guards of a controller's method.
+ */
+export function createHandlerContexts(modules: ModulesContainer, moduleKey: string): ContextCreator {
+  const creator = ExternalContextCreator.fromContainer(new HandlerContainer(modules));
+  creator.getContextModuleKey = () => moduleKey;
+  return creator;
+}

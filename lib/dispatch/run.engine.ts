@@ -1,0 +1,208 @@
+import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import { attemptRun, ClaimedRun, leaseMsFor, newLease } from './claimed-run.js';
+import { MESSAGES } from './dispatch.messages.js';
+import {
+  aggregateOutcome,
+  type DispatchResult,
+  type HandlerReport,
+  reportClaim,
+  reportRun,
+} from './dispatch-result.js';
+import type { EventTransport, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
+import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
+import { toRunError } from './handler-failure.js';
+import type { ReceivedEvent } from './received-event.js';
+import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
+import { TIMED_OUT, Timeout, waitAtMost } from './timeout.js';
+
+/** What the engine works with. */
+export interface RunEngineOptions extends RunInboxOptions {
+  readonly transport: EventTransport;
+  readonly handlerTimeoutMs: number;
+}
+
+/** How a run ended while its delivery waited. Without a settlement, the run is still in progress. */
+interface RunEnd {
+  readonly report: HandlerReport;
+  readonly settlement?: RunSettlement;
+}
+
+// How much longer than its handlers a delivery waits for the inbox, so that the answer leaves within Scalekit's 10 s.
+const INBOX_GRACE_MS = 500;
+
+/**
+ * Claims runs, has them executed, and settles them: all runs of a delivery, or one run from a queue. Two round trips to
+ * the inbox, however many handlers there are.
+ */
+export class RunEngine {
+  readonly #inbox: RunInbox;
+
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly options: RunEngineOptions,
+  ) {
+    this.#inbox = new RunInbox(options);
+  }
+
+  /** How long the lease of a delivery lasts. */
+  get leaseMs(): number {
+    return leaseMsFor(this.options.handlerTimeoutMs);
+  }
+
+  /**
+   * Handles a received event within the time of a delivery. Never rejects.
+   *
+   * @param only the ids of the handlers to run, instead of all that match the event
+   */
+  async deliver(received: ReceivedEvent, only?: readonly string[]): Promise<DispatchResult> {
+    const matching = this.registry.matching(received.event.type);
+    const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
+    if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
+    const ids = handlers.map(({ id }) => id);
+    const lease = newLease(this.options.handlerTimeoutMs);
+    const timeout = new Timeout(this.#timeLeft(received) + INBOX_GRACE_MS);
+    try {
+      const claims = await this.#inbox.claimInTime(received, ids, lease, timeout);
+      if (!claims) return this.#conclude(received, { outcome: 'unavailable', handlers: [] });
+      const runs = this.#prepare(received, handlers, claims, lease, this.#timeLeft(received));
+      const ends = await this.#run(received, runs, lease);
+      const settlements = [...ends.values()].flatMap(({ settlement }) => settlement ?? []);
+      const settled = await this.#inbox.settleInTime(received, settlements, lease, timeout);
+      const reports = ids.map((id) => ends.get(id)?.report ?? reportClaim(id, claims.get(id)));
+      const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
+      return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) });
+    } finally {
+      timeout.end();
+    }
+  }
+
+  /**
+   * Makes one attempt at a run that a delivery has queued. Rejects when the inbox cannot be reached.
+   *
+   * @param queuedUnder the token of the lease under which the delivery queued the run
+   */
+  async attemptQueued(
+    received: ReceivedEvent,
+    handlerId: string,
+    { timeoutMs, isLast }: QueuedAttempt,
+    queuedUnder: string,
+  ): Promise<QueuedRunEnd> {
+    const lease = newLease(timeoutMs, queuedUnder);
+    const claims = await this.#inbox.claim(received, [handlerId], lease);
+    const claim = claims.get(handlerId);
+    if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
+    if (claim?.state === 'dead')
+      return { state: 'dead', error: toRunError(new Error(MESSAGES.queuedRunDead)) };
+    if (claim?.state !== 'claimed') return { state: 'done' };
+
+    const handler = this.registry.byId(handlerId);
+    const [run] = this.#prepare(received, handler ? [handler] : [], claims, lease, timeoutMs);
+    const execute = async () => {
+      // Another release may have the handler, so the run keeps its remaining attempts.
+      if (!run) throw new Error(MESSAGES.handlerGone(handlerId));
+      // After its lease a run cannot record its end, so waiting longer would only block the worker.
+      const end = await waitAtMost(run.execute(), lease.durationMs);
+      if (end === TIMED_OUT) throw new Error(MESSAGES.queuedRunHangs);
+    };
+    const settlement = await attemptRun({ handlerId, execute }, isLast ? 'dead' : 'queued');
+    this.options.log.queuedEnd(received, settlement);
+    await this.#inbox.settle(received, [settlement], lease);
+    if (!settlement.error) return { state: 'done' };
+    return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
+  }
+
+  /** Resolves when everything that outlived its delivery has ended. */
+  drain(): Promise<void> {
+    return this.#inbox.drain();
+  }
+
+  /** The runs that were claimed, ready to be executed. */
+  #prepare(
+    received: ReceivedEvent,
+    handlers: readonly EventHandler[],
+    claims: ReadonlyMap<string, RunClaim>,
+    lease: InboxLease,
+    timeoutMs: number,
+  ): readonly ClaimedRun[] {
+    const { endpoint, inbox } = this.options;
+    const context = new ScalekitEventContext(received, endpoint);
+    return handlers.flatMap((handler) => {
+      const claim = claims.get(handler.id);
+      if (claim?.state !== 'claimed') return [];
+      return new ClaimedRun({ handler, attempt: claim.attempt, received, context, timeoutMs, inbox, lease });
+    });
+  }
+
+  /** How the runs ended, by handler id. */
+  async #run(
+    received: ReceivedEvent,
+    runs: readonly ClaimedRun[],
+    lease: InboxLease,
+  ): Promise<ReadonlyMap<string, RunEnd>> {
+    if (runs.length === 0) return new Map();
+    const completions = this.#start(received, runs, lease);
+    const ends = runs.map((run, index) => this.#endOf(received, run, completions[index], lease));
+    return new Map((await Promise.all(ends)).map((end) => [end.report.handlerId, end]));
+  }
+
+  #start(
+    { event, rawBody, deliveryId, receivedAt }: ReceivedEvent,
+    runs: readonly ClaimedRun[],
+    { token: leaseToken }: InboxLease,
+  ): readonly Promise<RunSettlement>[] {
+    const { endpoint, transport } = this.options;
+    try {
+      return transport.start({ endpoint, event, rawBody, deliveryId, receivedAt, leaseToken, runs });
+    } catch (error) {
+      return runs.map(() => Promise.reject(error));
+    }
+  }
+
+  /** Waits for one run until its deadline. Never rejects. */
+  async #endOf(
+    received: ReceivedEvent,
+    run: ClaimedRun,
+    completion: Promise<RunSettlement> | undefined,
+    lease: InboxLease,
+  ): Promise<RunEnd> {
+    const { handlerId } = run;
+    const patienceMs = this.options.transport.spansProcesses ? this.#timeLeft(received) : run.timeoutMs;
+    try {
+      if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
+      const settlement = await waitAtMost(completion, patienceMs);
+      if (settlement !== TIMED_OUT) {
+        return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
+      }
+      const ending = completion.catch((error) => this.#notStarted(received, handlerId, error));
+      this.#inbox.settleLate(received, ending, lease);
+      return { report: { handlerId, state: 'overdue' } };
+    } catch (error) {
+      const settlement = this.#notStarted(received, handlerId, error);
+      return { settlement, report: { handlerId, state: 'not_started' } };
+    }
+  }
+
+  /** A run that the transport could not take is released, so that a retry can start it. */
+  #notStarted(received: ReceivedEvent, handlerId: string, error: unknown): RunSettlement {
+    this.options.log.fault('start_failed', received, error);
+    return failedSettlement(handlerId, error);
+  }
+
+  #conclude(received: ReceivedEvent, result: DispatchResult): DispatchResult {
+    this.options.log.result(received, result);
+    return result;
+  }
+
+  /** How much of the handlers' time is left, in ms; negative after the deadline. */
+  #timeLeft({ receivedAt }: ReceivedEvent): number {
+    return receivedAt.getTime() + this.options.handlerTimeoutMs - Date.now();
+  }
+}
+
+/** A retry should wait for the longest run that is in progress elsewhere. */
+function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult, 'retryAfterSeconds'> {
+  const waits = [...claims.values()].flatMap((claim) =>
+    claim.state === 'running' ? claim.leaseEndsInMs : [],
+  );
+  return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
+}

@@ -1,0 +1,121 @@
+import type { InboxEvent, InboxLease, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunFault, RunLog } from './delivery.log.js';
+import { MESSAGES } from './dispatch.messages.js';
+import { toRunError } from './handler-failure.js';
+import type { ReceivedEvent } from './received-event.js';
+import { TIMED_OUT, type Timeout } from './timeout.js';
+
+/** What an endpoint's inbox needs to know. */
+export interface RunInboxOptions {
+  readonly endpoint: string;
+  readonly inbox: InboxStore;
+  readonly log: RunLog;
+}
+
+/** An endpoint's inbox as the run engine uses it: claims and settlements, in time or late. */
+export class RunInbox {
+  readonly #late = new Set<Promise<unknown>>();
+
+  constructor(private readonly options: RunInboxOptions) {}
+
+  claim(
+    received: ReceivedEvent,
+    handlerIds: readonly string[],
+    lease: InboxLease,
+  ): Promise<ReadonlyMap<string, RunClaim>> {
+    return this.options.inbox.claim(this.#toInboxEvent(received), handlerIds, lease);
+  }
+
+  async settle(
+    received: ReceivedEvent,
+    settlements: readonly RunSettlement[],
+    lease: InboxLease,
+  ): Promise<true> {
+    if (settlements.length === 0) return true;
+    const written = await this.options.inbox.settle(this.#toInboxEvent(received), settlements, lease);
+    // A worker may take a run from the queue before its delivery has recorded it as queued.
+    const isLost = ({ handlerId, state, error }: RunSettlement) =>
+      (state !== 'queued' || error !== undefined) && !written.includes(handlerId);
+    if (settlements.some(isLost)) this.options.log.fault('lease_lost', received);
+    return true;
+  }
+
+  /** Claims within a delivery's time. Resolves to undefined when the inbox fails or does not answer in time. */
+  claimInTime(received: ReceivedEvent, handlerIds: readonly string[], lease: InboxLease, timeout: Timeout) {
+    return this.#inTime(
+      received,
+      'claim_failed',
+      timeout,
+      () => this.claim(received, handlerIds, lease),
+      (claims) => this.#release(received, claims, lease),
+    );
+  }
+
+  /** Settles within a delivery's time. Resolves to undefined when the inbox fails or does not answer in time. */
+  settleInTime(
+    received: ReceivedEvent,
+    settlements: readonly RunSettlement[],
+    lease: InboxLease,
+    timeout: Timeout,
+  ) {
+    return this.#inTime(received, 'settle_failed', timeout, () => this.settle(received, settlements, lease));
+  }
+
+  /** Settles a run that outlives its delivery when the run ends. */
+  settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: InboxLease): void {
+    const settled = ending.then((settlement) => {
+      this.options.log.lateEnd(received, settlement);
+      return this.settle(received, [settlement], lease);
+    });
+    this.#finishLater(received, 'settle_failed', settled);
+  }
+
+  /** Resolves when everything that outlived its delivery has ended: runs, their settlements, and late answers. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.#late);
+  }
+
+  /** Gives back claims that came too late to run, so that a retry need not wait for their lease to end. */
+  #release(received: ReceivedEvent, claims: ReadonlyMap<string, RunClaim>, lease: InboxLease): Promise<true> {
+    const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
+    const error = new Error(MESSAGES.claimedTooLate);
+    const released = claimed.map(([handlerId]) => failedSettlement(handlerId, error));
+    return this.settle(received, released, lease);
+  }
+
+  async #inTime<T>(
+    received: ReceivedEvent,
+    fault: RunFault,
+    timeout: Timeout,
+    ask: () => Promise<T>,
+    whenLate?: (answer: T) => Promise<unknown>,
+  ): Promise<T | undefined> {
+    try {
+      const asked = ask();
+      const answer = await timeout.wait(asked);
+      if (answer !== TIMED_OUT) return answer;
+      this.#finishLater(received, fault, asked.then(whenLate));
+      throw new Error(MESSAGES.inboxTooSlow);
+    } catch (error) {
+      this.options.log.fault(fault, received, error);
+      return undefined;
+    }
+  }
+
+  #finishLater(received: ReceivedEvent, fault: RunFault, work: Promise<unknown>): void {
+    const late = work
+      .catch((error) => this.options.log.fault(fault, received, error))
+      .finally(() => this.#late.delete(late));
+    this.#late.add(late);
+  }
+
+  #toInboxEvent({ event, rawBody: payload }: ReceivedEvent): InboxEvent {
+    const { id: eventId, type, occurred_at: occurredAt } = event;
+    return { endpoint: this.options.endpoint, eventId, type, occurredAt, payload };
+  }
+}
+
+/** The end of a run that did not take place. A retry may claim it. */
+export function failedSettlement(handlerId: string, error: unknown): RunSettlement {
+  return { handlerId, state: 'failed', error: toRunError(error) };
+}
