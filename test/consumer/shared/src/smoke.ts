@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { createAdapter } from './adapter.js';
 import { AppModule, Greetings } from './app.module.js';
+import { nestInternals } from './nest-internals.js';
 
 async function smoke(): Promise<void> {
   const app = await NestFactory.create(AppModule, createAdapter(), { logger: ['error', 'warn'] });
@@ -20,5 +21,8 @@ async function smoke(): Promise<void> {
 
   await app.close();
 }
+
+const changed = Object.entries(nestInternals()).filter(([, isThere]) => !isThere);
+deepEqual(changed, [], 'Nest has changed: adapt lib/dispatch/nest-internals.ts');
 
 void smoke();

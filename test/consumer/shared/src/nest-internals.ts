@@ -1,0 +1,28 @@
+import * as constants from '@nestjs/common/constants.js';
+import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
+import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
+
+/** The parts of Nest outside its public API that `lib/dispatch/nest-internals.ts` uses, and whether Nest still has them. */
+export function nestInternals(): Record<string, boolean> {
+  let asked = false;
+  class AskedContainer extends NestContainer {
+    override getModules(): ModulesContainer {
+      asked = true;
+      return new ModulesContainer();
+    }
+  }
+  const creator = ExternalContextCreator.fromContainer(new AskedContainer());
+  const tokens = new ParamsTokenFactory();
+  const customParameter: number = 99;
+  return {
+    'constants.EXCEPTION_FILTERS_METADATA': typeof constants.EXCEPTION_FILTERS_METADATA === 'string',
+    'constants.GUARDS_METADATA': typeof constants.GUARDS_METADATA === 'string',
+    'constants.INTERCEPTORS_METADATA': typeof constants.INTERCEPTORS_METADATA === 'string',
+    'constants.PIPES_METADATA': typeof constants.PIPES_METADATA === 'string',
+    'ExternalContextCreator.fromContainer asks NestContainer#getModules': asked,
+    'ExternalContextCreator#getContextModuleKey': typeof creator.getContextModuleKey === 'function',
+    'ExternalContextCreator#transformToResult': typeof creator.transformToResult === 'function',
+    'ParamsTokenFactory: parameter 3 is the body': tokens.exchangeEnumForString(3) === 'body',
+    'ParamsTokenFactory: parameter 99 is custom': tokens.exchangeEnumForString(customParameter) === 'custom',
+  };
+}
