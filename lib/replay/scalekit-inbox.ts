@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import type { DispatchOptions } from '../dispatch/dispatch.options.js';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
-import { type DispatchResult } from '../dispatch/dispatch-result.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import type { DispatchResult } from '../dispatch/dispatch-result.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
@@ -19,31 +18,31 @@ import { parseReceivedEvent } from '../parse/parse-event.js';
 
 const MESSAGES = {
   replayOfUnknownEvent: (eventId: string, endpoint: string) =>
-    `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}: it was never received, or is forgotten.`,
+    `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}. It was never received, or its retention has ended.`,
   replayWithoutPayload: (eventId: string) =>
-    `The inbox does not keep what it received of ${describeValue(eventId)}, so it cannot be replayed: give the option inbox a ` +
-    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+    `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
+    'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
-/** Which entries of an endpoint to read or replay. All conditions that are given must hold. */
+/** Which entries of an endpoint to read or replay. An entry must meet every condition that is set. */
 export type ScalekitInboxFilter = Omit<InboxFilter, 'endpoint'>;
 
 /** How events are replayed. */
 export interface ReplayOptions {
   /**
-   * The ids of the handlers to run, and they alone: also those that are done.
+   * The ids of the handlers to run. They run even if they are done; no other handler runs.
    * @default every handler of the event that is not done
    */
   readonly handlers?: readonly string[];
 }
 
-/** How many events of a replay ended in which way; `payload_missing`: the inbox does not keep what was received. */
+/** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
 export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
 
 const PAGE_SIZE = 100;
 
-/** Entries that match, page by page and oldest first, at most `limit`: those that arrive meanwhile count as well. */
+/** The first `limit` entries that match, oldest first, including entries that arrive meanwhile. */
 export async function* inboxEntries(
   store: InboxStore,
   filter: InboxFilter,
@@ -60,8 +59,8 @@ export async function* inboxEntries(
 }
 
 /**
- * What an endpoint has received, and how its handlers fared; and the way to handle an event once more. It sees the
- * events of its own endpoint alone.
+ * The inbox of one endpoint: shows which events it received and what happened to their runs, and replays events. It sees
+ * only the events of its own endpoint.
  *
  * @example await inbox.replay({ type: 'user.created', state: 'dead' });
  */
@@ -75,12 +74,12 @@ export class ScalekitInbox implements OnModuleDestroy {
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
   ) {}
 
-  /** A page of entries, oldest first; never a payload. */
+  /** A page of entries, oldest first. It never holds payloads. */
   list(filter: ScalekitInboxFilter = {}, page?: InboxPageRequest): Promise<InboxPage> {
     return this.options.inbox.list(this.#own(filter), page);
   }
 
-  /** One entry with its handlers' rows, or undefined. */
+  /** One entry with its runs, or undefined. */
   get(eventId: string): Promise<InboxEntry | undefined> {
     return this.options.inbox.get(this.#keyOf(eventId));
   }
@@ -91,19 +90,19 @@ export class ScalekitInbox implements OnModuleDestroy {
   }
 
   /**
-   * Handles a received event once more, as if it were delivered again: its handlers that are not done run, dead ones
-   * included, and with `handlers` those that are named, done or not. A run in progress is left alone. Rejects with the
-   * store's error where the inbox cannot be reached.
+   * Handles a received event again, as if it were delivered again. It runs every handler that is not done, including dead
+   * runs, or exactly the handlers named in `handlers`. A run in progress is left alone. Rejects with the store's error
+   * when the inbox cannot be reached.
    *
-   * @returns how each handler fared; a handler's error is in the result, not thrown
-   * @throws InboxReplayError where the event is not known, its payload is not kept, or a named handler does not exist
+   * @returns what happened to each handler; a handler's error is in the result, not thrown
+   * @throws InboxReplayError when the event is unknown, its payload is not kept, or a named handler does not exist
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
   /**
-   * Replays every event that matches, one after another, oldest first. When the application closes it ends early.
+   * Replays every event that matches, one after another, oldest first. Stops early when the application closes.
    *
-   * @returns how many events ended in which way
-   * @throws InboxReplayError where a named handler does not exist, or none of the events has a payload
+   * @returns how many events had which outcome
+   * @throws InboxReplayError when a named handler does not exist, or none of the events has a payload
    */
   replay(filter: ScalekitInboxFilter, options?: ReplayOptions): Promise<ReplayCounts>;
   async replay(
@@ -118,10 +117,10 @@ export class ScalekitInbox implements OnModuleDestroy {
   }
 
   /**
-   * Forgets entries that were received before the given time, except those with a run in progress. Keeping time is the
-   * store's matter: endpoints that share a store are pruned together.
+   * Deletes the entries that were received before the given time, except those with a run in progress. It prunes the whole
+   * store, including the entries of other endpoints that share it.
    *
-   * @returns how many entries were forgotten
+   * @returns how many entries were deleted
    */
   prune(before: Date): Promise<number> {
     return this.options.inbox.prune(before);
@@ -140,7 +139,7 @@ export class ScalekitInbox implements OnModuleDestroy {
 
   async #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
     const own = this.#own(filter);
-    // A bound, or a replay could go on for as long as deliveries fail.
+    // Without a limit, a replay could go on for as long as new deliveries fail.
     const limit = await this.options.inbox.count(own);
     const counts: Record<string, number> = {};
     let missing: InboxReplayError | undefined;
@@ -148,7 +147,7 @@ export class ScalekitInbox implements OnModuleDestroy {
       if (this.#closing) break;
       const end = await this.#replay(eventId, options).catch(asReplayError);
       if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
-      // An event that is unknown by now was forgotten since it was listed.
+      // An event that is unknown by now was pruned after it was listed.
       else if (end.code === 'payload_missing') {
         missing = end;
         counts[end.code] = (counts[end.code] ?? 0) + 1;
