@@ -62,6 +62,7 @@ interface RunJobData {
   readonly deliveryId: string;
   /** ISO 8601. */
   readonly receivedAt: string;
+  readonly headers?: HandlerBatch['headers'];
   readonly leaseToken: string;
 }
 
@@ -231,7 +232,7 @@ class QueueEndpoint {
 }
 
 function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
-  const { endpoint, event, rawBody, deliveryId, receivedAt, leaseToken } = batch;
+  const { endpoint, event, rawBody, deliveryId, receivedAt, headers, leaseToken } = batch;
   return {
     endpoint,
     eventId: event.id,
@@ -239,12 +240,15 @@ function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
     body: rawBody.toString('utf8'),
     deliveryId,
     receivedAt: receivedAt.toISOString(),
+    headers,
     leaseToken,
   };
 }
 
-function toQueuedRun({ body, receivedAt, handlerId, deliveryId, leaseToken }: RunJobData): QueuedRun {
+function toQueuedRun({ body, receivedAt, headers = {}, ...run }: RunJobData): QueuedRun {
+  const { handlerId, deliveryId, leaseToken } = run;
   return {
+    headers,
     handlerId,
     deliveryId,
     leaseToken,

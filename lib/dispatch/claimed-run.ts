@@ -4,7 +4,7 @@ import type { InboxKey, InboxLease, InboxStore, RunSettlement } from '../inbox/i
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
-import { isFinalFailure, toRunError } from './handler-failure.js';
+import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 import { Deadline } from './timeout.js';
@@ -18,8 +18,22 @@ export function leaseMsFor(timeoutMs: number): number {
 }
 
 /** The lease of runs that may take `timeoutMs`. */
-export function newLease(timeoutMs: number, takesOver?: string): InboxLease {
-  return { token: randomUUID(), durationMs: leaseMsFor(timeoutMs), ...(takesOver && { takesOver }) };
+export class RunLease implements InboxLease {
+  readonly token = randomUUID();
+  readonly durationMs: number;
+  readonly #startedAt = Date.now();
+
+  constructor(
+    timeoutMs: number,
+    readonly takesOver?: string,
+  ) {
+    this.durationMs = leaseMsFor(timeoutMs);
+  }
+
+  /** How long the lease lasts at least, in ms: the inbox starts to count later. */
+  timeLeftMs(): number {
+    return this.#startedAt + this.durationMs - Date.now();
+  }
 }
 
 /** What a claimed run needs. */
@@ -32,6 +46,7 @@ export interface ClaimedRunOptions {
   readonly timeoutMs: number;
   readonly inbox: InboxStore;
   readonly lease: InboxLease;
+  readonly retryable?: RetryablePredicate;
 }
 
 /** One claimed run, with its own deadline. Event and lease are private: a transport may log or store what it gets. */
@@ -45,9 +60,10 @@ export class ClaimedRun implements HandlerRun {
   readonly #delivery: RunDelivery;
   readonly #handler: EventHandler;
   readonly #context: ScalekitEventContext;
+  readonly #retryable?: RetryablePredicate;
 
   constructor(options: ClaimedRunOptions) {
-    const { handler, attempt, context, timeoutMs } = options;
+    const { handler, attempt, context, timeoutMs, retryable } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
     if (handler.attempts !== undefined) this.attempts = handler.attempts;
@@ -56,6 +72,7 @@ export class ClaimedRun implements HandlerRun {
     this.#delivery = new RunDelivery(options, this.#deadline);
     this.#handler = handler;
     this.#context = context;
+    this.#retryable = retryable;
   }
 
   /** Whether the deadline passed while the handler ran. */
@@ -64,31 +81,19 @@ export class ClaimedRun implements HandlerRun {
   }
 
   // A property, so that a transport may take it out of the run.
-  readonly execute = async (): Promise<void> => {
+  readonly execute = async (): Promise<RunSettlement> => {
+    const { handlerId } = this;
     this.#deadline.start(this.timeoutMs);
     try {
       await this.#handler.run(this.#context.event, this.#delivery, this.#context);
+      return { handlerId, state: 'done' };
+    } catch (thrown) {
+      const state = isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed';
+      return { handlerId, state, error: toRunError(thrown) };
     } finally {
       this.#deadline.stop();
     }
   };
-}
-
-/**
- * Makes one attempt at a run and says how it ended. Never rejects.
- *
- * @param retryAs the state of a run whose attempt failed and may be repeated
- */
-export async function attemptRun(
-  { handlerId, execute }: Pick<HandlerRun, 'handlerId' | 'execute'>,
-  retryAs: Exclude<RunSettlement['state'], 'done'> = 'failed',
-): Promise<RunSettlement> {
-  try {
-    await execute();
-    return { handlerId, state: 'done' };
-  } catch (thrown) {
-    return { handlerId, state: isFinalFailure(thrown) ? 'dead' : retryAs, error: toRunError(thrown) };
-  }
 }
 
 /** The delivery as one run's handler sees it. */

@@ -1,5 +1,6 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a queue retries a failed run. */
 export interface HandlerRetries {
@@ -14,8 +15,8 @@ export interface HandlerRun extends HandlerRetries {
   readonly handlerId: string;
   /** Which attempt at this run it is, from 1. */
   readonly attempt: number;
-  /** Runs the handler in this process. Rejects with what the handler threw. */
-  execute(): Promise<void>;
+  /** Runs the handler in this process and resolves to how it ended: `done`, `failed` or `dead`. Never rejects. */
+  execute(): Promise<RunSettlement>;
 }
 
 /** The claimed runs of one event. */
@@ -25,6 +26,8 @@ export interface HandlerBatch {
   readonly rawBody: Buffer;
   readonly deliveryId: string;
   readonly receivedAt: Date;
+  /** The request's headers, without signatures and credentials. */
+  readonly headers: ScalekitDelivery['headers'];
   /** The lease under which the runs were claimed. */
   readonly leaseToken: string;
   readonly runs: readonly HandlerRun[];
@@ -32,7 +35,7 @@ export interface HandlerBatch {
 
 /** A run as it waits in a queue. It holds the event, and never a secret. */
 export interface QueuedRun
-  extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'leaseToken'> {
+  extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'headers' | 'leaseToken'> {
   readonly handlerId: string;
 }
 

@@ -1,5 +1,5 @@
-import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import { attemptRun, ClaimedRun, leaseMsFor, newLease } from './claimed-run.js';
+import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import {
   aggregateOutcome,
@@ -10,7 +10,7 @@ import {
 } from './dispatch-result.js';
 import type { EventTransport, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
-import { toRunError } from './handler-failure.js';
+import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost } from './timeout.js';
@@ -19,6 +19,7 @@ import { TIMED_OUT, Timeout, waitAtMost } from './timeout.js';
 export interface RunEngineOptions extends RunInboxOptions {
   readonly transport: EventTransport;
   readonly handlerTimeoutMs: number;
+  readonly retryable?: RetryablePredicate;
 }
 
 /** How a run ended while its delivery waited. Without a settlement, the run is still in progress. */
@@ -27,6 +28,8 @@ interface RunEnd {
   readonly settlement?: RunSettlement;
 }
 
+// A worker has time, but its job goes back to the queue when the inbox is down for longer than a blip.
+const CLAIM_RETRY_MS = 1000;
 // How much longer than its handlers a delivery waits for the inbox, so that the answer leaves within Scalekit's 10 s.
 const INBOX_GRACE_MS = 500;
 
@@ -59,7 +62,7 @@ export class RunEngine {
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
     const ids = handlers.map(({ id }) => id);
-    const lease = newLease(this.options.handlerTimeoutMs);
+    const lease = new RunLease(this.options.handlerTimeoutMs);
     const timeout = new Timeout(this.#timeLeft(received) + INBOX_GRACE_MS);
     try {
       const claims = await this.#inbox.claimInTime(received, ids, lease, timeout);
@@ -87,8 +90,8 @@ export class RunEngine {
     { timeoutMs, isLast }: QueuedAttempt,
     queuedUnder: string,
   ): Promise<QueuedRunEnd> {
-    const lease = newLease(timeoutMs, queuedUnder);
-    const claims = await this.#inbox.claim(received, [handlerId], lease);
+    const lease = new RunLease(timeoutMs, queuedUnder);
+    const claims = await this.#inbox.claim(received, [handlerId], lease, () => CLAIM_RETRY_MS);
     const claim = claims.get(handlerId);
     if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
     if (claim?.state === 'dead')
@@ -97,14 +100,16 @@ export class RunEngine {
 
     const handler = this.registry.byId(handlerId);
     const [run] = this.#prepare(received, handler ? [handler] : [], claims, lease, timeoutMs);
-    const execute = async () => {
-      // Another release may have the handler, so the run keeps its remaining attempts.
-      if (!run) throw new Error(MESSAGES.handlerGone(handlerId));
+    // Another release may have the handler, so the run keeps its remaining attempts.
+    let end = failedSettlement(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
+    if (run) {
       // After its lease a run cannot record its end, so waiting longer would only block the worker.
-      const end = await waitAtMost(run.execute(), lease.durationMs);
-      if (end === TIMED_OUT) throw new Error(MESSAGES.queuedRunHangs);
-    };
-    const settlement = await attemptRun({ handlerId, execute }, isLast ? 'dead' : 'queued');
+      const executed = await waitAtMost(run.execute(), lease.durationMs);
+      end =
+        executed === TIMED_OUT ? failedSettlement(handlerId, new Error(MESSAGES.queuedRunHangs)) : executed;
+    }
+    const settlement: RunSettlement =
+      end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
     this.options.log.queuedEnd(received, settlement);
     await this.#inbox.settle(received, [settlement], lease);
     if (!settlement.error) return { state: 'done' };
@@ -121,15 +126,16 @@ export class RunEngine {
     received: ReceivedEvent,
     handlers: readonly EventHandler[],
     claims: ReadonlyMap<string, RunClaim>,
-    lease: InboxLease,
+    lease: RunLease,
     timeoutMs: number,
   ): readonly ClaimedRun[] {
-    const { endpoint, inbox } = this.options;
+    const { endpoint, inbox, retryable } = this.options;
     const context = new ScalekitEventContext(received, endpoint);
     return handlers.flatMap((handler) => {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
-      return new ClaimedRun({ handler, attempt: claim.attempt, received, context, timeoutMs, inbox, lease });
+      const { attempt } = claim;
+      return new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease, retryable });
     });
   }
 
@@ -137,7 +143,7 @@ export class RunEngine {
   async #run(
     received: ReceivedEvent,
     runs: readonly ClaimedRun[],
-    lease: InboxLease,
+    lease: RunLease,
   ): Promise<ReadonlyMap<string, RunEnd>> {
     if (runs.length === 0) return new Map();
     const completions = this.#start(received, runs, lease);
@@ -146,13 +152,22 @@ export class RunEngine {
   }
 
   #start(
-    { event, rawBody, deliveryId, receivedAt }: ReceivedEvent,
+    { event, rawBody, deliveryId, receivedAt, headers }: ReceivedEvent,
     runs: readonly ClaimedRun[],
-    { token: leaseToken }: InboxLease,
+    { token: leaseToken }: RunLease,
   ): readonly Promise<RunSettlement>[] {
     const { endpoint, transport } = this.options;
     try {
-      return transport.start({ endpoint, event, rawBody, deliveryId, receivedAt, leaseToken, runs });
+      return transport.start({
+        endpoint,
+        event,
+        rawBody,
+        deliveryId,
+        receivedAt,
+        headers: withoutCredentials(headers),
+        leaseToken,
+        runs,
+      });
     } catch (error) {
       return runs.map(() => Promise.reject(error));
     }
@@ -163,7 +178,7 @@ export class RunEngine {
     received: ReceivedEvent,
     run: ClaimedRun,
     completion: Promise<RunSettlement> | undefined,
-    lease: InboxLease,
+    lease: RunLease,
   ): Promise<RunEnd> {
     const { handlerId } = run;
     const patienceMs = this.options.transport.spansProcesses ? this.#timeLeft(received) : run.timeoutMs;
@@ -205,4 +220,17 @@ function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult,
     claim.state === 'running' ? claim.leaseEndsInMs : [],
   );
   return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
+}
+
+// Headers that prove something to whoever has them. A queue keeps its jobs longer than a request lives.
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'scalekit-signature',
+  'webhook-signature',
+]);
+
+function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
 }

@@ -1,9 +1,10 @@
-import type { InboxEvent, InboxLease, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunLease } from './claimed-run.js';
 import type { RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
-import { TIMED_OUT, type Timeout } from './timeout.js';
+import { retryWithin, TIMED_OUT, type Timeout } from './timeout.js';
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {
@@ -18,21 +19,29 @@ export class RunInbox {
 
   constructor(private readonly options: RunInboxOptions) {}
 
+  /** Tried again until it succeeds or the time is over: a claim under the same lease gives the same answer. */
   claim(
     received: ReceivedEvent,
     handlerIds: readonly string[],
-    lease: InboxLease,
+    lease: RunLease,
+    timeLeftMs: () => number,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    return this.options.inbox.claim(this.#toInboxEvent(received), handlerIds, lease);
+    const event = this.#toInboxEvent(received);
+    return retryWithin(async () => this.options.inbox.claim(event, handlerIds, lease), timeLeftMs);
   }
 
+  /** Tried again until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
   async settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
-    lease: InboxLease,
+    lease: RunLease,
   ): Promise<true> {
     if (settlements.length === 0) return true;
-    const written = await this.options.inbox.settle(this.#toInboxEvent(received), settlements, lease);
+    const key = this.#toInboxEvent(received);
+    const written = await retryWithin(
+      async () => this.options.inbox.settle(key, settlements, lease),
+      () => lease.timeLeftMs(),
+    );
     // A worker may take a run from the queue before its delivery has recorded it as queued.
     const isLost = ({ handlerId, state, error }: RunSettlement) =>
       (state !== 'queued' || error !== undefined) && !written.includes(handlerId);
@@ -41,12 +50,12 @@ export class RunInbox {
   }
 
   /** Claims within a delivery's time. Resolves to undefined when the inbox fails or does not answer in time. */
-  claimInTime(received: ReceivedEvent, handlerIds: readonly string[], lease: InboxLease, timeout: Timeout) {
+  claimInTime(received: ReceivedEvent, handlerIds: readonly string[], lease: RunLease, timeout: Timeout) {
     return this.#inTime(
       received,
       'claim_failed',
       timeout,
-      () => this.claim(received, handlerIds, lease),
+      () => this.claim(received, handlerIds, lease, () => timeout.timeLeftMs()),
       (claims) => this.#release(received, claims, lease),
     );
   }
@@ -55,14 +64,14 @@ export class RunInbox {
   settleInTime(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
-    lease: InboxLease,
+    lease: RunLease,
     timeout: Timeout,
   ) {
     return this.#inTime(received, 'settle_failed', timeout, () => this.settle(received, settlements, lease));
   }
 
   /** Settles a run that outlives its delivery when the run ends. */
-  settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: InboxLease): void {
+  settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: RunLease): void {
     const settled = ending.then((settlement) => {
       this.options.log.lateEnd(received, settlement);
       return this.settle(received, [settlement], lease);
@@ -76,7 +85,7 @@ export class RunInbox {
   }
 
   /** Gives back claims that came too late to run, so that a retry need not wait for their lease to end. */
-  #release(received: ReceivedEvent, claims: ReadonlyMap<string, RunClaim>, lease: InboxLease): Promise<true> {
+  #release(received: ReceivedEvent, claims: ReadonlyMap<string, RunClaim>, lease: RunLease): Promise<true> {
     const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
     const error = new Error(MESSAGES.claimedTooLate);
     const released = claimed.map(([handlerId]) => failedSettlement(handlerId, error));

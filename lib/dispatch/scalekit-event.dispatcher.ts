@@ -66,13 +66,13 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   /**
-   * Handles a received event. The same event again while it is in progress gets the same result.
+   * Handles a received event. An identical event that arrives while it is in progress gets the same result.
    *
    * @internal
    */
   handle(received: ReceivedEvent): Promise<DispatchResult> {
     if (this.#closing) return Promise.resolve(UNAVAILABLE);
-    return this.#flights.share(received.event.id, () => this.#deliver(received));
+    return this.#flights.share(received.event.id, received.rawBody, () => this.#deliver(received));
   }
 
   /**

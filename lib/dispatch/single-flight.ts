@@ -2,24 +2,29 @@ import type { DispatchResult } from './dispatch-result.js';
 
 interface Flight {
   readonly result: Promise<DispatchResult>;
-  readonly isShared: boolean;
+  /** The bytes of the event, if others may share the result. */
+  readonly shared?: Buffer;
 }
 
 /** Handles the same event never twice at once in this process. */
 export class SingleFlight {
   readonly #flights = new Map<string, Flight>();
 
-  /** Handles an event. Callers that come while it is in progress get the same result. */
-  share(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
+  /**
+   * Handles an event. Callers that come with the same bytes while it is in progress get the same result; callers with
+   * other bytes under the same id wait for their own turn.
+   */
+  share(eventId: string, rawBody: Buffer, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
     const current = this.#flights.get(eventId);
-    if (!current) return this.#begin(eventId, handle, true);
-    return current.isShared ? current.result : ended(current).then(() => this.share(eventId, handle));
+    if (!current) return this.#begin(eventId, handle, rawBody);
+    if (current.shared?.equals(rawBody)) return current.result;
+    return ended(current).then(() => this.share(eventId, rawBody, handle));
   }
 
   /** Handles an event once nothing else of it is in progress. Callers that come meanwhile wait for their own turn. */
   alone(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
     const current = this.#flights.get(eventId);
-    if (!current) return this.#begin(eventId, handle, false);
+    if (!current) return this.#begin(eventId, handle);
     return ended(current).then(() => this.alone(eventId, handle));
   }
 
@@ -28,11 +33,11 @@ export class SingleFlight {
     await Promise.all([...this.#flights.values()].map(ended));
   }
 
-  #begin(eventId: string, handle: () => Promise<DispatchResult>, isShared: boolean): Promise<DispatchResult> {
+  #begin(eventId: string, handle: () => Promise<DispatchResult>, shared?: Buffer): Promise<DispatchResult> {
     const result = handle();
     const remove = () => this.#flights.delete(eventId);
     result.then(remove, remove);
-    this.#flights.set(eventId, { result, isShared });
+    this.#flights.set(eventId, { result, ...(shared && { shared }) });
     return result;
   }
 }

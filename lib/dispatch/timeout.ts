@@ -4,11 +4,13 @@ export const TIMED_OUT = Symbol('timed out');
 /** A time limit for several promises, one after another, with a single timer. */
 export class Timeout {
   readonly #timer: NodeJS.Timeout;
+  readonly #endsAt: number;
   #isOver = false;
   #giveUp?: () => void;
 
   /** @param ms how long it lasts, from now */
   constructor(ms: number) {
+    this.#endsAt = Date.now() + ms;
     this.#timer = setTimeout(
       () => {
         this.#isOver = true;
@@ -28,6 +30,11 @@ export class Timeout {
     });
   }
 
+  /** How much time is left, in ms. */
+  timeLeftMs(): number {
+    return this.#endsAt - Date.now();
+  }
+
   /** Stops the timer. Call it when there is nothing left to wait for. */
   end(): void {
     clearTimeout(this.#timer);
@@ -42,6 +49,31 @@ export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T 
   } finally {
     timeout.end();
   }
+}
+
+// The first wait is short, since most failures of a database are over at once.
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 1000;
+
+/**
+ * Tries again, with back-off and jitter, until an attempt succeeds or the time is over.
+ *
+ * @param timeLeftMs how much time is left
+ * @throws the error of the last attempt
+ */
+export async function retryWithin<T>(attempt: () => Promise<T>, timeLeftMs: () => number): Promise<T> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (timeLeftMs() <= waitMs) throw error;
+    }
+    await sleep(waitMs * (0.5 + Math.random() / 2));
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The deadline of one attempt, as a signal for work that can be cancelled. */

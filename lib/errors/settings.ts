@@ -41,3 +41,27 @@ export function requireToleranceSeconds(value: number): void {
     `toleranceSeconds must be a finite number of seconds, 0 or more; found ${describeValue(value)}.`,
   );
 }
+
+/** The longest duration that an option may set, in ms: about 12 days. A lease lasts twice as long, and timers end at 2^31 ms. */
+export const MAX_DURATION_MS = 2 ** 30 - 1;
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a whole number of ms from 1 to {@link MAX_DURATION_MS} */
+export function requireDurationMs(setting: string, value: number): void {
+  requirePositiveInteger(setting, value, MAX_DURATION_MS);
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a number of ms, or says how the wait grows */
+export function requireBackoff(setting: string, value: unknown): void {
+  if (typeof value === 'number') {
+    requireDurationMs(setting, value);
+    return;
+  }
+  if (typeof value !== 'object' || value === null || !('type' in value) || !('delayMs' in value)) {
+    refuseSetting(
+      setting,
+      `${setting} must be a number of milliseconds or { type, delayMs }, found ${describeValue(value)}.`,
+    );
+  }
+  requireOneOf(`${setting}.type`, value.type, ['fixed', 'exponential']);
+  requireDurationMs(`${setting}.delayMs`, Number(value.delayMs));
+}

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { newLease } from '../../lib/dispatch/claimed-run.js';
+import { RunLease } from '../../lib/dispatch/claimed-run.js';
 import { MemoryInboxStore, OnScalekitEvent, unlistedScalekitEvent } from '../../lib/index.js';
 import { type DispatcherApp, openDispatcher } from './dispatcher.app.js';
 import { distinctEvents } from './distinct-events.js';
@@ -138,7 +138,7 @@ function rememberer(inbox: MemoryInboxStore): () => Promise<void> {
     const [eventId, type, occurredAt] = JSON.parse(
       `["evt_${digits}","${TYPICAL_TYPE}","2026-01-01T00:00:00.${digits.slice(-3)}Z"]`,
     );
-    const lease = newLease(9000);
+    const lease = new RunLease(9000);
     const key = { endpoint: 'default', eventId };
     await inbox.claim(
       { ...key, type, occurredAt, payload: Buffer.alloc(0) },

@@ -58,8 +58,15 @@ await describeWithService('redis', 'two BullMQ transports on one queue', (url) =
       rawBody: Buffer.from(JSON.stringify(event)),
       deliveryId: 'msg_1',
       receivedAt: new Date(),
+      headers: {},
       leaseToken: randomUUID(),
-      runs: [{ handlerId: 'Handlers.run', attempt: 1, execute: async () => {} }],
+      runs: [
+        {
+          handlerId: 'Handlers.run',
+          attempt: 1,
+          execute: async () => ({ handlerId: 'Handlers.run', state: 'done' as const }),
+        },
+      ],
     };
   }
 

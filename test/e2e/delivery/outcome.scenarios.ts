@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { jest } from '@jest/globals';
-import { BadRequestException, HttpException } from '@nestjs/common';
+import { HttpException, UnprocessableEntityException } from '@nestjs/common';
 import {
   type EventTransport,
-  MemoryInboxStore,
   NonRetryableEventError,
   type RunSettlement,
   type ScalekitWebhooksOptions,
@@ -42,12 +41,6 @@ const QUEUE: EventTransport = {
 };
 
 const BROKEN_QUEUE: EventTransport = { start: ({ runs }) => runs.map(fail) };
-
-function inboxWith(method: 'claim' | 'settle', answer: () => Promise<never>): MemoryInboxStore {
-  const inbox = new MemoryInboxStore();
-  jest.spyOn(inbox, method).mockImplementation(answer);
-  return inbox;
-}
 
 function whenFirstThrows(outcome: string, status: number, when: string, thrown: unknown): Scenario {
   return {
@@ -107,8 +100,13 @@ const HANDLED: readonly Scenario[] = [
     play: ({ scalekit }) => scalekit.deliver({ ...aUserCreated(), type: 'vault.sealed' }),
   },
   whenFirstThrows('unprocessable', 422, 'a handler refuses the event', new NonRetryableEventError(INTERNAL)),
-  whenFirstThrows('unprocessable', 422, 'a handler throws a Nest 4xx', new BadRequestException(INTERNAL)),
-  ...[408, 425, 429].map((status) =>
+  whenFirstThrows(
+    'unprocessable',
+    422,
+    "a handler throws Nest's UnprocessableEntityException",
+    new UnprocessableEntityException(INTERNAL),
+  ),
+  ...[400, 403, 404, 409, 429].map((status) =>
     whenFirstThrows('failed', 500, `a handler throws a Nest ${status}`, new HttpException(INTERNAL, status)),
   ),
   whenFirstThrows('failed', 500, 'a handler throws an error', new Error(INTERNAL)),
@@ -206,22 +204,36 @@ async function whileHanging(
   return answer;
 }
 
+/** The answer to a delivery whose inbox refuses again and again, until its time is over. */
+async function whileRefusing(
+  { scalekit }: ScriptedApp,
+  refuseAt: (refuse: () => Promise<never>) => void,
+): Promise<TestDeliveryAnswer> {
+  const reached = deferred();
+  refuseAt(async () => {
+    reached.resolve();
+    throw new Error(INTERNAL);
+  });
+  const answering = scalekit.deliver(aUserCreated());
+  await reached.promise;
+  await jest.advanceTimersByTimeAsync(18_000);
+  return answering;
+}
+
 const UNAVAILABLE: readonly Scenario[] = [
   {
     outcome: 'unavailable',
     status: 503,
     retryAfter: '5',
     when: 'the inbox cannot be reached for the claim',
-    options: () => ({ inbox: inboxWith('claim', fail) }),
-    play: ({ scalekit }) => scalekit.deliver(aUserCreated()),
+    play: (app) => whileRefusing(app, (refuse) => jest.spyOn(app.inbox, 'claim').mockImplementation(refuse)),
   },
   {
     outcome: 'unavailable',
     status: 503,
     retryAfter: '5',
     when: 'the inbox cannot be reached to settle',
-    options: () => ({ inbox: inboxWith('settle', fail) }),
-    play: ({ scalekit }) => scalekit.deliver(aUserCreated()),
+    play: (app) => whileRefusing(app, (refuse) => jest.spyOn(app.inbox, 'settle').mockImplementation(refuse)),
   },
   {
     outcome: 'unavailable',

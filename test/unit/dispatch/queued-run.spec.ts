@@ -17,6 +17,7 @@ const RUN: QueuedRun = {
   rawBody: Buffer.from(JSON.stringify(EVENT)),
   deliveryId: 'msg_1',
   receivedAt: new Date(0),
+  headers: {},
   leaseToken: DELIVERY_LEASE.token,
 };
 const ATTEMPT: QueuedAttempt = { timeoutMs: 100, isLast: false };

@@ -3,6 +3,7 @@ import type { DispatchResult } from 'nestjs-scalekit-webhooks';
 import { SingleFlight } from '../../../lib/dispatch/single-flight.js';
 import { deferred } from '../../helpers/deferred.js';
 
+const BYTES = Buffer.from('{}');
 const PROCESSED: DispatchResult = { outcome: 'processed', handlers: [] };
 const FAILED: DispatchResult = { outcome: 'failed', handlers: [] };
 
@@ -12,10 +13,10 @@ function setUp() {
   return { inFlight, first, second, again: jest.fn(async () => FAILED) };
 }
 
-describe('EventsInFlight', () => {
+describe('SingleFlight', () => {
   it('shares the result of an event in progress', async () => {
     const { inFlight, first, again } = setUp();
-    const results = [inFlight.share('A', () => first.promise), inFlight.share('A', again)];
+    const results = [inFlight.share('A', BYTES, () => first.promise), inFlight.share('A', BYTES, again)];
 
     first.resolve(PROCESSED);
 
@@ -25,12 +26,12 @@ describe('EventsInFlight', () => {
 
   it('still shares an event when another one has ended meanwhile', async () => {
     const { inFlight, first, second, again } = setUp();
-    const ended = inFlight.share('A', () => first.promise);
-    inFlight.share('B', () => second.promise);
+    const ended = inFlight.share('A', BYTES, () => first.promise);
+    inFlight.share('B', BYTES, () => second.promise);
     first.resolve(PROCESSED);
     await ended;
 
-    const shared = inFlight.share('B', again);
+    const shared = inFlight.share('B', BYTES, again);
     second.resolve(PROCESSED);
 
     expect(await shared).toBe(PROCESSED);
@@ -39,18 +40,20 @@ describe('EventsInFlight', () => {
 
   it.each(['ended', 'failed'])('handles an event anew that has %s while another one goes on', async (how) => {
     const { inFlight, first, second, again } = setUp();
-    const ended = inFlight.share('A', () => first.promise);
-    inFlight.share('B', () => second.promise);
+    const ended = inFlight.share('A', BYTES, () => first.promise);
+    inFlight.share('B', BYTES, () => second.promise);
     if (how === 'ended') first.resolve(PROCESSED);
     else first.reject(new Error('broken'));
     await Promise.allSettled([ended]);
 
-    expect(await inFlight.share('A', again)).toBe(FAILED);
+    expect(await inFlight.share('A', BYTES, again)).toBe(FAILED);
   });
 
   it('handles an event anew as soon as its result is known', async () => {
     const { inFlight, first, again } = setUp();
-    const anew = inFlight.share('A', () => first.promise).then(() => inFlight.share('A', again));
+    const anew = inFlight
+      .share('A', BYTES, () => first.promise)
+      .then(() => inFlight.share('A', BYTES, again));
 
     first.resolve(PROCESSED);
 
@@ -59,16 +62,16 @@ describe('EventsInFlight', () => {
 
   it('forgets no other event when one that was handled within itself has ended twice', async () => {
     const { inFlight, first, second, again } = setUp();
-    const outer = inFlight.share('A', () => {
-      inFlight.share('A', async () => PROCESSED);
+    const outer = inFlight.share('A', BYTES, () => {
+      inFlight.share('A', BYTES, async () => PROCESSED);
       return first.promise;
     });
     first.resolve(PROCESSED);
     await outer;
-    inFlight.share('B', () => second.promise);
+    inFlight.share('B', BYTES, () => second.promise);
     await Promise.resolve();
 
-    const shared = inFlight.share('B', again);
+    const shared = inFlight.share('B', BYTES, again);
     second.resolve(PROCESSED);
 
     expect(await shared).toBe(PROCESSED);
@@ -76,12 +79,12 @@ describe('EventsInFlight', () => {
 
   it('waits until all that is in progress has ended', async () => {
     const { inFlight, first, second } = setUp();
-    inFlight.share('A', () => first.promise);
-    inFlight.share('B', () => second.promise);
+    inFlight.share('A', BYTES, () => first.promise);
+    inFlight.share('B', BYTES, () => second.promise);
     const settled = jest.fn();
     const waiting = inFlight.settled().then(settled);
     first.resolve(PROCESSED);
-    await inFlight.share('A', async () => PROCESSED);
+    await inFlight.share('A', BYTES, async () => PROCESSED);
 
     expect(settled).not.toHaveBeenCalled();
     second.resolve(PROCESSED);

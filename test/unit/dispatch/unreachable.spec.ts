@@ -31,23 +31,60 @@ afterEach(() => {
 describe('A delivery whose inbox', () => {
   it('refuses the claim is unavailable, and runs nothing', async () => {
     const inbox = new MemoryInboxStore();
-    jest.spyOn(inbox, 'claim').mockRejectedValueOnce(DOWN);
+    jest.spyOn(inbox, 'claim').mockRejectedValue(DOWN);
     const handler = jest.fn(succeed);
     const { engine, log } = setUp({ 'A.run': handler }, { inbox });
 
-    expect(await engine.deliver(aDelivery())).toEqual({ outcome: 'unavailable', handlers: [] });
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
+
+    expect(await processing).toEqual({ outcome: 'unavailable', handlers: [] });
     expect(handler).not.toHaveBeenCalled();
     expect(log.faults).toEqual(['claim_failed: connection refused']);
   });
 
-  it('throws in place of a rejection is unavailable too', async () => {
+  it('throws instead of rejecting is unavailable too', async () => {
     const inbox = new MemoryInboxStore();
-    jest.spyOn(inbox, 'claim').mockImplementationOnce(() => {
+    jest.spyOn(inbox, 'claim').mockImplementation(() => {
       throw DOWN;
     });
     const { engine } = setUp({ 'A.run': succeed }, { inbox });
 
-    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'unavailable' });
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
+
+    expect(await processing).toMatchObject({ outcome: 'unavailable' });
+  });
+
+  it('refuses the claim and the settlement once is tried again, and each handler still runs once', async () => {
+    const inbox = new MemoryInboxStore();
+    jest.spyOn(inbox, 'claim').mockRejectedValueOnce(DOWN);
+    jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN).mockRejectedValueOnce(DOWN);
+    const handler = jest.fn(succeed);
+    const { engine, log } = setUp({ 'A.run': handler }, { inbox });
+
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(1000);
+
+    expect(await processing).toMatchObject({ outcome: 'processed' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
+    expect(handler).toHaveBeenCalledTimes(1);
+    expect(log.faults).toEqual([]);
+  });
+
+  it('takes the settlement only after the answer has it tried again until the lease ends', async () => {
+    const inbox = new MemoryInboxStore();
+    const settle = inbox.settle.bind(inbox);
+    const refuse = jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
+    const { engine } = setUp({ 'A.run': succeed }, { inbox });
+
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
+    expect(await processing).toMatchObject({ outcome: 'unavailable' });
+    refuse.mockImplementation(settle);
+    await jest.advanceTimersByTimeAsync(1000);
+
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
   });
 
   it('does not answer the claim is unavailable before the sender gives up', async () => {
@@ -143,31 +180,40 @@ describe('A delivery whose inbox', () => {
 
   it('refuses to settle is unavailable, and what the handlers did is still told', async () => {
     const inbox = new MemoryInboxStore();
-    jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
+    jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
     const { engine, log } = setUp(
       { 'A.run': succeed, 'B.run': () => Promise.reject(new Error('broken')) },
       { inbox },
     );
 
-    expect(await engine.deliver(aDelivery())).toMatchObject({
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(LEASE_MS);
+
+    expect(await processing).toMatchObject({
       outcome: 'unavailable',
       handlers: [{ state: 'done' }, { state: 'failed', error: { message: 'broken' } }],
     });
-    expect(log.faults).toEqual(['settle_failed: connection refused']);
+    expect(log.faults).toEqual([
+      'settle_failed: the inbox did not answer in time',
+      'settle_failed: connection refused',
+    ]);
   });
 
   it('lost the results has the handlers run again once the lease has ended', async () => {
     const inbox = new MemoryInboxStore();
-    jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
+    const refuse = jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
     const handler = jest.fn(succeed);
     const { engine } = setUp({ 'A.run': handler }, { inbox });
-    await engine.deliver(aDelivery());
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS + GRACE_MS);
+    await processing;
 
     expect(await engine.deliver(aDelivery())).toMatchObject({
       outcome: 'unavailable',
-      retryAfterSeconds: LEASE_MS / 1000,
+      retryAfterSeconds: Math.ceil((LEASE_MS - HANDLER_TIMEOUT_MS - GRACE_MS) / 1000),
     });
     await jest.advanceTimersByTimeAsync(LEASE_MS);
+    refuse.mockRestore();
     expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
     expect(handler).toHaveBeenCalledTimes(2);
   });
@@ -198,8 +244,9 @@ describe('A delivery whose inbox', () => {
     const processing = engine.deliver(aDelivery());
     await jest.advanceTimersByTimeAsync(HANDLER_TIMEOUT_MS);
     await processing;
-    jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN);
+    jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
     gate.resolve();
+    await jest.advanceTimersByTimeAsync(LEASE_MS);
     await engine.drain();
 
     expect(log.faults).toEqual(['settle_failed: connection refused']);
@@ -280,6 +327,7 @@ describe('A delivery whose transport', () => {
       rawBody: delivery.rawBody,
       deliveryId: delivery.deliveryId,
       receivedAt: delivery.receivedAt,
+      headers: {},
       leaseToken: expect.any(String),
       runs: [
         expect.objectContaining({ handlerId: 'A.run', attempt: 1 }),
