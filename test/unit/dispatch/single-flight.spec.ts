@@ -12,7 +12,7 @@ function setUp() {
   return { inFlight, first, second, again: jest.fn(async () => FAILED) };
 }
 
-describe('EventsInFlight', () => {
+describe('SingleFlight', () => {
   it('shares the result of an event in progress', async () => {
     const { inFlight, first, again } = setUp();
     const results = [inFlight.share('A', () => first.promise), inFlight.share('A', again)];
@@ -23,7 +23,7 @@ describe('EventsInFlight', () => {
     expect(again).not.toHaveBeenCalled();
   });
 
-  it('still shares an event when another one has ended meanwhile', async () => {
+  it('still shares an event after another one has ended', async () => {
     const { inFlight, first, second, again } = setUp();
     const ended = inFlight.share('A', () => first.promise);
     inFlight.share('B', () => second.promise);
@@ -37,18 +37,21 @@ describe('EventsInFlight', () => {
     expect(again).not.toHaveBeenCalled();
   });
 
-  it.each(['ended', 'failed'])('handles an event anew that has %s while another one goes on', async (how) => {
-    const { inFlight, first, second, again } = setUp();
-    const ended = inFlight.share('A', () => first.promise);
-    inFlight.share('B', () => second.promise);
-    if (how === 'ended') first.resolve(PROCESSED);
-    else first.reject(new Error('broken'));
-    await Promise.allSettled([ended]);
+  it.each(['ended', 'failed'])(
+    'handles an event again that has %s while another one is in progress',
+    async (how) => {
+      const { inFlight, first, second, again } = setUp();
+      const ended = inFlight.share('A', () => first.promise);
+      inFlight.share('B', () => second.promise);
+      if (how === 'ended') first.resolve(PROCESSED);
+      else first.reject(new Error('broken'));
+      await Promise.allSettled([ended]);
 
-    expect(await inFlight.share('A', again)).toBe(FAILED);
-  });
+      expect(await inFlight.share('A', again)).toBe(FAILED);
+    },
+  );
 
-  it('handles an event anew as soon as its result is known', async () => {
+  it('handles an event again as soon as its result is known', async () => {
     const { inFlight, first, again } = setUp();
     const anew = inFlight.share('A', () => first.promise).then(() => inFlight.share('A', again));
 
@@ -57,7 +60,7 @@ describe('EventsInFlight', () => {
     expect(await anew).toBe(FAILED);
   });
 
-  it('forgets no other event when one that was handled within itself has ended twice', async () => {
+  it('does not forget other events after an event that was nested in itself has ended', async () => {
     const { inFlight, first, second, again } = setUp();
     const outer = inFlight.share('A', () => {
       inFlight.share('A', async () => PROCESSED);
@@ -74,7 +77,7 @@ describe('EventsInFlight', () => {
     expect(await shared).toBe(PROCESSED);
   });
 
-  it('waits until all that is in progress has ended', async () => {
+  it('waits until everything in progress has ended', async () => {
     const { inFlight, first, second } = setUp();
     inFlight.share('A', () => first.promise);
     inFlight.share('B', () => second.promise);
