@@ -142,14 +142,14 @@ describe('the names and paths of endpoints', () => {
 
   it('are compared with the endpoints that handlers name', async () => {
     const logger = new CapturedLogger();
-    class Misspelt {
+    class Misspelled {
       @OnScalekitEvent('user.created', { endpoint: 'partner' })
       created() {}
     }
 
-    await runOnExpress({ imports: endpoints(), providers: [Misspelt] }, undefined, { logger });
+    await runOnExpress({ imports: endpoints(), providers: [Misspelled] }, undefined, { logger });
 
-    expect(logger.ours('warn').filter((text) => text.includes('Misspelt.created waits for events'))).toEqual([
+    expect(logger.ours('warn').filter((text) => text.includes('Misspelled.created handles events'))).toEqual([
       expect.stringContaining('"partner", but no forRoot has that name'),
     ]);
   });

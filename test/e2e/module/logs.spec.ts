@@ -53,13 +53,13 @@ describe('the warnings at startup', () => {
 
   it('report a handler for an unlisted event type, and nothing else', async () => {
     expect(await warnings([forRoot({ name: 'staff' })], [Handlers, Newer])).toEqual([
-      expect.stringContaining('Newer.paid waits for "invoice.paid"'),
+      expect.stringContaining('Newer.paid handles "invoice.paid"'),
     ]);
   });
 
   it('report an endpoint without handlers', async () => {
     expect(await warnings([forRoot()], [])).toContainEqual(
-      expect.stringContaining('There is no @OnScalekitEvent handler for this endpoint'),
+      expect.stringContaining('This endpoint has no @OnScalekitEvent handler'),
     );
   });
 
