@@ -1,25 +1,24 @@
 import { ScalekitWebhooksError } from '../errors/errors.js';
-import { onOneLine } from './printable.js';
+import { sanitizeLine } from './printable.js';
 
-/** Why something failed, on one line. A connection that failed for several addresses has a code and no message. */
-export function reasonOf(error: unknown): string {
-  const message = errorField(error, 'message');
-  return onOneLine(message || errorField(error, 'code') || 'unknown reason');
-}
-
-/** A field of what was thrown, as text; thrown values can be anything, and errors of Node carry a `code`. */
-export function errorField(error: unknown, name: 'code' | 'message' | 'name'): string | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const value: unknown = Reflect.get(error, name);
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** The tool was called rightly, but what it was asked for is not there, or out of reach. Its exit code is 1. */
+/** The command was valid but could not do its work. Exits with 1. */
 export class CliFailureError extends ScalekitWebhooksError {
   override readonly code = 'cli_failed';
 }
 
-/** The tool was called in a way that cannot work. Its exit code is 2. */
+/** The command was called with missing or invalid arguments. Exits with 2. */
 export class CliUsageError extends ScalekitWebhooksError {
   override readonly code = 'cli_usage';
+}
+
+/** The reason for a failure, on one line. An error of several connection attempts has a code but no message. */
+export function reasonOf(error: unknown): string {
+  return sanitizeLine(errorField(error, 'message') || errorField(error, 'code') || 'unknown reason');
+}
+
+/** A text field of a thrown value, which can be anything. Errors from Node have a `code`. */
+export function errorField(error: unknown, name: 'code' | 'message' | 'name'): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,73 +1,78 @@
-/** Every text that the command line tool shows, except for its help. None holds a secret or a digest. */
+/** Every text that the CLI prints, except for its help. None contains a secret or a digest. */
 export const CLI_MESSAGES = {
-  notJsonObject: (option: string) => `${option} must be a JSON object, such as {"data":{"id":"org_1"}}.`,
-  notAPositiveInteger: 'must be a whole number greater than 0.',
-  notANumberOfSeconds: 'must be a number of seconds, 0 or more.',
-  notAnHttpUrl: 'must be an http:// or https:// URL.',
+  notJsonObject: (option: string) => `${option} must be a JSON object, for example {"data":{"id":"org_1"}}.`,
+  notAPositiveInteger: 'Use a whole number greater than 0.',
+  notANumberOfSeconds: 'Use a whole number of seconds, 0 or more.',
+  notAnHttpUrl: 'Use an http:// or https:// URL.',
   fileUnreadable: (path: string, reason: string) => `Cannot read ${path} (${reason}).`,
   secretMissing: (variable: string) =>
-    `No signing secret: set ${variable} to the one that the server uses, or give --secret.`,
+    `No signing secret. Set ${variable} to the endpoint's signing secret, or use --secret.`,
   typeUnknown: (type: string, nearest: readonly string[]) =>
-    `"${type}" is no event type that this version knows. Did you mean ${nearest.join(', ')}? ` +
-    'Run `scalekit-webhooks events` for all of them, or add --unlisted to send it anyway.',
+    `Unknown event type "${type}". Did you mean ${nearest.join(', ')}? ` +
+    'Run `scalekit-webhooks events` to list all types, or add --unlisted to send it anyway.',
   headersUnreadable: (path: string) =>
-    `${path} holds no headers: write one "Name: value" a line, or a JSON object of names and values.`,
+    `No headers found in ${path}. Write one "Name: value" per line, or a JSON object.`,
 
   answered: (status: number, event: string, milliseconds: number, body: string) =>
     [`${status}  ${event}  ${milliseconds} ms`, body].filter((part) => part !== '').join('  '),
   unanswered: (event: string, reason: string) => `---  ${event}  ${reason}`,
-  connectionRefused: (origin: string) => `nothing listens at ${origin}: is the server up?`,
-  hostUnknown: (origin: string) => `the host of ${origin} is not known: is the URL right?`,
-  connectionBroken: 'the server closed the connection without an answer.',
-  timedOut: (seconds: number) => `no answer within ${seconds} s.`,
-  requestFailed: (reason: string) => `the request failed (${reason}).`,
+  connectionRefused: (origin: string) => `connection refused; is the application running at ${origin}?`,
+  hostUnknown: (origin: string) => `host not found; is ${origin} the right address?`,
+  connectionBroken: 'the server closed the connection without a response',
+  timedOut: (seconds: number) => `no response within ${seconds} s`,
+  requestFailed: (reason: string) => `the request failed (${reason})`,
   summary: (tally: readonly (readonly [string, number])[]) =>
-    tally.map(([answer, count]) => `${count} x ${answer}`).join(', '),
+    tally.map(([response, count]) => `${count} x ${response}`).join(', '),
 
   inboxMissing: (variable: string) =>
-    `No inbox: set ${variable} to the application's own, or give --store (postgres://..., redis://... or sqlite:path).`,
-  inboxUrlUnknown: 'The inbox must be given as postgres://..., redis://..., rediss://... or sqlite:path.',
-  inboxFailed: (reason: string) => `The inbox cannot be used: ${reason}`,
-  optionOfOtherStore: (option: string, store: string) => `${option} means nothing to an inbox in ${store}.`,
+    `No inbox. Set ${variable} to the inbox of your application, or use --store (postgres://..., redis://... or sqlite:<file>).`,
+  inboxUrlUnknown: 'Unsupported inbox URL. Use postgres://..., redis://..., rediss://... or sqlite:<file>.',
+  inboxFailed: (reason: string) => `Cannot access the inbox: ${reason}`,
+  optionOfOtherStore: (option: string, store: string) => `${option} does not apply to a ${store} inbox.`,
   driverMissing: (store: string, packages: readonly string[]) =>
-    `An inbox in ${store} needs ${packages.join(' or ')}: run \`npm install ${packages[0]}\` in the folder of the application, and ` +
-    'call this tool from there.',
-  sqliteFileMissing: (path: string) => `There is no file ${path}.`,
-  ledgerMissing: (place: string) =>
-    `There is no inbox in ${place}: is it the right one, and are --schema and --prefix those of the application?`,
-  notATime:
-    'must be an ISO 8601 date, such as 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago: 30d, 12h.',
-  timeInTheFuture: 'must not be in the future.',
-  noEntries: 'No event matches.',
-  moreEntries: (cursor: string) => `There are more: add --cursor ${cursor}`,
+    `A ${store} inbox needs ${packages.join(' or ')}. Run \`npm install ${packages[0]}\` in the folder of your ` +
+    'application, then run this command there.',
+  sqliteFileMissing: (path: string) => `File not found: ${path}`,
+  inboxNotFound: (place: string) =>
+    `No inbox found in ${place}. Check the URL, and use --schema or --prefix if your application sets them.`,
+  notATime: 'Use an ISO 8601 date such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 30d or 12h.',
+  timeInTheFuture: 'This time is in the future. Use one in the past.',
+  noEntries: 'No events found.',
+  moreEntries: (cursor: string) => `There are more events. To see them, add --cursor ${cursor}`,
   eventUnknown: (eventId: string, endpoint: string) =>
-    `The inbox of the endpoint ${JSON.stringify(endpoint)} has no event ${JSON.stringify(eventId)}.`,
-  payloadMissing: 'the inbox does not keep what was received.',
-  pruned: (count: number, time: string) => `Forgot ${count} event(s) received before ${time}.`,
-  replayWhat: 'Say which events: give one event id, or --state, or --type, or both.',
+    `The inbox of endpoint ${JSON.stringify(endpoint)} has no event ${JSON.stringify(eventId)}. ` +
+    'If another endpoint received it, use --endpoint.',
+  payloadMissing: 'the inbox has no payload for this event',
+  pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
+  replayWhat: 'Specify either an event ID, or --type, --state or both.',
   replayStopped:
-    'Stopped: this is no answer of an endpoint that took the event. The other events were left as they are.',
+    'Stopped, because the endpoint did not accept the event. Check --url and --secret. ' +
+    'The remaining events were not changed.',
   entryField: (name: string, value: string) => `${name.padEnd(10)}${value}`,
-  handlerState: (state: string, attempts: number, time: string) =>
-    `          ${state} at ${time}, ${attempts} run(s)`,
-  handlerError: (name: string, message: string) => `          ${name}: ${message}`,
+  runState: (state: string, attempts: number, time: string) =>
+    `          ${state}, ${counted(attempts, 'attempt')}, updated ${time}`,
+  runError: (name: string, message: string) => `          ${name}: ${message}`,
 
+  bodyRead: (bytes: number) => `Body        ${counted(bytes, 'byte')}`,
   schemeFound: (scheme: string) => `Scheme      ${scheme}`,
   signedAt: (time: string, ageSeconds: number, toleranceSeconds: number) => {
     const age = ageSeconds < 0 ? `${-ageSeconds} s in the future` : `${ageSeconds} s ago`;
     const verdict = Math.abs(ageSeconds) <= toleranceSeconds ? 'within' : 'outside';
-    return `Signed at   ${time}, ${age}: ${verdict} the tolerance of ${toleranceSeconds} s`;
+    return `Signed at   ${time}, ${age} (${verdict} the tolerance of ${toleranceSeconds} s)`;
   },
-  clockHint: 'Hint        for a delivery of the past, give the time of its arrival: --now <unix seconds>',
-  bodyRead: (bytes: number) => `Body        ${bytes} bytes`,
+  clockHint: 'Hint        to check an old delivery, pass the time when it arrived: --now <unix-seconds>',
   matches: 'Signature   matches',
   mismatches: (secretCount: number) =>
-    `Signature   matches none of the ${secretCount} secret(s) with these bytes`,
+    `Signature   does not match ${secretCount === 1 ? 'the secret' : `any of the ${secretCount} secrets`}`,
   variantMatches: (variant: string) =>
-    `Cause       it does match ${variant}: the file is not what was signed`,
+    `Cause       the signature matches ${variant}, so the body file is not what was signed`,
   noVariantMatches:
-    'Hint        no usual change of the body explains it: the secret may be that of another endpoint',
+    'Hint        no common change to the body explains this; the secret may belong to another endpoint',
   headersUnusable: (reason: string) => `Headers     ${reason}`,
-  authentic: 'Authentic.',
-  notAuthentic: 'Not authentic.',
+  authentic: 'Verified.',
+  notAuthentic: 'Verification failed.',
 } as const;
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-
-import { SECRET_VARIABLE, splitSecrets } from '../verify/signing-secret.js';
+import {
+  parseSigningSecret,
+  SECRET_VARIABLE,
+  type SigningSecret,
+  splitSecrets,
+} from '../verify/signing-secret.js';
 import { CliUsageError, errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-
 import type { CliIo } from './cli-io.js';
 
-/** Where an application listens that was set up as the README says. */
+/** The URL of an endpoint with the default path, on the default port of a Nest application. */
 export const DEFAULT_URL = 'http://localhost:3000/webhooks/scalekit';
 
 export function parsePositiveInteger(text: string): number {
@@ -26,7 +29,12 @@ export function parseHttpUrl(text: string): URL {
   throw new InvalidArgumentError(CLI_MESSAGES.notAnHttpUrl);
 }
 
-/** The secrets given, else those of the environment; at least one. */
+/** The secret to sign with: the first one given, or the first one in the environment. */
+export function findSigningSecret(given: string | undefined, io: CliIo): SigningSecret {
+  return parseSigningSecret(findSecrets(given, io)[0]);
+}
+
+/** The secrets given, or those in the environment. */
 export function findSecrets(given: string | undefined, io: CliIo): readonly [string, ...string[]] {
   const [first, ...others] = splitSecrets(given ?? io.env[SECRET_VARIABLE]);
   if (first === undefined) throw new CliUsageError(CLI_MESSAGES.secretMissing(SECRET_VARIABLE));
@@ -37,7 +45,6 @@ export async function readInputFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = errorField(error, 'code') ?? 'unknown reason';
-    throw new CliUsageError(CLI_MESSAGES.fileUnreadable(path, reason));
+    throw new CliUsageError(CLI_MESSAGES.fileUnreadable(path, errorField(error, 'code') ?? 'unknown reason'));
   }
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
-
 import type { CliContext } from './cli-io.js';
 
 /** `events`: lists the event types that this version knows. */
@@ -8,7 +7,7 @@ export function addEventsCommand(program: Command, { io }: CliContext): void {
   program
     .command('events')
     .description('List the event types that this version knows.')
-    .option('--json', 'as a JSON array')
+    .option('--json', 'print a JSON array')
     .addHelpText(
       'after',
       `

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { parseSigningSecret, SECRET_VARIABLE } from '../verify/signing-secret.js';
-import { CliUsageError } from './cli.errors.js';
+import type { InboxEntry, InboxKey, InboxStore } from '../inbox/inbox-store.js';
+import { SECRET_VARIABLE } from '../verify/signing-secret.js';
+import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { DEFAULT_URL, findSecrets, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
+import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
@@ -11,34 +12,44 @@ import {
   INBOX_URL_VARIABLE,
   type InboxFilterOptions,
   type InboxStoreOptions,
+  readEntries,
 } from './inbox.options.js';
-import { InboxReplay } from './inbox-replay.js';
 import { withInbox } from './open-inbox.js';
+import { sanitizeLine } from './printable.js';
+import {
+  DeliveryReport,
+  type DeliveryResponse,
+  type DeliveryTarget,
+  forEachConcurrently,
+  isSuccess,
+  sendDelivery,
+} from './send-delivery.js';
 
 interface ReplayCommandOptions extends InboxStoreOptions, InboxFilterOptions {
   readonly endpoint: string;
   readonly handler?: readonly string[];
-  readonly limit: number;
   readonly url: URL;
   readonly secret?: string;
 }
 
 const DEFAULT_LIMIT = 1000;
+const CONCURRENCY = 4;
 
-/** `inbox replay`: posts received events to the application once more. */
+/** `inbox replay`: reopens the runs of stored events, and sends the events to the application again. */
 export function addInboxReplayCommand(inbox: Command, context: CliContext): void {
   const command = inbox
     .command('replay')
+    .summary('Send stored events to your application again.')
     .description(
-      'Have received events handled again: their handlers that are not done, dead ones included, may run once more, ' +
-        'and the events are posted to the application, freshly signed. The exit code is 0 if every answer is a 2xx, else 1.',
+      'Send stored events to your application again, freshly signed. Runs that are not done, including dead ones, run again.\n\n' +
+        'The exit code is 0 if every response is a 2xx, and 1 otherwise.',
     )
-    .argument('[event]', 'event id; without one, all that match --type and --state')
-    .option('--endpoint <name>', 'the endpoint that received them', DEFAULT_ENDPOINT);
+    .argument('[event]', 'event ID; leave it out to replay all events that match --type and --state')
+    .option('--endpoint <name>', 'endpoint that received the events', DEFAULT_ENDPOINT);
   addStoreOptions(addFilterOptions(command))
-    .option('--handler <id>', 'reopen this handler instead, even where it is done; may be repeated', collect)
-    .option('--limit <n>', 'how many events at most', parsePositiveInteger, DEFAULT_LIMIT)
-    .option('--url <url>', 'where the application receives them', parseHttpUrl, new URL(DEFAULT_URL))
+    .option('--handler <id>', 'reopen only the run of this handler, even if it is done; repeatable', collect)
+    .option('--limit <n>', 'maximum number of events', parsePositiveInteger, DEFAULT_LIMIT)
+    .option('--url <url>', 'URL of the endpoint', parseHttpUrl, new URL(DEFAULT_URL))
     .option('--secret <secret>', `signing secret (default: the first one in ${SECRET_VARIABLE})`)
     .addHelpText(
       'after',
@@ -46,7 +57,7 @@ export function addInboxReplayCommand(inbox: Command, context: CliContext): void
 Examples:
   $ export ${SECRET_VARIABLE}=whsec_... ${INBOX_URL_VARIABLE}=postgres://localhost/shop
   $ scalekit-webhooks inbox replay evt_123
-  $ scalekit-webhooks inbox replay evt_123 --handler SeatHandlers.count
+  $ scalekit-webhooks inbox replay evt_123 --handler SeatHandlers.take
   $ scalekit-webhooks inbox replay --state dead --url https://shop.example/webhooks/scalekit`,
     )
     .action(async (eventId: string | undefined, options: ReplayCommandOptions) => {
@@ -54,18 +65,84 @@ Examples:
     });
 }
 
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+/** Resolves to whether every response was a 2xx. */
 function replay(eventId: string | undefined, options: ReplayCommandOptions, io: CliIo): Promise<boolean> {
-  const { endpoint, type, state, limit, url, handler } = options;
-  const hasFilter = type !== undefined || state !== undefined;
+  const { endpoint, url, handler: handlerIds } = options;
+  const hasFilter = options.type !== undefined || options.state !== undefined;
   if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.replayWhat);
-  const secret = parseSigningSecret(findSecrets(options.secret, io)[0]);
-  return withInbox(options, io, (store) => {
-    const task = new InboxReplay(store, { url, secret, handlers: handler, io });
-    if (eventId !== undefined) return task.one({ endpoint, eventId });
-    return task.all({ endpoint, ...(type && { type }), ...(state && { state }) }, limit);
+  const target = { url, secret: findSigningSecret(options.secret, io) };
+  return withInbox(options, io, async (store) => {
+    const send = (entry: InboxEntry) => resend(store, entry, target, handlerIds);
+    if (eventId === undefined) return replayAll((await readEntries(store, options)).entries, send, io);
+    const entry = await store.get({ endpoint, eventId });
+    if (!entry) throw new CliFailureError(CLI_MESSAGES.eventUnknown(eventId, endpoint));
+    const report = new DeliveryReport(io, 1);
+    report.add(nameOf(entry), await send(entry));
+    return report.allSucceeded;
   });
 }
 
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
+async function replayAll(
+  entries: readonly InboxEntry[],
+  send: (entry: InboxEntry) => Promise<DeliveryResponse>,
+  io: CliIo,
+): Promise<boolean> {
+  if (entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries}\n`);
+  const report = new DeliveryReport(io, entries.length);
+  let isStopped = false;
+  const sendNext = async (entry: InboxEntry) => {
+    if (isStopped) return;
+    const response = await send(entry);
+    report.add(nameOf(entry), response);
+    isStopped ||= isNotAccepted(response);
+  };
+  try {
+    // The first one goes alone: if the URL or the secret is wrong, no other event is reopened.
+    for (const first of entries.slice(0, 1)) await sendNext(first);
+    await forEachConcurrently(entries.slice(1).values(), CONCURRENCY, sendNext);
+  } finally {
+    report.finish();
+  }
+  if (isStopped) io.stderr.write(`${CLI_MESSAGES.replayStopped}\n`);
+  return report.allSucceeded;
+}
+
+/** Reopens the given runs of an event, or all that are not done, and sends it. */
+async function resend(
+  store: InboxStore,
+  key: InboxKey,
+  target: DeliveryTarget,
+  handlerIds: readonly string[] | undefined,
+): Promise<DeliveryResponse> {
+  const payload = await store.payload(key);
+  if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
+  const reopened = await store.reopen(key, handlerIds);
+  const response = await sendDelivery(payload, target);
+  if (!isSuccess(response) || !(await hasFailedRun(store, key, reopened))) return response;
+  // Another delivery of the event was in progress, and its outcome, without the reopened runs, was the response.
+  return sendDelivery(payload, target);
+}
+
+async function hasFailedRun(
+  store: InboxStore,
+  key: InboxKey,
+  handlerIds: readonly string[],
+): Promise<boolean> {
+  if (handlerIds.length === 0) return false;
+  const entry = await store.get(key);
+  return entry?.runs.some((run) => run.state === 'failed' && handlerIds.includes(run.handlerId)) ?? false;
+}
+
+function nameOf({ type, eventId }: InboxEntry): string {
+  return sanitizeLine(`${type} ${eventId}`);
+}
+
+/** Whether the response shows that the URL, the secret or the application is wrong, rather than this one event. */
+function isNotAccepted(response: DeliveryResponse): boolean {
+  if (response.status === undefined) return response.reason !== CLI_MESSAGES.payloadMissing;
+  return response.status >= 300 && response.status <= 499 && response.status !== 422;
 }

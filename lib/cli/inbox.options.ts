@@ -1,62 +1,66 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { InboxFilter, RunState } from '../inbox/inbox-store.js';
-import { RUN_STATES } from '../inbox/inbox-store.js';
-import { CLI_MESSAGES } from './cli.messages.js';
+import { type Command, Option } from 'commander';
+import {
+  type InboxEntry,
+  type InboxPage,
+  type InboxStore,
+  RUN_STATES,
+  type RunState,
+} from '../inbox/inbox-store.js';
 
-/** The variable that says where the inbox is. */
+/** The environment variable with the URL of the inbox. */
 export const INBOX_URL_VARIABLE = 'SCALEKIT_INBOX_URL';
 
-/** The name of an endpoint that was given none. */
+/** The name of an endpoint whose options set none. */
 export const DEFAULT_ENDPOINT = 'default';
 
-/** Which inbox a command is about. */
+/** Which inbox to use. */
 export interface InboxStoreOptions {
   readonly store?: string;
   readonly schema?: string;
   readonly prefix?: string;
 }
 
-/** Which entries of it. */
+/** Which of its entries to use. */
 export interface InboxFilterOptions {
   readonly endpoint?: string;
   readonly type?: string;
   readonly state?: RunState;
+  readonly limit: number;
 }
 
-const MS_OF_UNIT = { d: 24 * 60 * 60 * 1000, h: 60 * 60 * 1000 };
+const PAGE_SIZE = 200;
 
 export function addStoreOptions(command: Command): Command {
   return command
     .option(
       '--store <url>',
-      `the inbox: postgres://..., redis://... or sqlite:path (default: ${INBOX_URL_VARIABLE})`,
+      `inbox: postgres://..., redis://... or sqlite:<file> (default: ${INBOX_URL_VARIABLE})`,
     )
-    .option('--schema <name>', 'Postgres: the schema of the tables, if it is not the default')
-    .option('--prefix <text>', 'Redis, SQLite: what keys or tables begin with, if it is not the default');
+    .option('--schema <name>', 'Postgres: schema of the tables, if your application sets it')
+    .option('--prefix <text>', 'Redis, SQLite: prefix of the keys or tables, if your application sets it');
 }
 
 export function addFilterOptions(command: Command): Command {
   return command
     .option('--type <type>', 'only events of this type')
     .addOption(
-      new Option('--state <state>', 'only events with a handler in this state').choices([...RUN_STATES]),
+      new Option('--state <state>', 'only events with a run in this state').choices([...RUN_STATES]),
     );
 }
 
-export function toFilter({ endpoint, type, state }: InboxFilterOptions): InboxFilter {
-  return {
-    ...(endpoint !== undefined && { endpoint }),
-    ...(type !== undefined && { type }),
-    ...(state !== undefined && { state }),
-  };
-}
-
-/** A moment of the past: an ISO 8601 date, or how long ago, such as `30d` or `12h`. */
-export function parseBefore(text: string): Date {
-  const [, amount, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
-  const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const time = amount ? Date.now() - Number(amount) * MS_OF_UNIT[unit === 'd' ? 'd' : 'h'] : Date.parse(text);
-  if ((!amount && !isDate) || Number.isNaN(time)) throw new InvalidArgumentError(CLI_MESSAGES.notATime);
-  if (time > Date.now()) throw new InvalidArgumentError(CLI_MESSAGES.timeInTheFuture);
-  return new Date(time);
+/** Reads the entries that the options select, oldest first, page by page. */
+export async function readEntries(
+  store: InboxStore,
+  { endpoint, type, state, limit }: InboxFilterOptions,
+  cursor?: string,
+): Promise<InboxPage> {
+  const entries: InboxEntry[] = [];
+  let nextCursor = cursor;
+  do {
+    const pageLimit = Math.min(limit - entries.length, PAGE_SIZE);
+    const page = await store.list({ endpoint, type, state }, { limit: pageLimit, cursor: nextCursor });
+    entries.push(...page.entries);
+    nextCursor = page.nextCursor;
+  } while (nextCursor !== undefined && entries.length < limit);
+  return { entries, nextCursor };
 }

@@ -1,15 +1,15 @@
-/** Text from elsewhere on one line, so that nothing of it can steer the terminal. */
-export function onOneLine(text: string): string {
+/** Puts untrusted text on one line, without characters that could control the terminal. */
+export function sanitizeLine(text: string): string {
   return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
 }
 
-/** Text from elsewhere with its lines; what could steer the terminal is written as JSON's escapes. */
-export function onItsLines(text: string): string {
+/** Keeps the lines of untrusted text, and escapes characters that could control the terminal as JSON does. */
+export function sanitizeText(text: string): string {
   return text.replaceAll(/(?![\n\t])\p{C}/gu, (found) =>
-    Array.from({ length: found.length }, (_, index) => escaped(found.charCodeAt(index))).join(''),
+    Array.from({ length: found.length }, (_, index) => escapeCode(found.charCodeAt(index))).join(''),
   );
 }
 
-function escaped(code: number): string {
+function escapeCode(code: number): string {
   return `\\u${code.toString(16).padStart(4, '0')}`;
 }

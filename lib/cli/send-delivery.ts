@@ -1,44 +1,55 @@
 import cliProgress from 'cli-progress';
+import { signWebhook } from '../verify/sign-webhook.js';
+import type { SignatureScheme } from '../verify/signature-headers.js';
+import type { SigningSecret } from '../verify/signing-secret.js';
 import { errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliIo } from './cli-io.js';
-import { onOneLine } from './printable.js';
+import { sanitizeLine } from './printable.js';
 
 const TIMEOUT_SECONDS = 30;
 const SHOWN_BODY_LENGTH = 120;
+const PROGRESS_BAR_ABOVE = 20;
 
-/** What came back for one delivery: a status, or the reason why there is none. */
-export type DeliveryAnswer =
+/** Where to send a delivery, and how to sign it. */
+export interface DeliveryTarget {
+  readonly url: URL;
+  readonly secret: SigningSecret;
+  /** @default 'standard' */
+  readonly scheme?: SignatureScheme;
+}
+
+/** The response to a delivery: a status, or the reason why there is none. */
+export type DeliveryResponse =
   | { readonly status: number; readonly body: string; readonly milliseconds: number }
   | { readonly status?: undefined; readonly reason: string };
 
-/** Posts one signed event. A redirect is an answer like any other: Scalekit does not follow it either. */
+/** Signs and sends one event. Like Scalekit, it does not follow redirects. */
 export async function sendDelivery(
-  url: URL,
-  body: string | Uint8Array,
-  signature: Record<string, string>,
-): Promise<DeliveryAnswer> {
+  payload: string | Uint8Array,
+  { url, secret, scheme }: DeliveryTarget,
+): Promise<DeliveryResponse> {
   const started = performance.now();
   try {
     const response = await fetch(url, {
       method: 'POST',
-      body,
-      headers: { 'content-type': 'application/json', ...signature },
+      body: payload,
+      headers: { 'content-type': 'application/json', ...signWebhook({ payload, secret, scheme }) },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000),
     });
     const text = await response.text();
     return {
       status: response.status,
-      body: onOneLine(text.slice(0, SHOWN_BODY_LENGTH)),
+      body: sanitizeLine(text.slice(0, SHOWN_BODY_LENGTH)),
       milliseconds: Math.round(performance.now() - started),
     };
   } catch (error) {
-    return { reason: explain(error, url) };
+    return { reason: explainFailure(error, url) };
   }
 }
 
-function explain(error: unknown, { origin }: URL): string {
+function explainFailure(error: unknown, { origin }: URL): string {
   if (errorField(error, 'name') === 'TimeoutError') return CLI_MESSAGES.timedOut(TIMEOUT_SECONDS);
   const cause: unknown =
     typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
@@ -50,40 +61,62 @@ function explain(error: unknown, { origin }: URL): string {
   return CLI_MESSAGES.requestFailed(code ?? errorField(cause, 'message') ?? 'fetch failed');
 }
 
-const LARGE_COUNT = 20;
+export function isSuccess({ status }: DeliveryResponse): boolean {
+  return status !== undefined && status >= 200 && status <= 299;
+}
 
-/** Shows the answers as they come: one line each, or one progress bar for many of them on a terminal. */
+/** Works on the items in order, at most `limit` of them at a time. */
+export async function forEachConcurrently<T>(
+  items: IterableIterator<T>,
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  // The workers share the iterator, so each item goes to one of them.
+  const worker = async () => {
+    for (const item of items) await work(item);
+  };
+  await Promise.all(Array.from({ length: limit }, worker));
+}
+
+/** Prints each response on one line. On a terminal, many deliveries get a progress bar instead. */
 export class DeliveryReport {
   readonly #tally = new Map<string, number>();
   readonly #progress?: cliProgress.SingleBar;
+  #allSucceeded = true;
 
   constructor(
     private readonly io: CliIo,
     private readonly count: number,
   ) {
-    if (count <= LARGE_COUNT || !io.stderr.isTTY) return;
-    const format = 'sending {bar} {value}/{total}, {eta_formatted} left';
+    if (count <= PROGRESS_BAR_ABOVE || !io.stderr.isTTY) return;
     this.#progress = new cliProgress.SingleBar(
-      { stream: io.stderr, format },
+      { stream: io.stderr, format: 'Sending {bar} {value}/{total}, {eta_formatted} left' },
       cliProgress.Presets.shades_classic,
     );
     this.#progress.start(count, 0);
   }
 
-  add(event: string, answer: DeliveryAnswer): void {
-    const key = answer.status === undefined ? answer.reason : String(answer.status);
-    this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
-    if (this.#progress) this.#progress.increment();
-    else this.io.stdout.write(`${lineFor(event, answer)}\n`);
+  /** Whether every response so far was a 2xx. */
+  get allSucceeded(): boolean {
+    return this.#allSucceeded;
   }
 
+  add(event: string, response: DeliveryResponse): void {
+    this.#allSucceeded &&= isSuccess(response);
+    const key = response.status === undefined ? response.reason : String(response.status);
+    this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
+    if (this.#progress) this.#progress.increment();
+    else this.io.stdout.write(`${lineFor(event, response)}\n`);
+  }
+
+  /** Prints how many deliveries got which response, if there was more than one. */
   finish(): void {
     this.#progress?.stop();
     if (this.count > 1) this.io.stdout.write(`${CLI_MESSAGES.summary([...this.#tally])}\n`);
   }
 }
 
-function lineFor(event: string, answer: DeliveryAnswer): string {
-  if (answer.status === undefined) return CLI_MESSAGES.unanswered(event, answer.reason);
-  return CLI_MESSAGES.answered(answer.status, event, answer.milliseconds, answer.body);
+function lineFor(event: string, response: DeliveryResponse): string {
+  if (response.status === undefined) return CLI_MESSAGES.unanswered(event, response.reason);
+  return CLI_MESSAGES.answered(response.status, event, response.milliseconds, response.body);
 }

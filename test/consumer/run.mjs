@@ -1,4 +1,4 @@
-// Installs the packed package into throw-away applications, and builds, starts and tests these.
+// Installs the packed package in temporary applications, then builds, starts and tests them.
 //   node test/consumer/run.mjs [--node <binary>]... [--only <consumer>]...
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -41,7 +41,7 @@ try {
 console.log(`${passed} consumers passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
-/** The tarball that would be published. */
+/** Creates the tarball that would be published. */
 function pack() {
   run('npm', ['run', 'build'], ROOT);
   const [{ filename, files }] = JSON.parse(
@@ -52,7 +52,7 @@ function pack() {
     }),
   );
   const stray = files.map(({ path }) => path).filter((path) => !isPublished(path));
-  if (stray.length > 0) throw new Error(`these do not belong into the package: ${stray.join(', ')}`);
+  if (stray.length > 0) throw new Error(`the package must not contain: ${stray.join(', ')}`);
   return join(work, filename);
 }
 
@@ -76,7 +76,7 @@ function testConsumer(name, tarball) {
   }
   const broken = attempt(() => install(source, app, tarball));
   for (const { node, version } of targets) {
-    // What npm runs finds the Node that is asked for, and so does what that starts.
+    // Makes npm scripts and their child processes use this Node.
     const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
     const error = broken ?? attempt(() => run('npm', ['run', 'verify'], app, env));
     if (error) failed += 1;
@@ -109,7 +109,7 @@ function attempt(action) {
   }
 }
 
-/** Quiet unless it fails. */
+/** Runs a command, and shows its output only if it fails. */
 function run(command, args, cwd, env = process.env) {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
@@ -120,5 +120,5 @@ function run(command, args, cwd, env = process.env) {
   });
   if (error) throw error;
   if (status === 0) return;
-  throw new Error(`${command} ${args.join(' ')} ended with ${signal ?? status}\n${stdout}\n${stderr}`);
+  throw new Error(`${command} ${args.join(' ')} failed with ${signal ?? status}\n${stdout}\n${stderr}`);
 }

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { runCli } from '../../lib/cli/run-cli.js';
 
-/** A stream that keeps what was written to it. */
+/** A stream that keeps what is written to it. */
 class CapturedStream extends Writable {
   text = '';
 
@@ -14,11 +14,11 @@ class CapturedStream extends Writable {
     done();
   }
 
-  // What else cli-progress asks of a terminal.
+  // cli-progress needs the width of the terminal.
   readonly columns = 80;
 }
 
-/** Runs the tool in this process, and tells all that it did. */
+/** Runs the CLI in this process, and returns its exit code and output. */
 export async function runCliCaptured(
   argv: readonly string[],
   { env = {}, isTTY = false }: { env?: Record<string, string>; isTTY?: boolean } = {},

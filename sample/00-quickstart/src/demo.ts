@@ -21,20 +21,20 @@ const directory = app.get(DirectoryHandlers);
 const userCreated = createScalekitEvent('user.created');
 const directoryUserCreated = createScalekitEvent('organization.directory.user_created');
 
-console.log('\nanswers');
-show('a user created', 201, await scalekit.deliver(userCreated));
-show('a directory user created', 201, await scalekit.deliver(directoryUserCreated));
-show('the first again, a duplicate', 200, await scalekit.deliver(userCreated));
-show('a forged one', 401, await scalekit.withForgedSignature(createScalekitEvent('user.created')));
+console.log('\nResponses');
+show('user created', 201, await scalekit.deliver(userCreated));
+show('directory user created', 201, await scalekit.deliver(directoryUserCreated));
+show('the first event again', 200, await scalekit.deliver(userCreated));
+show('forged signature', 401, await scalekit.withForgedSignature(createScalekitEvent('user.created')));
 
-console.log('\nhandlers');
+console.log('\nHandlers');
 show('UserHandlers.welcome', 1, users.welcomed);
 show('DirectoryHandlers.provision', 1, directory.provisioned);
 show('DirectoryHandlers.observe', 1, directory.seen);
 
 await app.close();
 
-/** Prints what came, and ends the demo with an error where it is not what the README promises. */
+/** Prints a result, and makes the demo fail if it is not the expected one. */
 function show(what: string, expected: number, actual: TestDeliveryAnswer | readonly string[]): void {
   const found = 'status' in actual ? actual.status : actual.length;
   const text = 'status' in actual ? `${actual.status} ${JSON.stringify(actual.body)}` : actual.join(', ');

@@ -8,6 +8,8 @@ export class UserHandlers {
   @OnScalekitEvent('user.created')
   welcome(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery): void {
     const { user, organization } = event.data;
-    this.welcomed.push(`${user?.id} in ${organization?.id ?? 'no organization'} (run ${delivery.attempt})`);
+    this.welcomed.push(
+      `${user?.id} in ${organization?.id ?? 'no organization'} (attempt ${delivery.attempt})`,
+    );
   }
 }

@@ -22,7 +22,7 @@ describe('the quickstart', () => {
     await app.close();
   });
 
-  it('welcomes a new user once, however often the event comes', async () => {
+  it('welcomes a new user once, however often the event is delivered', async () => {
     const answers = await scalekit.deliverTwice(
       createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } }),
     );
@@ -31,7 +31,7 @@ describe('the quickstart', () => {
     expect(app.get(UserHandlers).welcomed).toEqual([expect.stringContaining('usr_1')]);
   });
 
-  it('hands a directory event to the exact handler and to the pattern', async () => {
+  it('runs both the exact handler and the pattern handler for a directory event', async () => {
     const event = createScalekitEvent('organization.directory.user_created');
 
     await scalekit.deliver(event);

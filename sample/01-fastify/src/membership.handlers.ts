@@ -11,9 +11,8 @@ export class MembershipHandlers {
     const { organization, user } = event.data;
     const organizationId = organization?.id ?? event.organization_id;
     if (!organizationId || !user?.id)
-      throw new NonRetryableEventError('the event names no organization or user');
-    if (!this.tenants.isTenant(organizationId))
-      throw new NonRetryableEventError('not an organization of ours');
+      throw new NonRetryableEventError('the event has no organization or user');
+    if (!this.tenants.isTenant(organizationId)) throw new NonRetryableEventError('unknown organization');
     this.tenants.add(organizationId, user.id);
   }
 }

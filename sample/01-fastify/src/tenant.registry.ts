@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** Which organizations are customers of ours. A real application asks its database. */
+/** The organizations that are our customers. A real application would query its database. */
 @Injectable()
 export class TenantRegistry {
   readonly #members = new Map<string, Set<string>>([['org_customer', new Set()]]);

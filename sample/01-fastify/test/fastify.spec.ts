@@ -22,7 +22,7 @@ describe('the Fastify sample', () => {
     await app.close();
   });
 
-  it('adds a member to an organization of ours', async () => {
+  it('adds a member to a known organization', async () => {
     const data = { organization: { id: 'org_customer' }, user: { id: 'usr_1' } };
 
     const { status } = await scalekit.deliver(createScalekitEvent('user.signup', { data }));
@@ -31,7 +31,7 @@ describe('the Fastify sample', () => {
     expect(app.get(TenantRegistry).membersOf('org_customer')).toEqual(['usr_1']);
   });
 
-  it('refuses a stranger for good: 422, and the retry is a duplicate', async () => {
+  it('answers 422 for an unknown organization, and 200 to the retry', async () => {
     const data = { organization: { id: 'org_stranger' }, user: { id: 'usr_2' } };
 
     const answers = await scalekit.deliverTwice(

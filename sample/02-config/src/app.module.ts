@@ -3,8 +3,8 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 import { ScalekitWebhooksModule, type ScalekitWebhooksOptions } from 'nestjs-scalekit-webhooks';
 import { AuditHandlers } from './audit.handlers.js';
 
-/** The settings of one endpoint, from variables that begin with its name in capitals. */
-function settingsOf(prefix: 'LIVE' | 'STAGING') {
+/** The options of one endpoint, from the environment variables with its prefix. */
+function optionsOf(prefix: 'LIVE' | 'STAGING') {
   return (config: ConfigService): ScalekitWebhooksOptions => ({
     signingSecret: config.getOrThrow<string>(`${prefix}_WEBHOOK_SECRET`).split(','),
     environmentId: config.getOrThrow<string>(`${prefix}_ENVIRONMENT_ID`),
@@ -18,13 +18,13 @@ function settingsOf(prefix: 'LIVE' | 'STAGING') {
       name: 'live',
       path: 'webhooks/live',
       inject: [ConfigService],
-      useFactory: settingsOf('LIVE'),
+      useFactory: optionsOf('LIVE'),
     }),
     ScalekitWebhooksModule.forRootAsync({
       name: 'staging',
       path: 'webhooks/staging',
       inject: [ConfigService],
-      useFactory: settingsOf('STAGING'),
+      useFactory: optionsOf('STAGING'),
     }),
   ],
   providers: [AuditHandlers],

@@ -39,7 +39,7 @@ describe('the sample with two endpoints', () => {
     trail.length = alerts.length = 0;
   });
 
-  it('tells each event by the endpoint that received it', async () => {
+  it('knows which endpoint received each event', async () => {
     await live.deliver(createScalekitEvent('role.created', { environment_id: 'env_live' }));
     await staging.deliver(createScalekitEvent('role.created', { environment_id: 'env_staging' }));
 
@@ -55,7 +55,7 @@ describe('the sample with two endpoints', () => {
     expect((await live.deliver(event(), { secret: secretOf(3) })).status).toBe(401);
   });
 
-  it("answers 403 to the other environment's events", async () => {
+  it('answers 403 to events of the other environment', async () => {
     expect(
       (await live.deliver(createScalekitEvent('user.login', { environment_id: 'env_staging' }))).status,
     ).toBe(403);

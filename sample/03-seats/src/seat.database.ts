@@ -15,8 +15,8 @@ export class SeatDatabase {
   }
 
   /**
-   * Does work in a transaction. It may await, and other handlers go on meanwhile: so that theirs do not mix with it,
-   * each transaction on the connection waits for the one before.
+   * Runs work in a transaction. All handlers share this connection, so each transaction waits for the previous one to
+   * end.
    */
   transaction<T>(work: (connection: Database.Database) => T | Promise<T>): Promise<T> {
     const result = this.#last.then(() => this.#transact(work));

@@ -31,7 +31,7 @@ export class SeatHandlers {
 
   async #change(by: number, event: MembershipEvent, delivery: ScalekitDelivery): Promise<void> {
     const organizationId = event.data.organization?.id ?? event.organization_id;
-    if (!organizationId) throw new NonRetryableEventError('the event names no organization');
+    if (!organizationId) throw new NonRetryableEventError('the event has no organization');
     await this.database.transaction(async (connection) => {
       connection.prepare(CHANGE_SEATS).run(organizationId, by);
       await delivery.complete(connection);

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import Database from 'libsql';
 
-/** The file that holds the seats and the ledger. Whoever has transactions takes a connection of its own. */
+/** The file with the seats and the inbox. Each of them uses its own connection, so that transactions do not mix. */
 @Injectable()
 export class SqliteFile implements OnApplicationShutdown {
   readonly #connections: Database.Database[] = [];

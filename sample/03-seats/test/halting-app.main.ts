@@ -1,4 +1,4 @@
-// The sample as a process that halts in its first transaction, at the place that the argument names; see halting-app.ts.
+// Runs the sample in a process that halts in its first transaction, at the place given as an argument. See halting-app.ts.
 import type { AddressInfo } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';

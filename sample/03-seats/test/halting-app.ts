@@ -17,7 +17,7 @@ afterEach(async () => {
   await Promise.all([...running].map(kill));
 });
 
-/** Delivers an event to the sample in a process of its own, and kills that process before it can answer. */
+/** Delivers an event to the sample in a separate process, and kills the process before it can respond. */
 export async function crashDuring(event: object, place: HaltingPlace, secret: string): Promise<void> {
   const child = spawn(process.execPath, [...FILES, place], {
     env: { ...process.env },

@@ -39,13 +39,13 @@ describe('the seats sample', () => {
 
   const used = async () => (await app.get(SeatsController).used('org_1')).used;
 
-  it('counts who joins and who leaves', async () => {
+  it('counts members who join and leave', async () => {
     for (const event of [joined(), joined(), left()]) await scalekit.deliver(event);
 
     expect(await used()).toBe(1);
   });
 
-  it('counts right where a member leaves before the news that it joined', async () => {
+  it('counts correctly if the events of a member arrive in the wrong order', async () => {
     await scalekit.deliver(left());
     await scalekit.deliver(joined());
 
@@ -59,7 +59,7 @@ describe('the seats sample', () => {
     expect(await used()).toBe(1);
   });
 
-  it('counts each of many events once that come at the same time, three times over', async () => {
+  it('counts each event once if many arrive at the same time, three times each', async () => {
     const events = Array.from({ length: 20 }, joined);
 
     await Promise.all(events.map((event) => scalekit.deliverConcurrently(event, 3)));
@@ -67,7 +67,7 @@ describe('the seats sample', () => {
     expect(await used()).toBe(20);
   });
 
-  it('keeps the transactions of handlers apart that run side by side', async () => {
+  it('keeps the transactions of concurrent handlers apart', async () => {
     await app.init();
     const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
 
@@ -77,13 +77,13 @@ describe('the seats sample', () => {
     expect(await used()).toBe(20);
   });
 
-  it('takes the count back where the handler fails half-way, and counts the retry once', async () => {
+  it('rolls the count back if the handler fails halfway, and counts the retry once', async () => {
     const database = app.get(SeatDatabase);
     const { transaction } = database;
     jest.spyOn(database, 'transaction').mockImplementationOnce((work) =>
       transaction.call(database, async (connection) => {
         await work(connection);
-        throw new Error('half-way');
+        throw new Error('halfway');
       }),
     );
     const event = joined();
@@ -94,7 +94,7 @@ describe('the seats sample', () => {
     expect(await used()).toBe(1);
   });
 
-  it('refuses an event without an organization for good', async () => {
+  it('answers 422 to an event without an organization', async () => {
     const event = createScalekitEvent('user.organization_membership_created', {
       organization_id: null,
       data: { organization: null },
@@ -103,7 +103,7 @@ describe('the seats sample', () => {
     expect((await scalekit.deliver(event)).status).toBe(422);
   });
 
-  it('has counted once what it committed before a crash kept it from answering', async () => {
+  it('counts an event once if the process crashes after the commit', async () => {
     const event = joined();
     await app.close();
 
@@ -114,7 +114,7 @@ describe('the seats sample', () => {
     expect(await used()).toBe(1);
   });
 
-  it('has not counted what a crash cut short, and counts it once when the lease has run out', async () => {
+  it('counts an event once, after the lease, if the process crashes before the commit', async () => {
     const event = joined();
     await app.close();
 

@@ -3,11 +3,11 @@ import { Injectable, Logger } from '@nestjs/common';
 export interface Mail {
   readonly to: string;
   readonly subject: string;
-  /** A mail with the same key again is not sent again. */
+  /** The service sends only one email per key. */
   readonly idempotencyKey: string;
 }
 
-/** Stands for a mail service. */
+/** Stands in for an email service. */
 @Injectable()
 export class Mailer {
   readonly #logger = new Logger(Mailer.name);

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Basic authentication, as the user `admin`. */
+/** Basic authentication for the user `admin`. */
 export function requirePassword(password: string) {
   const expected = digest(`Basic ${Buffer.from(`admin:${password}`).toString('base64')}`);
   return ({ headers }: IncomingMessage, response: ServerResponse, next: () => void): void => {

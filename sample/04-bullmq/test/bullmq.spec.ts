@@ -16,7 +16,7 @@ import { Mailer } from '../src/mailer.js';
 
 const URLS = { REDIS_URL: serviceUrl('redis'), POSTGRES_URL: serviceUrl('postgres') };
 
-// It needs both: the one that is missing is named.
+// The sample needs both services. If one is missing, the skipped test names it.
 const needed = (await isReachable('postgres')) ? 'redis' : 'postgres';
 
 await describeWithService(needed, 'the BullMQ sample', () => {
@@ -61,7 +61,7 @@ await describeWithService(needed, 'the BullMQ sample', () => {
     for (const name of ['ROLE', ...Object.keys(variables)]) delete process.env[name];
   });
 
-  /** Starts a worker, with its mail service. */
+  /** Starts a worker with this mail service. */
   async function startWorker(send: Mailer['send'] = async () => {}) {
     process.env.ROLE = 'worker';
     const worker = await NestFactory.createApplicationContext(AppModule, { logger: false });
@@ -74,22 +74,22 @@ await describeWithService(needed, 'the BullMQ sample', () => {
     for (const job of jobs) await job.waitUntilFinished(ends, 10_000).catch(() => {});
   }
 
-  const rowsOf = async (eventId: string) => {
+  const runsOf = async (eventId: string) => {
     const inbox = new PostgresInboxStore({ client: pool, schema: variables.INBOX_SCHEMA ?? '' });
     const entry = await inbox.get({ endpoint: 'default', eventId });
-    return Object.fromEntries((entry?.runs ?? []).map((row) => [row.handlerId, row]));
+    return Object.fromEntries((entry?.runs ?? []).map((run) => [run.handlerId, run]));
   };
 
   const deliver = (event: object) => new ScalekitWebhookTester(web).deliver(event);
 
-  it('answers 202 in the web process, which leaves the jobs to a worker', async () => {
+  it('answers 202 in the web process, and leaves the jobs to a worker', async () => {
     const inWeb = jest.spyOn(web.get(Mailer), 'send');
     const event = createScalekitEvent('user.created', { data: { user: { email: 'ada@example.com' } } });
 
     const { status } = await deliver(event);
 
     expect(status).toBe(202);
-    expect(await rowsOf(event.id)).toMatchObject({
+    expect(await runsOf(event.id)).toMatchObject({
       'AuditHandlers.record': { state: 'queued' },
       'MailHandlers.welcome': { state: 'queued' },
     });
@@ -99,14 +99,14 @@ await describeWithService(needed, 'the BullMQ sample', () => {
 
     expect(inWorker.mock.calls).toEqual([[expect.objectContaining({ to: 'ada@example.com' })]]);
     expect(inWeb).not.toHaveBeenCalled();
-    expect(await rowsOf(event.id)).toMatchObject({
+    expect(await runsOf(event.id)).toMatchObject({
       'AuditHandlers.record': { state: 'done' },
       'MailHandlers.welcome': { state: 'done' },
     });
     expect((await deliver(event)).status).toBe(200);
   });
 
-  it('gives a mail up after three attempts, all with one key: a dead row, and a failed job on the board', async () => {
+  it('gives up on an email after three attempts with the same key, and marks the run dead and the job failed', async () => {
     const send = await startWorker(async () => {
       throw new Error('the mail service is down');
     });
@@ -115,7 +115,7 @@ await describeWithService(needed, 'the BullMQ sample', () => {
     await deliver(event);
     await allEnded();
 
-    expect(await rowsOf(event.id)).toMatchObject({
+    expect(await runsOf(event.id)).toMatchObject({
       'AuditHandlers.record': { state: 'done' },
       'MailHandlers.welcome': { state: 'dead', attempts: 3, error: { message: 'the mail service is down' } },
     });
@@ -123,7 +123,7 @@ await describeWithService(needed, 'the BullMQ sample', () => {
     expect(await queue.getFailedCount()).toBe(1);
   });
 
-  it('shows its queue on a board, to those who know the password', async () => {
+  it('shows the queue on a board, behind a password', async () => {
     const url = await web.getUrl();
     const authorization = `Basic ${Buffer.from('admin:open sesame').toString('base64')}`;
 

@@ -1,5 +1,5 @@
-// Follows what is imported while an entry point loads: nothing but the required peers, the validator and Node, and
-// at most the one optional peer that an entry point is for.
+// Checks what is imported while an entry point loads: only the required peers, the validator and Node, and at most
+// the one optional peer that the entry point is for.
 import { deepEqual } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -28,7 +28,7 @@ for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }])
     walk(join(dirname(manifest), entry[format].default), find, files, packages);
     const allowed = [...ALLOWED, ...(ENTRY_PEERS[path] ?? [])];
     const others = [...packages].filter((name) => !name.startsWith('node:') && !allowed.includes(name));
-    deepEqual(others, [], `${path} imports what an application may not have`);
+    deepEqual(others, [], `${path} imports packages that an application may not have`);
     console.log(`${path} (${format}): ${files.size} files, ${[...packages].sort().join(' ')}`);
   }
 }
@@ -43,17 +43,17 @@ function walk(file, find, files, packages) {
   }
 }
 
-/** The package of a specifier that may name one of its files; `node:` modules stay as they are. */
+/** The package name of a specifier, which may point to a file in the package. `node:` modules stay as they are. */
 function packageOf(specifier) {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** Static imports and re-exports; a dynamic import is no statement. */
+/** Static imports and re-exports. A dynamic import is an expression, so it does not count. */
 function findImports(source) {
   return source.statements.flatMap(({ moduleSpecifier }) => (moduleSpecifier ? [moduleSpecifier.text] : []));
 }
 
-/** Calls of `require` outside functions, which run when they are called. */
+/** Calls of `require` at the top level. Those inside functions run later. */
 function findRequires(node) {
   if (ts.isFunctionLike(node)) return [];
   const found = ts.isCallExpression(node) && node.expression.escapedText === 'require';

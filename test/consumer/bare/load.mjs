@@ -1,4 +1,4 @@
-// Every entry point loads in both formats where no optional peer is installed, save those that are for one peer.
+// Checks that every entry point loads in both formats without optional peers, except those that are for one peer.
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
 import { createRequire } from 'node:module';
 

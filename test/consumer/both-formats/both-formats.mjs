@@ -15,7 +15,7 @@ const signingSecret = `whsec_${Buffer.from('a made-up secret for this test..').t
 await check(esm, esmTesting, cjs, cjsTesting);
 await check(cjs, cjsTesting, esm, esmTesting);
 
-/** The module of one copy; handlers, errors, events and secrets of the other. */
+/** Uses the module of one copy with the handlers, errors, events and secrets of the other. */
 async function check(own, ownTesting, other, otherTesting) {
   const created = [];
   class Handlers {
@@ -24,7 +24,7 @@ async function check(own, ownTesting, other, otherTesting) {
     }
 
     refuse() {
-      throw new other.NonRetryableEventError('refused for good');
+      throw new other.NonRetryableEventError('cannot be handled');
     }
   }
   decorate(other.OnScalekitEvent('user.created'), Handlers, 'created');
@@ -52,7 +52,7 @@ async function check(own, ownTesting, other, otherTesting) {
       headers: {},
       secrets: other.parseSigningSecret(signingSecret),
     });
-    ok(false, 'no headers, and yet verified');
+    ok(false, 'verified without headers');
   } catch (error) {
     ok(error instanceof own.WebhookVerificationError);
     equal(error.code, 'headers_missing');

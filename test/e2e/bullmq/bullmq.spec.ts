@@ -38,7 +38,7 @@ class Handlers {
   }
 }
 
-await describeWithService('redis', 'the BullMQ transport', (url) => {
+await describeWithService('redis', 'BullMqTransport', (url) => {
   let prefix: string;
   let redis: Redis;
   let queue: Queue;
@@ -91,18 +91,18 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     return queue.getJobs(['waiting', 'active', 'delayed', 'completed', 'failed', 'prioritized']);
   }
 
-  /** Waits for the queue's own word that every job has ended. */
+  /** Waits until the queue reports that every job has ended. */
   async function allEnded(): Promise<void> {
     for (const job of await jobs()) await job.waitUntilFinished(events, 10_000).catch(() => {});
   }
 
   const inbox = () => new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` });
-  const rowsOf = async (eventId: string) => {
+  const runsOf = async (eventId: string) => {
     const entry = await inbox().get({ endpoint: 'default', eventId });
-    return Object.fromEntries((entry?.runs ?? []).map((row) => [row.handlerId, row]));
+    return Object.fromEntries((entry?.runs ?? []).map((run) => [run.handlerId, run]));
   };
 
-  it.each(ADAPTERS)('answers 202 once Redis has one job for each handler, on %s', async (_name, adapter) => {
+  it.each(ADAPTERS)('answers 202 once Redis has a job for each handler, on %s', async (_name, adapter) => {
     const { scalekit, handlers } = await start({ worker: false }, adapter);
     const event = createScalekitEvent('user.created');
 
@@ -114,13 +114,13 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
       'Handlers.second',
     ]);
     expect(handlers.runs).toEqual([]);
-    expect(await rowsOf(event.id)).toMatchObject({
+    expect(await runsOf(event.id)).toMatchObject({
       'Handlers.first': { state: 'queued', attempts: 0 },
       'Handlers.second': { state: 'queued', attempts: 0 },
     });
   });
 
-  it('lets another process work on what a web process has queued', async () => {
+  it('lets another process run what a web process has queued', async () => {
     const web = await start({ worker: false });
     const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
     await web.scalekit.deliver(event);
@@ -130,10 +130,10 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
 
     expect(worker.handlers.runs.sort()).toEqual(['first usr_1 1', 'second user.created']);
     expect(web.handlers.runs).toEqual([]);
-    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 1 } });
+    expect(await runsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 1 } });
   });
 
-  it('answers a duplicate of a queued event with 202, and adds no second job', async () => {
+  it('answers a duplicate of a queued event with 202, without adding jobs', async () => {
     const { scalekit } = await start({ worker: false });
 
     const answers = await scalekit.deliverTwice(createScalekitEvent('user.created'));
@@ -151,7 +151,7 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     expect((await scalekit.deliver(event)).body).toEqual({ received: true, status: 'duplicate' });
   });
 
-  it('starts a failed run again, as often as the handler says, and counts its attempts', async () => {
+  it('retries a failed run as often as the handler allows, and counts the attempts', async () => {
     const { scalekit, handlers } = await start();
     handlers.failures = [new Error('once'), new Error('twice')];
     const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
@@ -164,7 +164,7 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
       'first usr_1 2',
       'first usr_1 3',
     ]);
-    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 3 } });
+    expect(await runsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'done', attempts: 3 } });
   });
 
   it('records a run as dead when its last attempt fails', async () => {
@@ -175,14 +175,14 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     await scalekit.deliver(event);
     await allEnded();
 
-    expect(await rowsOf(event.id)).toMatchObject({
+    expect(await runsOf(event.id)).toMatchObject({
       'Handlers.first': { state: 'dead', attempts: 3, error: { name: 'Error', message: 'three' } },
       'Handlers.second': { state: 'done' },
     });
     expect(await queue.getFailedCount()).toBe(1);
   });
 
-  it('records a final refusal as dead at once', async () => {
+  it('records a run as dead at once if its handler throws NonRetryableEventError', async () => {
     const { scalekit, handlers } = await start();
     handlers.failures = [new NonRetryableEventError('not ours')];
     const event = createScalekitEvent('user.created');
@@ -190,10 +190,10 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     await scalekit.deliver(event);
     await allEnded();
 
-    expect(await rowsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'dead', attempts: 1 } });
+    expect(await runsOf(event.id)).toMatchObject({ 'Handlers.first': { state: 'dead', attempts: 1 } });
   });
 
-  it('runs an event again that the inbox has forgotten, though its finished jobs are still there', async () => {
+  it('runs a pruned event again, even if its finished jobs still exist', async () => {
     const { scalekit, handlers } = await start();
     const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
     await scalekit.deliver(event);
@@ -209,7 +209,7 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     ]);
   });
 
-  it('puts the event into its jobs, and no secret', async () => {
+  it('puts the event into its jobs, but no secret or signature', async () => {
     const { scalekit } = await start({ worker: false });
     const event = createScalekitEvent('user.created');
     await scalekit.deliver(event);
@@ -221,7 +221,7 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     expect(JSON.stringify(job)).not.toContain('v1,');
   });
 
-  it('gives its jobs ids that BullMQ takes, whatever the ids of events are', async () => {
+  it('creates job ids that BullMQ accepts, whatever the event id is', async () => {
     const { scalekit } = await start({ worker: false });
 
     expect((await scalekit.deliver(createScalekitEvent('user.created', { id: 'evt:1:2/{x}' }))).status).toBe(
@@ -241,14 +241,14 @@ await describeWithService('redis', 'the BullMQ transport', (url) => {
     await closed;
     apps.length = 0;
 
-    const row = (await rowsOf(event.id))['Handlers.first'];
-    expect(['done', 'queued']).toContain(row?.state);
+    const first = (await runsOf(event.id))['Handlers.first'];
+    expect(['done', 'queued']).toContain(first?.state);
     expect(handlers.runs.filter((run) => run.startsWith('first'))).toHaveLength(
-      row?.state === 'done' ? 1 : 0,
+      first?.state === 'done' ? 1 : 0,
     );
   });
 
-  it('refuses to start with an inbox that only one process sees', async () => {
+  it('fails at startup with an inbox that only one process can see', async () => {
     const module = ScalekitWebhooksModule.forRoot({
       signingSecret: SECRET,
       transport: new BullMqTransport({ queue }),

@@ -26,7 +26,7 @@ await describeWithService('redis', 'two BullMQ transports on one queue', (url) =
     });
     await startRunOfEu();
     us.work('us', async () => DONE);
-    // The worker of `eu` is busy, so that of `us` takes this one.
+    // The worker of `eu` is busy, so the worker of `us` takes this one.
     await startRunOfEu();
   });
 
@@ -71,7 +71,7 @@ await describeWithService('redis', 'two BullMQ transports on one queue', (url) =
   }
 
   it.each(['eu', 'us'] as const)(
-    '%s closes when all runs that it has a part in are finished',
+    'let %s close only when all runs that involve it are finished',
     async (name) => {
       let isClosed = false;
       const closed = { eu, us }[name].close().then(() => {
@@ -95,7 +95,7 @@ await describeWithService('redis', 'two BullMQ transports on one queue', (url) =
     },
   );
 
-  it('a job of the one that closes is put back for another process', async () => {
+  it('put a job of the closing transport back for another process', async () => {
     const closed = eu.close();
     const [added] = await Promise.all(us.start(aBatch()));
     expect(added).toEqual({ handlerId: 'Handlers.run', state: 'queued' });

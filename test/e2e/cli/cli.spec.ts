@@ -57,7 +57,7 @@ describe('scalekit-webhooks trigger', () => {
   const trigger = (argv: string[], options: { env?: Record<string, string>; isTTY?: boolean } = { env }) =>
     runCliCaptured(['trigger', ...argv, '--url', url], options);
 
-  it('sends a signed event, and shows the answer on one line', async () => {
+  it('sends a signed event, and prints the response on one line', async () => {
     const { exitCode, stdout, stderr } = await trigger(['user.created']);
     expect(received).toMatchObject([{ type: 'user.created', scheme: 'standard' }]);
     expect(stdout).toMatch(/^201 {2}user\.created evt_\w+ {2}\d+ ms {2}\{"received": true\} \[31m\n$/);
@@ -65,12 +65,12 @@ describe('scalekit-webhooks trigger', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('signs with the other scheme', async () => {
+  it('signs with the scalekit scheme on request', async () => {
     expect((await trigger(['user.created', '--scheme', 'scalekit'])).exitCode).toBe(0);
     expect(received).toMatchObject([{ scheme: 'scalekit' }]);
   });
 
-  it('merges the data given into the event', async () => {
+  it('merges --data into the event', async () => {
     const data = '{"id":"evt_7","data":{"display_name":"Acme"},"type":"other"}';
     await trigger(['organization.created', '--data', data]);
     expect(received).toMatchObject([
@@ -78,7 +78,7 @@ describe('scalekit-webhooks trigger', () => {
     ]);
   });
 
-  it('reads the data from a file', async () => {
+  it('reads --data from a file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'scalekit-cli-'));
     const file = join(folder, 'data.json');
     writeFileSync(file, '{"id":"evt_8"}');
@@ -87,7 +87,7 @@ describe('scalekit-webhooks trigger', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('sends many events, a few at a time, each with an id of its own', async () => {
+  it('sends many events, a few at a time, each with its own ID', async () => {
     const { exitCode, stdout, stderr } = await trigger(['user.updated', '--count', '40']);
     expect(new Set(received.map(({ id }) => id)).size).toBe(40);
     expect(mostOpen).toBeLessThanOrEqual(8);
@@ -103,7 +103,7 @@ describe('scalekit-webhooks trigger', () => {
     expect(stdout).toBe('21 x 201\n');
   });
 
-  it.each([500, 404, 307])('exits with 1 if one answer is %d', async (status) => {
+  it.each([500, 404, 307])('exits with 1 if one response is %d', async (status) => {
     statusFor = (index) => (index === 2 ? status : 200);
     const { exitCode, stdout } = await trigger(['user.created', '--count', '3']);
     expect(stdout).toMatch(new RegExp(`^${status} {2}user.created`, 'm'));
@@ -112,41 +112,41 @@ describe('scalekit-webhooks trigger', () => {
     expect(exitCode).toBe(1);
   });
 
-  it('is refused with a secret that the server does not know', async () => {
+  it('prints the 401 of a server that does not know the secret', async () => {
     const { exitCode, stdout } = await trigger(['user.created', '--secret', 'whsec_b2xk']);
     expect(stdout).toMatch(/^401/);
     expect(exitCode).toBe(1);
   });
 
-  it('asks whether the server is up if nothing listens', async () => {
+  it('asks whether the application is running if the connection is refused', async () => {
     await new Promise((resolve) => server.close(resolve));
     const { exitCode, stdout } = await trigger(['user.created']);
-    expect(stdout).toMatch(/nothing listens at http:\/\/127\.0\.0\.1:\d+: is the server up\?/);
+    expect(stdout).toMatch(/connection refused; is the application running at http:\/\/127\.0\.0\.1:\d+\?/);
     expect(exitCode).toBe(1);
   });
 
-  it('says so if the request cannot be made', async () => {
+  it('reports a request that cannot be made', async () => {
     const argv = ['trigger', 'user.created', '--url', 'http://127.0.0.1:1/'];
     const { exitCode, stdout } = await runCliCaptured(argv, { env });
     expect(stdout).toContain('the request failed (bad port)');
     expect(exitCode).toBe(1);
   });
 
-  it('says so if the connection breaks', async () => {
+  it('reports a broken connection', async () => {
     server.removeAllListeners('request').on('request', (request) => request.socket.destroy());
     const { exitCode, stdout } = await trigger(['user.created']);
     expect(stdout).toContain('closed the connection');
     expect(exitCode).toBe(1);
   });
 
-  it('suggests the nearest types for one that it does not know', async () => {
+  it('suggests similar types for an unknown type', async () => {
     const { exitCode, stderr } = await trigger(['user.craeted']);
     expect(stderr).toContain('Did you mean user.created');
     expect(received).toEqual([]);
     expect(exitCode).toBe(2);
   });
 
-  it('sends a type that it does not know when told to', async () => {
+  it('sends an unknown type with --unlisted', async () => {
     expect((await trigger(['brand.new', '--unlisted'])).exitCode).toBe(0);
     expect(received).toMatchObject([{ type: 'brand.new' }]);
   });
@@ -155,14 +155,14 @@ describe('scalekit-webhooks trigger', () => {
     ['there is no secret', ['user.created'], {}, /SCALEKIT_WEBHOOK_SECRET/],
     ['the secret cannot be read', ['user.created', '--secret', 'hunter2'], env, /"whsec_"/],
     ['the data is not JSON', ['user.created', '--data', '{'], env, /--data must be a JSON object/],
-    ['the data is no object', ['user.created', '--data', '[1]'], env, /--data must be a JSON object/],
+    ['the data is not an object', ['user.created', '--data', '[1]'], env, /--data must be a JSON object/],
     [
-      'the data file is absent',
+      'the data file does not exist',
       ['user.created', '--data', '@nowhere.json'],
       env,
       /Cannot read nowhere\.json/,
     ],
-  ])('exits with 2 when %s', async (_, argv, environment, reason) => {
+  ])('exits with 2 if %s', async (_, argv, environment, reason) => {
     const { exitCode, stderr } = await trigger(argv, { env: environment });
     expect(stderr).toMatch(reason);
     expect(stderr).not.toContain('hunter2');

@@ -8,8 +8,8 @@ import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { serviceUrl } from '../../helpers/service-url.js';
 import { describeWithService } from '../../helpers/services.js';
 
-/** What the tool does with any inbox. */
-async function lookAtAndPrune(store: InboxStore, options: string[]): Promise<void> {
+/** Runs each inbox command on a store. */
+async function runEachCommand(store: InboxStore, options: string[]): Promise<void> {
   const inbox = (command: string, ...argv: string[]) =>
     runCliCaptured(['inbox', command, ...options, ...argv]);
   const id = await recordEvent(store, { state: 'dead', error: { name: 'Error', message: 'no tenant' } });
@@ -25,29 +25,29 @@ async function lookAtAndPrune(store: InboxStore, options: string[]): Promise<voi
   expect(list.stdout).toContain(id);
   expect(show.stdout).toContain('display_name');
   expect(reopened?.runs).toMatchObject([{ state: 'failed' }]);
-  expect(prune.stdout).toContain('Forgot 1 event');
+  expect(prune.stdout).toContain('Deleted 1 event ');
   expect(await store.count()).toBe(0);
 }
 
 await describeWithService('postgres', 'scalekit-webhooks inbox on Postgres', (url) => {
   const ledger = PostgresLedger.use();
 
-  it('lists, shows, reopens and prunes', async () => {
-    await lookAtAndPrune(ledger.store, ['--store', url, '--schema', ledger.schema]);
+  it('lists, shows, reopens and prunes events', async () => {
+    await runEachCommand(ledger.store, ['--store', url, '--schema', ledger.schema]);
   });
 
-  it('says that there is no inbox, and makes none', async () => {
+  it('reports a missing inbox, and does not create one', async () => {
     const options = ['--store', url, '--schema', `${ledger.schema}_none`];
 
     const { exitCode, stderr } = await runCliCaptured(['inbox', 'list', ...options]);
 
-    expect(stderr).toMatch(/There is no inbox in the database.*--schema/);
+    expect(stderr).toMatch(/No inbox found in the database.*--schema/);
     expect(exitCode).toBe(1);
     const schemas = await ledger.pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [options[3]]);
     expect(schemas.rows).toEqual([]);
   });
 
-  it('takes no prefix', async () => {
+  it('rejects --prefix', async () => {
     const { exitCode } = await runCliCaptured(['inbox', 'list', '--store', url, '--prefix', 'x']);
 
     expect(exitCode).toBe(2);
@@ -63,29 +63,29 @@ await describeWithService('redis', 'scalekit-webhooks inbox on Redis', (url) => 
 
   afterAll(() => client.quit());
 
-  it('lists, shows, reopens and prunes', async () => {
+  it('lists, shows, reopens and prunes events', async () => {
     const harness = redisInboxHarness(client);
-    await lookAtAndPrune(harness.store, ['--store', url, '--prefix', harness.keyPrefix]);
+    await runEachCommand(harness.store, ['--store', url, '--prefix', harness.keyPrefix]);
     await harness.dispose();
   });
 
-  it('takes no schema', async () => {
+  it('rejects --schema', async () => {
     const { exitCode } = await runCliCaptured(['inbox', 'list', '--store', url, '--schema', 'x']);
 
     expect(exitCode).toBe(2);
   });
 });
 
-describe('scalekit-webhooks inbox, where nothing listens,', () => {
+describe('scalekit-webhooks inbox on an unreachable server', () => {
   it.each(['postgres', 'redis'] as const)(
-    'exits with 1, without the password of the %s URL',
+    'exits with 1, and does not print the password in the %s URL',
     async (service) => {
       const { protocol } = new URL(serviceUrl(service));
       const store = `${protocol}//user:hunter2@127.0.0.1:1/0`;
 
       const { exitCode, stdout, stderr } = await runCliCaptured(['inbox', 'list', '--store', store]);
 
-      expect(stderr).toMatch(/^error: The inbox cannot be used: .*ECONNREFUSED/);
+      expect(stderr).toMatch(/^error: Cannot access the inbox: .*ECONNREFUSED/);
       expect(stderr).not.toContain('hunter2');
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     },

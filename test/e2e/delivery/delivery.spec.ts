@@ -22,12 +22,12 @@ function deliveryOf(handler: Handler, call = 0): ScalekitDelivery {
   return delivery;
 }
 
-describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapter) => {
+describe.each(ADAPTERS)('the delivery that a handler receives, on %s', (_name, adapter) => {
   beforeEach(() => {
     holdClock();
   });
 
-  it('has the webhook-id for its id', async () => {
+  it('has the webhook-id as its id', async () => {
     const { scalekit, first } = await startScriptedApp(adapter);
 
     await scalekit.deliver(aUserCreated(), { id: 'msg_given' });
@@ -35,7 +35,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(deliveryOf(first).id).toBe('msg_given');
   });
 
-  it('has an id of its own each time where the signature scheme has none', async () => {
+  it('has a new id each time if the signature scheme has none', async () => {
     const { scalekit, first } = await startScriptedApp(adapter);
 
     await scalekit.deliver(aUserCreated(), { scheme: 'scalekit' });
@@ -55,7 +55,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(deliveryOf(first).rawBody.equals(body)).toBe(true);
   });
 
-  it('has the headers of the request, their names in lower case', async () => {
+  it('has the headers of the request, with lower-case names', async () => {
     const { scalekit, first } = await startScriptedApp(adapter);
 
     await scalekit.deliver(aUserCreated(), { headers: { 'X-Proxy-Trace': 'Trace-1' } });
@@ -67,7 +67,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     });
   });
 
-  it('has the endpoint, the time of arrival and a signal that has not fired', async () => {
+  it('has the endpoint, the time of arrival and a signal that is not aborted', async () => {
     const { scalekit, first } = await startScriptedApp(adapter);
 
     await scalekit.deliver(aUserCreated());
@@ -76,7 +76,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(deliveryOf(first).signal.aborted).toBe(false);
   });
 
-  it('counts the attempts of each handler on its own', async () => {
+  it('counts the attempts of each handler separately', async () => {
     const { scalekit, first, second } = await startScriptedApp(adapter);
     first.mockRejectedValueOnce(new Error('broken')).mockRejectedValueOnce(new Error('broken'));
     const event = aUserCreated();
@@ -87,7 +87,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(second.mock.calls.map(([, { attempt }]) => attempt)).toEqual([1]);
   });
 
-  it('keeps its idempotency key when the event comes again', async () => {
+  it('has the same idempotency key when the event is delivered again', async () => {
     const { scalekit, first } = await startScriptedApp(adapter);
     first.mockRejectedValueOnce(new Error('broken'));
 
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(deliveryOf(first).idempotencyKey).toBe(deliveryOf(first, 1).idempotencyKey);
   });
 
-  it('has an idempotency key of its own for each handler and each event', async () => {
+  it('has a different idempotency key for each handler and each event', async () => {
     const { scalekit, first, second } = await startScriptedApp(adapter);
 
     await scalekit.deliver(aUserCreated());
@@ -106,7 +106,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(new Set(keys.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(4);
   });
 
-  it('has the findings of the validation where that is lenient', async () => {
+  it('has the validation issues if validation is lenient', async () => {
     const { scalekit, first } = await startScriptedApp(adapter, { validation: 'lenient' });
 
     const { status } = await scalekit.deliver(INVALID);
@@ -117,7 +117,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     ]);
   });
 
-  it('has no findings where the validation is off', async () => {
+  it('has no issues if validation is off', async () => {
     const { scalekit, first } = await startScriptedApp(adapter, { validation: 'off' });
 
     await scalekit.deliver(INVALID);
@@ -125,7 +125,7 @@ describe.each(ADAPTERS)('On %s the delivery that a handler gets', (_name, adapte
     expect(deliveryOf(first).issues).toEqual([]);
   });
 
-  it('knows two endpoints that share an inbox apart, and so does the inbox', async () => {
+  it('differs between two endpoints that share an inbox', async () => {
     const deliveries: ScalekitDelivery[] = [];
     class Handlers {
       @OnScalekitEvent('user.created')

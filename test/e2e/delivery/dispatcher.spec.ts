@@ -14,7 +14,7 @@ function plain(event: object): Record<string, unknown> {
 }
 
 describe('ScalekitEventDispatcher.dispatch', () => {
-  it('takes nothing before the application has started', async () => {
+  it('reports events as unavailable before the application has started', async () => {
     const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
     const module = await Test.createTestingModule({ imports }).compile();
     const dispatcher = module.get(ScalekitEventDispatcher, { strict: false });
@@ -24,8 +24,8 @@ describe('ScalekitEventDispatcher.dispatch', () => {
   });
 });
 
-describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapter) => {
-  it('hands a plain object to the handlers as an instance of its DTO', async () => {
+describe.each(ADAPTERS)('ScalekitEventDispatcher.dispatch, on %s', (_name, adapter) => {
+  it('passes a plain object to the handlers as an instance of its DTO', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
     const event = aUserCreated();
 
@@ -40,7 +40,7 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(first.mock.calls[0]?.[0]).toEqual(event);
   });
 
-  it('leaves the object as it is, be it frozen', async () => {
+  it('does not change the object, which can be frozen', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
     const event = Object.freeze(plain(aUserCreated()));
 
@@ -50,21 +50,21 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(Object.getPrototypeOf(event.data)).toBe(Object.prototype);
   });
 
-  it.each([undefined, null, 7, [{}]])('refuses %j, which is no event', async (value) => {
+  it.each([undefined, null, 7, [{}]])('rejects %j, which is not an event', async (value) => {
     const { dispatcher } = await startScriptedApp(adapter);
 
     const dispatched: Promise<unknown> = Reflect.apply(dispatcher.dispatch, dispatcher, [value]);
     await expect(dispatched).rejects.toMatchObject({ name: 'InvalidEventError', code: 'not_an_event' });
   });
 
-  it('takes an event that is a DTO already', async () => {
+  it('accepts an event that is already a DTO', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
 
     expect(await dispatcher.dispatch(aUserCreated())).toMatchObject({ outcome: 'processed' });
     expect(first.mock.calls[0]?.[0]).toBeInstanceOf(UserCreatedEvent);
   });
 
-  it('makes up a delivery without headers, whose bytes are the event', async () => {
+  it('creates a delivery without headers, with the event as its raw body', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
     const event = aUserCreated();
 
@@ -76,7 +76,7 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(JSON.parse(String(delivery?.rawBody))).toEqual(plain(event));
   });
 
-  it('returns what a handler threw in place of throwing it', async () => {
+  it('returns the error of a handler instead of throwing it', async () => {
     const { dispatcher, first } = await startScriptedApp(adapter);
     first.mockRejectedValue(new TypeError('broken'));
 
@@ -90,8 +90,8 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
   });
 
   it.each([
-    ['an object that is no event', { hello: 'world' }],
-    ['an event whose data is not usable', { ...plain(aUserCreated()), data: { user: { id: 7 } } }],
+    ['an object that is not an event', { hello: 'world' }],
+    ['an event with invalid data', { ...plain(aUserCreated()), data: { user: { id: 7 } } }],
     ['an event without an id', { ...plain(aUserCreated()), id: undefined }],
   ])('throws an InvalidEventError for %s', async (_, event) => {
     const { dispatcher, first } = await startScriptedApp(adapter);
@@ -100,7 +100,7 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(first).not.toHaveBeenCalled();
   });
 
-  it('knows what came by HTTP, and the other way round', async () => {
+  it('recognizes duplicates of events that arrived over HTTP, and vice versa', async () => {
     const { dispatcher, scalekit, first } = await startScriptedApp(adapter);
     const [byHttp, byHand] = [aUserCreated(), aUserCreated()];
     await scalekit.deliver(byHttp);
@@ -111,7 +111,7 @@ describe.each(ADAPTERS)('On %s ScalekitEventDispatcher.dispatch', (_name, adapte
     expect(first).toHaveBeenCalledTimes(2);
   });
 
-  it('ignores an event that no handler takes', async () => {
+  it('ignores an event without a handler', async () => {
     const { dispatcher } = await startScriptedApp(adapter);
 
     expect(await dispatcher.dispatch({ ...plain(aUserCreated()), type: 'vault.sealed' })).toEqual({

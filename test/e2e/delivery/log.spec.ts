@@ -7,12 +7,12 @@ import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
 import { SCENARIOS } from './outcome.scenarios.js';
 
-describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
+describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
   beforeEach(() => {
     holdClock();
   });
 
-  it('has the ids, the handler and the error of a failure', async () => {
+  it('has the event id, the handler and the error of a failure', async () => {
     const { scalekit, first, logger } = await startScriptedApp(adapter);
     first.mockRejectedValue(new TypeError('tenant is undefined'));
     const event = aUserCreated();
@@ -25,7 +25,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect(logger.ours('warn')).toEqual([`${event.id} (user.created): failed`]);
   });
 
-  it('tells of a success at the level of debugging alone', async () => {
+  it('reports a success only at debug level', async () => {
     const { scalekit, logger } = await startScriptedApp(adapter);
     const event = aUserCreated();
 
@@ -35,7 +35,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect([...logger.ours('warn'), ...logger.ours('error')]).toEqual([]);
   });
 
-  it('tells of an event once, however many deliveries shared its run', async () => {
+  it('reports an event once, however many deliveries shared its run', async () => {
     const { scalekit, dispatcher, first, logger } = await startScriptedApp(adapter);
     const [gate, bothThere] = [deferred(), deferred()];
     first.mockImplementation(() => gate.promise);
@@ -54,7 +54,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect(logger.ours('error')).toHaveLength(1);
   });
 
-  it('says why a signature was refused', async () => {
+  it('says why a signature was rejected', async () => {
     const { scalekit, logger } = await startScriptedApp(adapter);
 
     await scalekit.withForgedSignature(aUserCreated());
@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect(logger.ours('warn')).toEqual([expect.stringContaining('signature_mismatch')]);
   });
 
-  it('names the fields that are not usable, and not their values', async () => {
+  it('names invalid fields, but not their values', async () => {
     const { scalekit, logger } = await startScriptedApp(adapter);
 
     await scalekit.deliver({ ...aUserCreated(), data: { user: { id: 'usr_1', email: 4711 } } });
@@ -71,7 +71,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect(logger.ours().join()).not.toContain('4711');
   });
 
-  it('tells of a run that ended after its deadline, and how', async () => {
+  it('reports a run that ended after its deadline, and how it ended', async () => {
     const { scalekit, first, logger, app } = await startScriptedApp(adapter);
     const [gate, started] = [deferred(), deferred()];
     first.mockImplementation(() => {
@@ -94,7 +94,7 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     );
   });
 
-  it('tells of a run that lost its lease', async () => {
+  it('reports a run that lost its lease', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
     const { scalekit, logger } = await startScriptedApp(adapter, { inbox });
@@ -104,12 +104,12 @@ describe.each(ADAPTERS)('On %s the log', (_name, adapter) => {
     expect(logger.ours('error')).toEqual([`lease_lost for ${event.id} (user.created)`]);
   });
 
-  it.each(SCENARIOS)('holds no payload, secret or digest when $when', async (scenario) => {
+  it.each(SCENARIOS)('contains no payload, secret or digest when $when', async (scenario) => {
     const app = await startScriptedApp(adapter, scenario.options?.());
 
     await scenario.play(app);
     await app.scalekit.deliver(
-      createScalekitEvent('organization.domain_created', {}, { seed: 'the log is not to hold this' }),
+      createScalekitEvent('organization.domain_created', {}, { seed: 'the log must not contain this' }),
     );
 
     const text = app.logger.lines.map((line) => line.text).join('\n');

@@ -11,10 +11,10 @@ import { createScalekitEvent, type TestDeliveryAnswer } from 'nestjs-scalekit-we
 import { deferred } from '../../helpers/deferred.js';
 import { aUserCreated, type ScriptedApp } from '../../helpers/scripted-app.js';
 
-/** What no sender may ever read. It stands in the errors of handlers, inboxes and transports. */
+/** Text in the errors of handlers, inboxes and transports that must never reach the sender. */
 export const INTERNAL = 'internal-detail';
 
-/** One way to an answer: what happens, and which answer is due. */
+/** One way to an outcome: what happens, and the expected response. */
 export interface Scenario {
   readonly outcome: string;
   readonly when: string;
@@ -26,7 +26,7 @@ export interface Scenario {
 
 const ACKNOWLEDGED = ['processed', 'accepted', 'duplicate', 'ignored'];
 
-/** The whole body that is due for an outcome. */
+/** The complete body expected for an outcome. */
 export function bodyOf({ outcome }: Scenario): object {
   return ACKNOWLEDGED.includes(outcome) ? { received: true, status: outcome } : { received: false };
 }
@@ -90,16 +90,21 @@ const HANDLED: readonly Scenario[] = [
   {
     outcome: 'ignored',
     status: 200,
-    when: 'no handler takes the type',
+    when: 'no handler matches the type',
     play: ({ scalekit }) => scalekit.deliver(createScalekitEvent('role.created')),
   },
   {
     outcome: 'ignored',
     status: 200,
-    when: 'the type is newer than the library',
+    when: 'this version does not know the type',
     play: ({ scalekit }) => scalekit.deliver({ ...aUserCreated(), type: 'vault.sealed' }),
   },
-  whenFirstThrows('unprocessable', 422, 'a handler refuses the event', new NonRetryableEventError(INTERNAL)),
+  whenFirstThrows(
+    'unprocessable',
+    422,
+    'a handler throws a NonRetryableEventError',
+    new NonRetryableEventError(INTERNAL),
+  ),
   whenFirstThrows(
     'unprocessable',
     422,
@@ -107,14 +112,19 @@ const HANDLED: readonly Scenario[] = [
     new UnprocessableEntityException(INTERNAL),
   ),
   ...[400, 403, 404, 409, 429].map((status) =>
-    whenFirstThrows('failed', 500, `a handler throws a Nest ${status}`, new HttpException(INTERNAL, status)),
+    whenFirstThrows(
+      'failed',
+      500,
+      `a handler throws an HttpException with ${status}`,
+      new HttpException(INTERNAL, status),
+    ),
   ),
   whenFirstThrows('failed', 500, 'a handler throws an error', new Error(INTERNAL)),
-  whenFirstThrows('failed', 500, 'a handler throws what is no error', INTERNAL),
+  whenFirstThrows('failed', 500, 'a handler throws a value that is not an error', INTERNAL),
   {
     outcome: 'failed',
     status: 500,
-    when: 'one handler throws and another refuses the event',
+    when: 'one handler throws an error and another a NonRetryableEventError',
     play({ scalekit, first, second }) {
       first.mockRejectedValue(new NonRetryableEventError(INTERNAL));
       second.mockRejectedValue(new Error(INTERNAL));
@@ -126,16 +136,16 @@ const HANDLED: readonly Scenario[] = [
 const REFUSED: readonly Scenario[] = [
   whenBodyIs('the body is not JSON', '{"id":'),
   whenBodyIs('the body is empty', ''),
-  whenBodyIs('the body is JSON, but no event', { hello: 'world' }),
-  whenBodyIs('the body is JSON, but no object', '[]'),
-  whenBodyIs('the data of the event is not usable', {
+  whenBodyIs('the body is JSON, but not an event', { hello: 'world' }),
+  whenBodyIs('the body is JSON, but not an object', '[]'),
+  whenBodyIs('the data of the event is invalid', {
     ...aUserCreated(),
     data: { user: { id: 'usr_1', email: 7 } },
   }),
   {
     outcome: 'unauthenticated',
     status: 401,
-    when: 'the signature headers are absent',
+    when: 'the signature headers are missing',
     play: ({ scalekit }) => scalekit.withoutSignature(aUserCreated()),
   },
   {
@@ -160,7 +170,7 @@ const REFUSED: readonly Scenario[] = [
   {
     outcome: 'unauthenticated',
     status: 401,
-    when: 'the signature is absent and the body is not JSON either',
+    when: 'the signature is missing and the body is not JSON',
     play: ({ scalekit }) => scalekit.withoutSignature('{"id":'),
   },
   {
@@ -185,7 +195,7 @@ const REFUSED: readonly Scenario[] = [
   },
 ];
 
-/** Delivers an event, and lets time pass while something hangs; it goes on once the answer is there. */
+/** Delivers an event, and advances the clock while something hangs until the response has arrived. */
 async function whileHanging(
   ms: number,
   { scalekit }: ScriptedApp,
@@ -225,7 +235,7 @@ const UNAVAILABLE: readonly Scenario[] = [
     outcome: 'unavailable',
     status: 503,
     retryAfter: '5',
-    when: 'the inbox cannot be reached for the claim',
+    when: 'the inbox cannot be reached to claim',
     play: (app) => whileRefusing(app, (refuse) => jest.spyOn(app.inbox, 'claim').mockImplementation(refuse)),
   },
   {

@@ -10,7 +10,7 @@ import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { ADAPTERS } from '../../helpers/test-app.js';
 import { bodyOf, INTERNAL, SCENARIOS } from './outcome.scenarios.js';
 
-// What the platforms send of their own accord, and Retry-After.
+// The headers that the platforms add themselves, and Retry-After.
 const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -35,7 +35,7 @@ const GREEDY: Readonly<Record<string, () => AbstractHttpAdapter>> = {
   },
 };
 
-describe.each(ADAPTERS)('On %s the outcome', (name, adapter) => {
+describe.each(ADAPTERS)('the outcome, on %s,', (name, adapter) => {
   beforeEach(() => {
     holdClock();
   });
@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('On %s the outcome', (name, adapter) => {
     expect(logger.ours('error')).toEqual([expect.stringContaining('Remove body parsers')]);
   });
 
-  it('has the status that the statusCodes option gives it', async () => {
+  it('has the status that the statusCodes option sets', async () => {
     const { scalekit, first } = await startScriptedApp(adapter, {
       statusCodes: { processed: 200, failed: 503, unauthenticated: 403 },
     });
@@ -79,8 +79,8 @@ describe.each(ADAPTERS)('On %s the outcome', (name, adapter) => {
   });
 });
 
-describe('The outcome table', () => {
-  it('has each of its rows played above', () => {
+describe('the outcome table', () => {
+  it('has a scenario for each of its rows', () => {
     const played = new Set([...SCENARIOS.map(({ outcome }) => outcome), 'misconfigured']);
 
     expect([...played].sort()).toEqual(Object.keys(DEFAULT_STATUS_CODES).sort());

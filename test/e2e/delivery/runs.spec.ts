@@ -13,7 +13,7 @@ function seen({ status, body, headers }: TestDeliveryAnswer) {
   return { status, body, retryAfter: headers.get('retry-after') };
 }
 
-/** What a handler does while a test holds the gate. */
+/** A handler that waits until the test opens the gate. */
 function heldBy(gate: Promise<unknown>) {
   const started = deferred();
   const run = async () => {
@@ -23,7 +23,7 @@ function heldBy(gate: Promise<unknown>) {
   return { run, started: started.promise };
 }
 
-/** A store of a process that dies before it can settle. */
+/** The store of a process that crashes before it can settle. */
 function storeOfACrashing(shared: MemoryInboxStore) {
   const dying = new MemoryInboxStore();
   const crashed = deferred<readonly string[]>();
@@ -36,13 +36,13 @@ function storeOfACrashing(shared: MemoryInboxStore) {
   return { dying, settling: settling.promise, bury: () => crashed.resolve([]) };
 }
 
-describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
+describe.each(ADAPTERS)('an event, on %s,', (_name, adapter) => {
   beforeEach(() => {
     holdClock();
   });
 
-  describe('that comes again', () => {
-    it('runs no handler that succeeded', async () => {
+  describe('that is delivered again', () => {
+    it('does not run handlers that succeeded', async () => {
       const { scalekit, first, second } = await startScriptedApp(adapter);
 
       await scalekit.deliverTwice(aUserCreated());
@@ -50,7 +50,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
     });
 
-    it('runs the handlers that failed, and they alone', async () => {
+    it('runs only the handlers that failed', async () => {
       const { scalekit, first, second } = await startScriptedApp(adapter);
       second.mockRejectedValueOnce(new Error('broken'));
 
@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 2]);
     });
 
-    it('runs none that refused it, while one that failed runs again', async () => {
+    it('runs a failed handler again, but not a dead one', async () => {
       const { scalekit, first, second } = await startScriptedApp(adapter);
       first.mockRejectedValue(Object.assign(new Error('no tenant'), { code: 'non_retryable' }));
       second.mockRejectedValueOnce(new Error('broken'));
@@ -71,7 +71,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 2]);
     });
 
-    it('runs its handlers when it is another event with the same content', async () => {
+    it('runs all handlers if its id differs', async () => {
       const { scalekit, first } = await startScriptedApp(adapter);
       const event = aUserCreated();
       await scalekit.deliver(event);
@@ -80,7 +80,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect(first).toHaveBeenCalledTimes(2);
     });
 
-    it('runs only what is left after its queue could not be reached', async () => {
+    it('runs only what is left after the queue could not be reached', async () => {
       const start = jest.fn<EventTransport['start']>(() => [
         Promise.resolve({ handlerId: 'First.handle', state: 'queued' as const }),
         Promise.reject(new Error('down')),
@@ -97,39 +97,36 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
     });
   });
 
-  describe('that comes twice at once', () => {
-    it.each([2, 20])(
-      'runs its handlers once, and gives each of %i deliveries the same answer',
-      async (count) => {
-        const { scalekit, first, second, dispatcher } = await startScriptedApp(adapter);
-        const [gate, allThere] = [deferred(), deferred()];
-        const handle = dispatcher.handle.bind(dispatcher);
-        let arrived = 0;
-        jest.spyOn(dispatcher, 'handle').mockImplementation((received) => {
-          arrived += 1;
-          if (arrived === count) allThere.resolve();
-          return handle(received);
+  describe('that arrives several times at once', () => {
+    it.each([2, 20])('runs its handlers once, and answers all %i deliveries alike', async (count) => {
+      const { scalekit, first, second, dispatcher } = await startScriptedApp(adapter);
+      const [gate, allThere] = [deferred(), deferred()];
+      const handle = dispatcher.handle.bind(dispatcher);
+      let arrived = 0;
+      jest.spyOn(dispatcher, 'handle').mockImplementation((received) => {
+        arrived += 1;
+        if (arrived === count) allThere.resolve();
+        return handle(received);
+      });
+      first.mockImplementation(() => gate.promise);
+
+      const answering = scalekit.deliverConcurrently(aUserCreated(), count);
+      await allThere.promise;
+      gate.resolve();
+
+      for (const answer of await answering) {
+        expect(seen(answer)).toEqual({
+          status: 201,
+          body: { received: true, status: 'processed' },
+          retryAfter: null,
         });
-        first.mockImplementation(() => gate.promise);
-
-        const answering = scalekit.deliverConcurrently(aUserCreated(), count);
-        await allThere.promise;
-        gate.resolve();
-
-        for (const answer of await answering) {
-          expect(seen(answer)).toEqual({
-            status: 201,
-            body: { received: true, status: 'processed' },
-            retryAfter: null,
-          });
-        }
-        expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
-      },
-    );
+      }
+      expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
+    });
   });
 
-  describe('that comes to two processes at once', () => {
-    it('is answered with 503 by the second, until the first is done', async () => {
+  describe('that arrives at two processes at once', () => {
+    it('is answered with 503 by the second until the first is done', async () => {
       const inbox = new MemoryInboxStore();
       const [one, other] = [
         await startScriptedApp(adapter, { inbox }),
@@ -153,7 +150,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect(other.first).not.toHaveBeenCalled();
     });
 
-    it('is taken over by the second when the lease of the first has ended', async () => {
+    it('is taken over by the second once the lease of the first has ended', async () => {
       const inbox = new MemoryInboxStore();
       const [one, other] = [
         await startScriptedApp(adapter, { inbox }),
@@ -175,7 +172,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
   });
 
   describe('whose process crashes before it can settle', () => {
-    it('is run again by another when the lease has ended, and not before', async () => {
+    it('runs again in another process once the lease has ended, and not before', async () => {
       const shared = new MemoryInboxStore();
       const { dying, settling, bury } = storeOfACrashing(shared);
       const crashing = await startScriptedApp(adapter, { inbox: dying });
@@ -193,7 +190,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       await answering;
     });
 
-    it('has only those handlers run again that had not succeeded before', async () => {
+    it('runs only those handlers again that had not succeeded before', async () => {
       const shared = new MemoryInboxStore();
       const { dying, settling, bury } = storeOfACrashing(shared);
       const heir = await startScriptedApp(adapter, { inbox: shared });
@@ -213,8 +210,8 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
     });
   });
 
-  describe('whose handler outlives the deadline', () => {
-    it('is a duplicate when it comes again after the handler ended', async () => {
+  describe('whose handler exceeds the deadline', () => {
+    it('is a duplicate if it is delivered again after the handler ended', async () => {
       const { scalekit, first } = await startScriptedApp(adapter);
       const gate = deferred();
       const { run, started } = heldBy(gate.promise);
@@ -252,7 +249,7 @@ describe.each(ADAPTERS)('On %s an event', (_name, adapter) => {
       expect(first).toHaveBeenCalledTimes(1);
     });
 
-    it('is freed at once by a handler that heeds its signal', async () => {
+    it('can be retried at once if the handler stops when its signal aborts', async () => {
       const { scalekit, first } = await startScriptedApp(adapter);
       const started = deferred();
       first.mockImplementationOnce((_event, { signal }) => {

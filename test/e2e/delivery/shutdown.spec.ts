@@ -20,7 +20,7 @@ async function heldDelivery({ scalekit, first }: ScriptedApp) {
   return { gate, answering };
 }
 
-describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => {
+describe.each(ADAPTERS)('an application that is closing, on %s', (_name, adapter) => {
   beforeEach(() => {
     holdClock();
   });
@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
-  it('takes nothing new meanwhile', async () => {
+  it('accepts no new deliveries', async () => {
     const bench = await startScriptedApp(adapter);
     const { gate, answering } = await heldDelivery(bench);
     const closing = bench.app.close();
@@ -52,7 +52,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     await Promise.all([answering, closing]);
   });
 
-  it('waits for a run that outlived its deadline, and records how it ended', async () => {
+  it('waits for a run that exceeded its deadline, and records how it ended', async () => {
     const bench = await startScriptedApp(adapter);
     const { gate, answering } = await heldDelivery(bench);
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
@@ -92,7 +92,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
-  it('does not wait for a run beyond its lease', async () => {
+  it('does not wait for a run longer than its lease', async () => {
     const bench = await startScriptedApp(adapter);
     const { gate, answering } = await heldDelivery(bench);
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
@@ -105,7 +105,7 @@ describe.each(ADAPTERS)('On %s an application that closes', (_name, adapter) => 
     gate.resolve();
   });
 
-  it('dispatches nothing more', async () => {
+  it('dispatches no more events', async () => {
     const { app, dispatcher, first } = await startScriptedApp(adapter);
     await app.close();
 

@@ -21,7 +21,7 @@ class Base {
   }
 }
 
-/** What a tracing or transaction library does to a method. */
+/** Wraps a method as a tracing or transaction library does. */
 function wrapped(_target: object, _name: string | symbol, descriptor: PropertyDescriptor): void {
   const original = descriptor.value;
   descriptor.value = async function (this: unknown, ...args: unknown[]) {
@@ -37,8 +37,8 @@ class Plain {
   }
 }
 
-describe('where handlers are found', () => {
-  it('finds inherited methods, but no override that is not decorated itself', async () => {
+describe('handler discovery', () => {
+  it('finds inherited methods, but not overrides without their own decorator', async () => {
     class Derived extends Base {
       override overridden() {
         seen.push('of the derived');
@@ -63,7 +63,7 @@ describe('where handlers are found', () => {
   it.each([
     ['outside', [wrapped, OnScalekitEvent('user.created')]],
     ['inside', [OnScalekitEvent('user.created'), wrapped]],
-  ])('finds a method that another decorator wraps from %s', async (_side, decorators) => {
+  ])('finds a method that another decorator wraps from the %s', async (_side, decorators) => {
     class Handlers {
       @applyDecorators(...(decorators as MethodDecorator[]))
       created(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery) {
@@ -81,11 +81,11 @@ describe('where handlers are found', () => {
     ['useClass', { provide: 'handlers', useClass: Plain }],
     ['useFactory', { provide: 'handlers', useFactory: async () => new Plain() }],
     ['useValue', { provide: 'handlers', useValue: new Plain() }],
-  ])('finds the methods of a provider made by %s', async (_kind, provider) => {
+  ])('finds the methods of a provider defined with %s', async (_kind, provider) => {
     expect((await dispatch({ providers: [provider] })).ids).toEqual(['Plain.created']);
   });
 
-  it('runs a provider with an alias once, and finds nothing odd about it', async () => {
+  it('runs a provider with an alias once, without a warning', async () => {
     const providers = [Plain, { provide: 'alias', useExisting: Plain }];
 
     const { ids, warnings } = await dispatch({ providers });
@@ -95,7 +95,7 @@ describe('where handlers are found', () => {
     expect(warnings.filter((text) => text.includes('Plain'))).toEqual([]);
   });
 
-  it('does not trip over providers that are no objects', async () => {
+  it('ignores providers that are not objects', async () => {
     const providers = [
       Plain,
       { provide: 'nothing', useValue: undefined },
@@ -118,7 +118,7 @@ describe('where handlers are found', () => {
     expect((await dispatch({ providers: [WithGetter] })).ids).toEqual(['WithGetter.created']);
   });
 
-  it('runs a class that two modules provide once, and says so', async () => {
+  it('runs a class that two modules provide once, and warns about it', async () => {
     @Module({ providers: [Plain] })
     class OneModule {}
     @Module({ providers: [Plain] })
@@ -131,7 +131,7 @@ describe('where handlers are found', () => {
     expect(warnings).toContainEqual(expect.stringContaining('Plain.created was found in several instances'));
   });
 
-  it('calls classes of the same name each with its own parameters', async () => {
+  it('passes the right parameters to each of two classes with the same name', async () => {
     const make = (id: string, parameters: 1 | 2) => {
       class Same {
         one(event: unknown) {
@@ -163,7 +163,7 @@ describe('where handlers are found', () => {
     ]);
   });
 
-  it('gives each handler its declared id, or else its class and method', async () => {
+  it('identifies a handler by its declared id, or by its class and method', async () => {
     class Named {
       @OnScalekitEvent('user.created', { id: 'welcome-mail' })
       created() {}
@@ -175,7 +175,7 @@ describe('where handlers are found', () => {
     expect((await dispatch({ providers: [Named] })).ids.toSorted()).toEqual(['Named.other', 'welcome-mail']);
   });
 
-  it('keeps other metadata and private fields of the handler’s instance usable', async () => {
+  it('works with other metadata and with private fields', async () => {
     @Injectable()
     class Handlers {
       readonly #secret = 'private';

@@ -6,13 +6,13 @@ import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webh
 import { run } from '../../helpers/running-app.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
 
-// Nest has no way to take a strategy back.
+// Nest has no way to remove a strategy.
 afterEach(() => {
   Reflect.set(ContextIdFactory, 'strategy', undefined);
 });
 
-describe.each(ADAPTERS)('handlers of a durable tree, on %s', (_name, adapter) => {
-  it('are made once for each tenant', async () => {
+describe.each(ADAPTERS)('durable request-scoped handlers, on %s', (_name, adapter) => {
+  it('are created once per tenant', async () => {
     const seen: string[] = [];
     const tree = new Map<string, { id: number }>();
     ContextIdFactory.apply({

@@ -65,7 +65,7 @@ class Surround implements NestInterceptor {
   }
 }
 
-describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => {
+describe.each(ADAPTERS)('handler enhancers, on %s', (_name, adapter) => {
   async function deliver(handlers: Type<object>, providers: Provider[] = [], asController = false) {
     @Module({
       providers: [Plan, ...providers, ...(asController ? [] : [handlers])],
@@ -84,7 +84,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
     ['a provider of a feature module', false],
     ['a controller of a feature module', true],
   ])('on %s', (_host, asController) => {
-    it('lets a guard with dependencies read metadata and the context', async () => {
+    it('let a guard with dependencies read metadata and the context', async () => {
       @Controller('billing')
       class Billing {
         @RequiredPlan('pro')
@@ -99,7 +99,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
       expect(seen).toEqual([['Billing', 'charge', SCALEKIT_CONTEXT_TYPE], 'charged']);
     });
 
-    it('treats a guard that says no as a final refusal', async () => {
+    it('answer 422 if a guard denies access', async () => {
       @Controller('billing')
       @UseGuards(PlanGuard)
       class Billing {
@@ -114,7 +114,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
       expect(seen).not.toContain('charged');
     });
 
-    it('wraps interceptors around the method', async () => {
+    it('wrap the method in interceptors', async () => {
       @Controller('billing')
       class Billing {
         @OnScalekitEvent('user.created')
@@ -132,7 +132,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
     });
   });
 
-  it('lets a strict ValidationPipe check a valid event against the class of the parameter', async () => {
+  it("let a strict ValidationPipe check the event against the parameter's class", async () => {
     class Handlers {
       @UsePipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }))
       @OnScalekitEvent('user.created')
@@ -145,7 +145,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
     expect(seen).toEqual([UserCreatedEvent, 1]);
   });
 
-  it('shows the pipe of a one-parameter handler the event and nothing else', async () => {
+  it('pass only the event to the pipe of a handler with one parameter', async () => {
     class Peek implements PipeTransform {
       transform(value: { type: string }) {
         seen.push(value.type);
@@ -164,7 +164,7 @@ describe.each(ADAPTERS)('the enhancers of handlers, on %s', (_name, adapter) => 
     expect(seen).toEqual(['user.created', 'changed by the pipe']);
   });
 
-  it("treats a pipe's BadRequestException as a final refusal", async () => {
+  it('answer 422 if a pipe throws a BadRequestException', async () => {
     class Refuse implements PipeTransform {
       transform(): never {
         throw new BadRequestException();

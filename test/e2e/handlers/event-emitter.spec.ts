@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect(seen).toEqual([UserCreatedEvent, 'default', 1]);
   });
 
-  it('answers when all listeners have ended', async () => {
+  it('responds once all listeners have finished', async () => {
     const { emitter, scalekit } = await start();
     const [started, release] = [deferred(), deferred()];
     emitter.on('scalekit.user.created', async () => {
@@ -57,7 +57,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect(seen).toEqual(['ended', 201]);
   });
 
-  it('reaches listeners with wildcards, where the host has turned them on', async () => {
+  it('reaches wildcard listeners if the application enables wildcards', async () => {
     const { emitter, scalekit } = await start([], { wildcard: true });
     emitter.on('scalekit.organization.**', (event: ScalekitEvent) => seen.push(event.type));
 
@@ -74,7 +74,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('of the listener'))],
-  ])('takes a listener that %s for a failed handler', async (_how, listener) => {
+  ])('treats a listener that %s as a failed handler', async (_how, listener) => {
     const { emitter, scalekit } = await start();
     emitter.on('scalekit.user.created', listener);
 
@@ -84,7 +84,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     });
   });
 
-  it('sees the failure of an @OnEvent listener that does not suppress errors', async () => {
+  it('notices the failure of an @OnEvent listener that does not suppress errors', async () => {
     class Listener {
       @OnEvent('scalekit.user.created', { suppressErrors: false })
       created() {
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect((await scalekit.deliver(createScalekitEvent('user.created'))).status).toBe(500);
   });
 
-  it('does not see the failure of an @OnEvent listener, which suppresses errors by default', async () => {
+  it('does not notice the failure of an @OnEvent listener that suppresses errors, as it does by default', async () => {
     class Listener {
       @OnEvent('scalekit.user.created')
       created() {
@@ -108,7 +108,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect((await scalekit.deliver(createScalekitEvent('user.created'))).status).toBe(201);
   });
 
-  it('does not emit again, when a retry comes for another handler', async () => {
+  it('does not emit again on a retry for another handler', async () => {
     let fails = true;
     class Handlers {
       @OnScalekitEvent('user.created')
@@ -129,7 +129,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect(seen).toEqual(['emitted', 'handled']);
   });
 
-  it('emits again, when a listener failed', async () => {
+  it('emits again on a retry after a listener failed', async () => {
     const { emitter, scalekit } = await start();
     emitter.on('scalekit.user.created', (_event: unknown, { attempt }: ScalekitDelivery) => {
       seen.push(attempt);
@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
     expect(seen).toEqual([1, 2]);
   });
 
-  it('is no handler for an event without listeners', async () => {
+  it('ignores an event without listeners', async () => {
     const { emitter, scalekit } = await start();
     emitter.on('scalekit.user.deleted', () => seen.push('deleted'));
 
@@ -155,7 +155,7 @@ describe.each(ADAPTERS)('eventEmitter, on %s', (_name, adapter) => {
 });
 
 describe('eventEmitter without EventEmitterModule', () => {
-  it('is an error at boot which names the setting', async () => {
+  it('fails at startup and names the setting', async () => {
     await expect(runOnExpress({ imports: [webhooks()] })).rejects.toMatchObject({
       name: 'ScalekitWebhooksConfigurationError',
       setting: 'eventEmitter',

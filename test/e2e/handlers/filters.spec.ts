@@ -25,7 +25,7 @@ beforeEach(() => {
   seen.length = 0;
 });
 
-describe.each(ADAPTERS)('the filters of handlers, on %s', (_name, adapter) => {
+describe.each(ADAPTERS)('handler filters, on %s', (_name, adapter) => {
   async function deliver(handlers: Type<object>) {
     const app = await run(adapter, {
       imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
@@ -67,12 +67,12 @@ describe.each(ADAPTERS)('the filters of handlers, on %s', (_name, adapter) => {
   it.each([
     ['method', OnMethod],
     ['class', OnClass],
-  ])('on a %s see the error, and cannot turn the failure into a success', async (_level, handlers) => {
+  ])('on a %s see the error, but cannot turn the failure into a success', async (_level, handlers) => {
     expect(await deliver(handlers)).toBe(500);
     expect(seen).toEqual([['too far', SCALEKIT_CONTEXT_TYPE, 'user.created']]);
   });
 
-  it('leave the error that the inbox and the log keep as it was, where they return a value', async () => {
+  it('leave the original error in the inbox and the log if they return a value', async () => {
     const app = await run(adapter, {
       imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
       providers: [OnMethod],
@@ -84,7 +84,7 @@ describe.each(ADAPTERS)('the filters of handlers, on %s', (_name, adapter) => {
     expect(handlers[0]?.error).toMatchObject({ name: 'RangeError', message: 'too far' });
   });
 
-  it('leave alone what they do not catch', async () => {
+  it('ignore errors that they do not catch', async () => {
     @UseFilters(Swallow)
     class Handlers {
       @OnScalekitEvent('user.created')
@@ -97,7 +97,7 @@ describe.each(ADAPTERS)('the filters of handlers, on %s', (_name, adapter) => {
     expect(seen).toEqual([]);
   });
 
-  it('may turn a failure into a final one', async () => {
+  it('can make a failure non-retryable', async () => {
     class Handlers {
       @UseFilters(GiveUp)
       @OnScalekitEvent('user.created')
@@ -109,7 +109,7 @@ describe.each(ADAPTERS)('the filters of handlers, on %s', (_name, adapter) => {
     expect(await deliver(Handlers)).toBe(422);
   });
 
-  it("see what the handler's guard threw", async () => {
+  it("see the error of the handler's guard", async () => {
     class Deny implements CanActivate {
       canActivate(): never {
         throw new RangeError('denied');

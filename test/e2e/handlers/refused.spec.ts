@@ -13,8 +13,8 @@ function fail(): never {
   throw new Error('there is no request');
 }
 
-describe('handlers that could never run', () => {
-  it('are an error at boot where two classes share a name', async () => {
+describe('handlers that cannot run', () => {
+  it('fail at startup if two classes share a name', async () => {
     const make = () => {
       class Twin {
         @OnScalekitEvent('user.created')
@@ -28,7 +28,7 @@ describe('handlers that could never run', () => {
     );
   });
 
-  it('are an error at boot where a request-scoped factory makes them under their class', async () => {
+  it('fail at startup if a request-scoped factory provides them under their class', async () => {
     const factory = { provide: Plain, useFactory: () => new Plain(), scope: Scope.REQUEST };
 
     await expect(dispatch({ providers: [factory] })).rejects.toThrow(
@@ -36,7 +36,7 @@ describe('handlers that could never run', () => {
     );
   });
 
-  it('are an error at boot where a request-scoped factory makes them under another token', async () => {
+  it('fail at startup if a request-scoped factory provides them under another token', async () => {
     class Hidden {
       @OnScalekitEvent('user.created')
       created() {}
@@ -48,7 +48,7 @@ describe('handlers that could never run', () => {
     );
   });
 
-  it('are reported where a scoped factory that runs only in a request may make them', async () => {
+  it('cause a warning if a factory that runs only in a request may provide them', async () => {
     class Doubtful {
       @OnScalekitEvent('user.created')
       created() {}
@@ -65,7 +65,7 @@ describe('handlers that could never run', () => {
     expect(warnings).toContainEqual(expect.stringMatching(/^Doubtful declares handlers, .*\(handlers\)/));
   });
 
-  it('are reported where no module provides their class', async () => {
+  it('cause a warning if no module provides their class', async () => {
     class Forgotten {
       @OnScalekitEvent('user.created')
       created() {}
@@ -97,7 +97,7 @@ describe('handlers that could never run', () => {
       /timeoutMs of Handlers.created must be a number of milliseconds greater than 0, found "0"/,
     ],
     [{ timeoutMs: Number.NaN }, /timeoutMs of Handlers.created must be/],
-  ])('are refused at boot with %j', async (options, message) => {
+  ])('fail at startup with the options %j', async (options, message) => {
     class Handlers {
       @OnScalekitEvent('user.created', options)
       created() {}
@@ -106,7 +106,7 @@ describe('handlers that could never run', () => {
     await expect(dispatch({ providers: [Handlers] })).rejects.toThrow(message);
   });
 
-  it('are refused at boot where stacked decorators disagree on the id', async () => {
+  it('fail at startup if stacked decorators disagree on the id', async () => {
     class Handlers {
       @OnScalekitEvent('user.created', { id: 'a' })
       @OnScalekitEvent('user.updated', { id: 'b' })

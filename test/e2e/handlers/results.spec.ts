@@ -57,10 +57,10 @@ class GuardedHandlers {
   }
 }
 UseGuards(Refusing)(GuardedHandlers);
-// As helpers do that mix one class into another.
+// Like helpers that mix one class into another.
 GuardedHandlers.prototype.constructor = ReturnsObservable;
 
-describe.each(ADAPTERS)('On %s a handler', (_name, adapter) => {
+describe.each(ADAPTERS)('a handler, on %s', (_name, adapter) => {
   async function deliverTo(handlers: new () => object): Promise<number> {
     const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
     const app = await run(adapter, { imports, providers: [handlers, Refusing] });
@@ -68,7 +68,7 @@ describe.each(ADAPTERS)('On %s a handler', (_name, adapter) => {
   }
 
   it.each([ReturnsObservable, PromisesObservable])(
-    'has its Observable subscribed to: %p',
+    'has its Observable subscribed to once: %p',
     async (handlers) => {
       expect(await deliverTo(handlers)).toBe(201);
       expect(subscriptions).toBe(1);
@@ -76,13 +76,13 @@ describe.each(ADAPTERS)('On %s a handler', (_name, adapter) => {
   );
 
   it.each([ReturnsFailure, ThrowsAtOnce])(
-    'fails where it throws at once, or its Observable fails: %p',
+    'fails if it throws or its Observable fails: %p',
     async (handlers) => {
       expect(await deliverTo(handlers)).toBe(500);
     },
   );
 
-  it('is guarded by its class though the constructor of its instance is another', async () => {
+  it('is guarded by its class even if its instance has another constructor', async () => {
     expect(await deliverTo(GuardedHandlers)).toBe(422);
     expect(subscriptions).toBe(0);
   });

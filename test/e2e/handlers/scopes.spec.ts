@@ -33,7 +33,7 @@ class Counter {
   count = 0;
 }
 
-describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_name, adapter) => {
+describe.each(ADAPTERS)('request-scoped and transient handlers, on %s', (_name, adapter) => {
   async function deliver({ providers = [], ...metadata }: ModuleMetadata, times = 1) {
     const app = await run(adapter, {
       imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
@@ -48,7 +48,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     return statuses;
   }
 
-  it('are an instance of their own for each event, with their dependencies', async () => {
+  it('are created for each event, with their dependencies', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Handlers {
       constructor(private readonly counter: Counter) {}
@@ -64,7 +64,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toEqual([1, 1]);
   });
 
-  it('may be transient', async () => {
+  it('can be transient', async () => {
     @Injectable({ scope: Scope.TRANSIENT })
     class Handlers {
       private runs = 0;
@@ -80,7 +80,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toEqual([1, 1]);
   });
 
-  it('may be controllers', async () => {
+  it('can be controllers', async () => {
     @Controller({ path: 'users', scope: Scope.REQUEST })
     class Users {
       constructor(private readonly work: UnitOfWork) {}
@@ -95,7 +95,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toEqual(['user.created']);
   });
 
-  it('share their request-scoped dependencies with the other handlers of the same event alone', async () => {
+  it('share request-scoped dependencies only with the other handlers of the same event', async () => {
     @Injectable()
     class First {
       constructor(private readonly work: UnitOfWork) {}
@@ -124,7 +124,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(d).toBe(c);
   });
 
-  it('get the event and its endpoint as REQUEST', async () => {
+  it('can inject the event and its endpoint as REQUEST', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Handlers {
       constructor(@Inject(REQUEST) private readonly context: ScalekitEventContext) {}
@@ -141,7 +141,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toEqual(['user.created', 'default', 'application/json']);
   });
 
-  it('may have guards of their scope, or be singletons with such guards', async () => {
+  it('can have request-scoped guards, and so can singletons', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class TenantGuard implements CanActivate {
       constructor(private readonly work: UnitOfWork) {}
@@ -170,7 +170,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toContainEqual(['singleton', 'user.created']);
   });
 
-  it('may have an interceptor of their scope on the class', async () => {
+  it('can have a request-scoped interceptor on the class', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Trace implements NestInterceptor {
       constructor(private readonly work: UnitOfWork) {}
@@ -193,7 +193,7 @@ describe.each(ADAPTERS)('handlers that are made anew for each event, on %s', (_n
     expect(seen).toEqual(['user.created', 'ran']);
   });
 
-  it('fail alone when their dependencies cannot be made', async () => {
+  it('do not affect other handlers if their dependencies cannot be created', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Broken {
       constructor() {

@@ -3,7 +3,7 @@ import { ScalekitWebhooksConfigurationError, ScalekitWebhooksModule } from 'nest
 import { runOnExpress } from '../../helpers/running-app.js';
 import { SECRET } from '../../helpers/test-app.js';
 
-/** What the application says when it does not start with these options, as a JavaScript user may give them. */
+/** The error with which the application fails to start. The options are untyped, as in JavaScript. */
 async function refusalOf(options: object, how: 'forRoot' | 'forRootAsync' = 'forRoot') {
   const start = async () => {
     const given = { signingSecret: SECRET, ...options };
@@ -17,7 +17,8 @@ async function refusalOf(options: object, how: 'forRoot' | 'forRootAsync' = 'for
     () => undefined,
     (thrown) => thrown,
   );
-  if (!(error instanceof ScalekitWebhooksConfigurationError)) throw error ?? new Error('it started');
+  if (!(error instanceof ScalekitWebhooksConfigurationError))
+    throw error ?? new Error('the application started');
   return { setting: error.setting, message: error.message };
 }
 
@@ -51,12 +52,12 @@ const BAD_OPTIONS: [setting: string, options: object, message: RegExp][] = [
   ['eventEmitter', { eventEmitter: 'false' }, /eventEmitter takes true, false; found "false"/],
 ];
 
-describe('an option that cannot work is an error at boot which names it', () => {
+describe('an invalid option fails at startup and names the setting:', () => {
   it.each(BAD_OPTIONS)('%s in %j', async (setting, options, message) => {
     expect(await refusalOf(options)).toEqual({ setting, message: expect.stringMatching(message) });
   });
 
-  it.each(BAD_OPTIONS.slice(0, 2))('%s in %j from a factory', async (setting, options, message) => {
+  it.each(BAD_OPTIONS.slice(0, 2))('%s in %j, returned by a factory', async (setting, options, message) => {
     expect(await refusalOf(options, 'forRootAsync')).toEqual({
       setting,
       message: expect.stringMatching(message),
@@ -74,7 +75,7 @@ describe('an option that cannot work is an error at boot which names it', () => 
     ['path', 'webhooks/*'],
     ['path', 'webhooks?x=1'],
     ['path', ['a', 'b']],
-  ])('%s: %j', async (setting, value) => {
+  ])('%s set to %j', async (setting, value) => {
     expect(await refusalOf({ [setting]: value })).toEqual({
       setting,
       message: expect.stringMatching(new RegExp(`^${setting} takes .* found`)),
@@ -82,7 +83,7 @@ describe('an option that cannot work is an error at boot which names it', () => 
   });
 
   it.each(['path', 'name', 'controllerDecorators', 'isGlobal'])(
-    '%s, which shapes the route, from a factory',
+    '%s, returned by a factory although it shapes the route',
     async (setting) => {
       expect(await refusalOf({ [setting]: 'too-late' }, 'forRootAsync')).toEqual({
         setting,
@@ -91,7 +92,7 @@ describe('an option that cannot work is an error at boot which names it', () => 
     },
   );
 
-  it('a factory that gives no options at all', async () => {
+  it('no options at all, returned by a factory', async () => {
     const module = ScalekitWebhooksModule.forRootAsync({
       useFactory: () => Reflect.get({}, 'nothing'),
     });

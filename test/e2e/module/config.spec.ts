@@ -23,8 +23,8 @@ afterEach(() => setSecret(valueBefore));
 
 const configModule = (load: ConfigFactory[]) => ConfigModule.forRoot({ ignoreEnvFile: true, load });
 
-/** Which of the two secrets the application takes. */
-async function taken(imports: NonNullable<ModuleMetadata['imports']>) {
+/** The statuses of two deliveries, each signed with one of the secrets. */
+async function statusesFor(imports: NonNullable<ModuleMetadata['imports']>) {
   const app = await runOnExpress({ imports, providers: [Handlers] });
   const scalekit = new ScalekitWebhookTester(app);
   const statuses: number[] = [];
@@ -38,37 +38,37 @@ describe('forRoot() without options', () => {
   it('reads the secret from the environment', async () => {
     setSecret(SECRET);
 
-    expect(await taken([ScalekitWebhooksModule.forRoot()])).toEqual([201, 401]);
+    expect(await statusesFor([ScalekitWebhooksModule.forRoot()])).toEqual([201, 401]);
   });
 
-  it('reads several secrets, separated by commas, while one replaces the other', async () => {
+  it('reads several secrets separated by commas', async () => {
     setSecret(` ${SECRET}, ${OTHER_SECRET},`);
 
-    expect(await taken([ScalekitWebhooksModule.forRoot()])).toEqual([201, 201]);
+    expect(await statusesFor([ScalekitWebhooksModule.forRoot()])).toEqual([201, 201]);
   });
 
   it.each<[string, unknown]>([
     ['text', OTHER_SECRET],
     ['a list', [OTHER_SECRET]],
-  ])('reads the secret from ConfigService where it is %s there alone', async (_kind, value) => {
+  ])('reads the secret from ConfigService if only ConfigService has it, as %s', async (_kind, value) => {
     const config = configModule([() => ({ SCALEKIT_WEBHOOK_SECRET: value })]);
 
-    expect(await taken([config, ScalekitWebhooksModule.forRoot()])).toEqual([401, 201]);
+    expect(await statusesFor([config, ScalekitWebhooksModule.forRoot()])).toEqual([401, 201]);
   });
 
-  it('reads the environment where ConfigService has no secret', async () => {
+  it('reads the environment if ConfigService has no secret', async () => {
     setSecret(SECRET);
 
-    expect(await taken([configModule([]), ScalekitWebhooksModule.forRoot()])).toEqual([201, 401]);
+    expect(await statusesFor([configModule([]), ScalekitWebhooksModule.forRoot()])).toEqual([201, 401]);
   });
 
   it.each([
     ['is missing', undefined, /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
     ['is empty', '', /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
-    ['is commas alone', ' , ', /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
-    ['is no secret', 'secret', /does not begin with "whsec_"/],
-    ['is in part no secret', `${SECRET},whsec_!`, /is not base64/],
-  ])('is an error at boot where the secret %s', async (_how, value, message) => {
+    ['has only commas', ' , ', /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
+    ['is not a signing secret', 'secret', /does not begin with "whsec_"/],
+    ['has an invalid entry', `${SECRET},whsec_!`, /is not base64/],
+  ])('fails at startup if the secret %s', async (_how, value, message) => {
     setSecret(value);
 
     await expect(runOnExpress({ imports: [ScalekitWebhooksModule.forRoot()] })).rejects.toMatchObject({
@@ -78,7 +78,7 @@ describe('forRoot() without options', () => {
     });
   });
 
-  it('is an error at boot where ConfigService has what is no text', async () => {
+  it('fails at startup if the secret in ConfigService is not text', async () => {
     const config = configModule([() => ({ SCALEKIT_WEBHOOK_SECRET: 12345 })]);
 
     await expect(runOnExpress({ imports: [config, ScalekitWebhooksModule.forRoot()] })).rejects.toMatchObject(
@@ -88,7 +88,7 @@ describe('forRoot() without options', () => {
 });
 
 describe('scalekitWebhooksConfig', () => {
-  it('gives the module its settings through load and KEY', async () => {
+  it('configures the module through load and KEY', async () => {
     setSecret(SECRET);
     const imports = [
       ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true, load: [scalekitWebhooksConfig] }),
@@ -98,20 +98,20 @@ describe('scalekitWebhooksConfig', () => {
       }),
     ];
 
-    expect(await taken(imports)).toEqual([201, 401]);
+    expect(await statusesFor(imports)).toEqual([201, 401]);
   });
 
-  it('gives the module its settings through asProvider', async () => {
+  it('configures the module through asProvider', async () => {
     setSecret(`${SECRET},${OTHER_SECRET}`);
     const imports = [
       configModule([]),
       ScalekitWebhooksModule.forRootAsync(scalekitWebhooksConfig.asProvider()),
     ];
 
-    expect(await taken(imports)).toEqual([201, 201]);
+    expect(await statusesFor(imports)).toEqual([201, 201]);
   });
 
-  it('has every property that registerAs gives to a namespace', () => {
+  it('has every property of a namespace that registerAs creates', () => {
     const registered = registerAs('scalekitWebhooks', () => ({}));
     const properties = Object.getOwnPropertyNames(registered).filter(
       (key) => !['length', 'name'].includes(key),
@@ -125,7 +125,7 @@ describe('scalekitWebhooksConfig', () => {
     expect(scalekitWebhooksConfig.asProvider().inject).toEqual(registered.asProvider().inject);
   });
 
-  it('leaves a missing secret to be reported at boot', async () => {
+  it('leaves a missing secret for startup to report', async () => {
     const imports = [
       configModule([]),
       ScalekitWebhooksModule.forRootAsync(scalekitWebhooksConfig.asProvider()),

@@ -44,14 +44,14 @@ const endpoints = (inbox?: InboxStore) => [
   }),
 ];
 
-describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter) => {
+describe.each(ADAPTERS)('several endpoints, on %s', (_name, adapter) => {
   async function start(inbox?: InboxStore) {
     const app = await run(adapter, { imports: endpoints(inbox), providers: [Handlers] });
     const staff = new ScalekitWebhookTester(app, { endpoint: 'staff' });
     return { staff, partners: new ScalekitWebhookTester(app, { endpoint: 'partners' }) };
   }
 
-  it('verify each with its own secret', async () => {
+  it('verify deliveries with their own secrets', async () => {
     const { staff, partners } = await start();
     const event = createScalekitEvent('user.created');
 
@@ -61,7 +61,7 @@ describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter
     expect((await partners.deliver(event, { secret: SECRET })).status).toBe(401);
   });
 
-  it('run the handlers that name them, and those that name none', async () => {
+  it('run the handlers that name them, and those that name no endpoint', async () => {
     const { staff, partners } = await start();
 
     await staff.deliver(createScalekitEvent('user.created'));
@@ -71,7 +71,7 @@ describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter
     expect(seen.sort()).toEqual(['both', 'everywhere: partners 1', 'partners']);
   });
 
-  it('do not take an event of one for a duplicate of the same id at the other, even in one inbox', async () => {
+  it('do not treat an event of one as a duplicate at the other, even if they share an inbox', async () => {
     const { staff, partners } = await start(new MemoryInboxStore());
     const event = createScalekitEvent('user.created');
 
@@ -85,8 +85,8 @@ describe.each(ADAPTERS)('several endpoints side by side, on %s', (_name, adapter
   });
 });
 
-describe.each(ADAPTERS)('two endpoints whose paths overlap, on %s', (_name, adapter) => {
-  it('both get the bytes of their deliveries', async () => {
+describe.each(ADAPTERS)('two endpoints with overlapping paths, on %s', (_name, adapter) => {
+  it('both receive the raw bodies of their deliveries', async () => {
     const forRoot = (name: string, path: string, signingSecret: string) =>
       ScalekitWebhooksModule.forRoot({ name, path, signingSecret });
     const app = await run(adapter, {
@@ -123,11 +123,11 @@ describe('the names and paths of endpoints', () => {
       ],
       /Two endpoints have the path/,
     ],
-  ])('are refused at boot where two have the same %s', async (_setting, options, message) => {
+  ])('fail at startup if two endpoints have the same %s', async (_setting, options, message) => {
     await expect(runOnExpress({ imports: options.map(forRoot) })).rejects.toThrow(message);
   });
 
-  it('are of the same module where it is imported twice', async () => {
+  it('can repeat if the same module is imported twice', async () => {
     const module = forRoot({});
 
     const app = await runOnExpress({
@@ -140,16 +140,16 @@ describe('the names and paths of endpoints', () => {
     );
   });
 
-  it('are checked against those that handlers name', async () => {
+  it('are compared with the endpoints that handlers name', async () => {
     const logger = new CapturedLogger();
-    class Misspelt {
+    class Misspelled {
       @OnScalekitEvent('user.created', { endpoint: 'partner' })
       created() {}
     }
 
-    await runOnExpress({ imports: endpoints(), providers: [Misspelt] }, undefined, { logger });
+    await runOnExpress({ imports: endpoints(), providers: [Misspelled] }, undefined, { logger });
 
-    expect(logger.ours('warn').filter((text) => text.includes('Misspelt.created waits for events'))).toEqual([
+    expect(logger.ours('warn').filter((text) => text.includes('Misspelled.created handles events'))).toEqual([
       expect.stringContaining('"partner", but no forRoot has that name'),
     ]);
   });

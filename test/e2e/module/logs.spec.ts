@@ -25,8 +25,8 @@ class Forgotten {
 const forRoot = (options: object = {}) =>
   ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, ...options });
 
-describe.each(ADAPTERS)('what the module says at boot, on %s', (_name, adapter) => {
-  it('is the URL with the global prefix, and the table of handlers', async () => {
+describe.each(ADAPTERS)('the startup log, on %s', (_name, adapter) => {
+  it('has the URL with the global prefix, and the handlers', async () => {
     const logger = new CapturedLogger();
 
     await run(
@@ -44,26 +44,26 @@ describe.each(ADAPTERS)('what the module says at boot, on %s', (_name, adapter) 
   });
 });
 
-describe('what the module finds odd at boot', () => {
+describe('the warnings at startup', () => {
   async function warnings(imports: ReturnType<typeof forRoot>[], providers: (new () => object)[]) {
     const logger = new CapturedLogger();
     await runOnExpress({ imports, providers }, undefined, { logger });
     return logger.ours('warn').filter((text) => !text.startsWith('Forgotten'));
   }
 
-  it('is nothing, where all is well', async () => {
+  it('report a handler for an unlisted event type, and nothing else', async () => {
     expect(await warnings([forRoot({ name: 'staff' })], [Handlers, Newer])).toEqual([
-      expect.stringContaining('Newer.paid waits for "invoice.paid"'),
+      expect.stringContaining('Newer.paid handles "invoice.paid"'),
     ]);
   });
 
-  it('is an endpoint without handlers', async () => {
+  it('report an endpoint without handlers', async () => {
     expect(await warnings([forRoot()], [])).toContainEqual(
-      expect.stringContaining('There is no @OnScalekitEvent handler for this endpoint'),
+      expect.stringContaining('This endpoint has no @OnScalekitEvent handler'),
     );
   });
 
-  it('is a secret of fewer than 24 bytes', async () => {
+  it('report a secret of fewer than 24 bytes', async () => {
     const signingSecret = `whsec_${Buffer.alloc(23, 1).toString('base64')}`;
 
     expect(await warnings([forRoot({ signingSecret, name: 'staff' })], [Handlers, Newer])).toContainEqual(
@@ -71,7 +71,7 @@ describe('what the module finds odd at boot', () => {
     );
   });
 
-  it('of the whole application is said once, however many endpoints there are', async () => {
+  it('that concern the whole application appear once, however many endpoints it has', async () => {
     const logger = new CapturedLogger();
     const imports = [
       forRoot({ name: 'staff' }),

@@ -69,7 +69,7 @@ const CONFIGURED = [
 ] as const;
 
 describe.each(ADAPTERS)('the module, on %s', (_name, adapter) => {
-  it.each(CONFIGURED)('takes its options from %s', async (_how, configured) => {
+  it.each(CONFIGURED)('accepts options from %s', async (_how, configured) => {
     const app = await run(adapter, { imports: [configured()], providers: [Handlers] });
 
     const answer = await new ScalekitWebhookTester(app).deliver(createScalekitEvent('user.created'));
@@ -77,7 +77,7 @@ describe.each(ADAPTERS)('the module, on %s', (_name, adapter) => {
     expect(answer.status).toBe(201);
   });
 
-  it('takes path, name and decorators beside a factory', async () => {
+  it('accepts path, name and controllerDecorators next to a factory', async () => {
     marked.length = 0;
     const app = await run(adapter, {
       imports: [
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('the module, on %s', (_name, adapter) => {
     expect(marked).toHaveLength(1);
   });
 
-  it('leaves the routes of the host alone', async () => {
+  it('does not affect the routes of the application', async () => {
     const app = await run(adapter, {
       imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
       controllers: [MarkedController],
@@ -133,7 +133,7 @@ describe('isGlobal', () => {
     expect((await dispatcher.dispatch(createScalekitEvent('user.created'))).outcome).toBe('ignored');
   });
 
-  it.each([false, undefined])('is off when it is %s', async (isGlobal) => {
+  it.each([false, undefined])('is off if it is %s', async (isGlobal) => {
     await expect(runOnExpress(importing(isGlobal))).rejects.toThrow(/can't resolve dependencies/);
   });
 });

@@ -44,13 +44,13 @@ describe.each(ADAPTERS)('the options of the module, on %s', (_name, adapter) => 
       ['env_1', 201],
       [['env_2', 'env_1'], 201],
       ['env_2', 403],
-    ])('%j answers an event of env_1 with %i', async (environmentId, status) => {
+    ])('set to %j answers an event of env_1 with %i', async (environmentId, status) => {
       const event = createScalekitEvent('organization.created', { environment_id: 'env_1' });
 
       expect(await answerTo({ environmentId }, event)).toMatchObject({ status });
     });
 
-    it('refuses an event without an environment', async () => {
+    it('rejects an event without an environment', async () => {
       const event = createScalekitEvent('organization.created', { environment_id: undefined });
 
       expect(await answerTo({ environmentId: 'env_1' }, event)).toEqual({
@@ -62,23 +62,23 @@ describe.each(ADAPTERS)('the options of the module, on %s', (_name, adapter) => 
   });
 
   describe('validation', () => {
-    it('is strict by default: an event with a field of another type is answered with 400', async () => {
+    it('is strict by default: an event with a field of the wrong type is answered with 400', async () => {
       expect(await answerTo({}, INVALID)).toEqual({ status: 400, body: { received: false } });
       expect(deliveries).toEqual([]);
     });
 
-    it('lets the event through with its findings where it is lenient', async () => {
+    it('passes the event on with its issues if it is lenient', async () => {
       expect((await answerTo({ validation: 'lenient' }, INVALID)).status).toBe(201);
       expect(deliveries[0]?.issues).toEqual([expect.objectContaining({ path: 'data.display_name' })]);
     });
 
-    it('lets the event through without findings where it is off', async () => {
+    it('passes the event on without issues if it is off', async () => {
       expect((await answerTo({ validation: 'off' }, INVALID)).status).toBe(201);
       expect(deliveries[0]?.issues).toEqual([]);
     });
   });
 
-  it('statusCodes replaces the status and leaves the body', async () => {
+  it('statusCodes changes the status but not the body', async () => {
     const statusCodes = { processed: 200, failed: 599 };
 
     expect(await answerTo({ statusCodes }, createScalekitEvent('organization.created'))).toEqual({
@@ -91,7 +91,7 @@ describe.each(ADAPTERS)('the options of the module, on %s', (_name, adapter) => 
     });
   });
 
-  it('given as undefined are as if they were not given', async () => {
+  it('have their defaults if they are undefined', async () => {
     const options = { toleranceSeconds: undefined, maxBodyBytes: undefined, inbox: undefined };
 
     expect((await answerTo(options, createScalekitEvent('organization.created'))).status).toBe(201);

@@ -20,7 +20,7 @@ class Handlers {
   created() {}
 }
 
-describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adapter) => {
+describe.each(ADAPTERS)('verification, on %s', (_name, adapter) => {
   async function start(options: ScalekitWebhooksOptions, path = 'webhooks/scalekit') {
     const logger = new CapturedLogger();
     const app = await run(
@@ -39,15 +39,15 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
     return { status, body, logger };
   }
 
-  it('may be several', async () => {
+  it('accepts several secrets', async () => {
     const signingSecret = [OTHER_SECRET, SECRET];
 
     expect((await answerTo({ signingSecret })).status).toBe(201);
     expect((await answerTo({ signingSecret }, OTHER_SECRET)).status).toBe(201);
   });
 
-  describe('found by a function', () => {
-    it('may depend on the path, the endpoint and the headers', async () => {
+  describe('with a signingSecret function', () => {
+    it('passes the path, the endpoint and the headers to the function', async () => {
       const find = jest.fn<SigningSecretResolver>(async ({ params: { tenant } }) =>
         tenant === 'acme' ? [SECRET] : OTHER_SECRET,
       );
@@ -66,13 +66,13 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
       });
     });
 
-    it.each([undefined, []])('are none for %j, which is answered with 401', async (found) => {
+    it.each([undefined, []])('fails with 401 if the function returns %j', async (found) => {
       const { status, body } = await answerTo({ signingSecret: () => found });
 
       expect({ status, body }).toEqual({ status: 401, body: REFUSED });
     });
 
-    it('are answered with 503 where the function fails, whose message is not logged', async () => {
+    it('fails with 503 if the function throws, without logging the error message', async () => {
       const { status, body, logger } = await answerTo({
         signingSecret: () => {
           throw new RangeError('postgres://user:password@host');
@@ -84,14 +84,14 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
       expect(JSON.stringify(logger.lines)).not.toContain('password');
     });
 
-    it.each(['', 'rubbish', ['whsec_']])('are answered with 500 where they are %j', async (found) => {
+    it.each(['', 'rubbish', ['whsec_']])('fails with 500 if the function returns %j', async (found) => {
       const { status, body, logger } = await answerTo({ signingSecret: () => found });
 
       expect({ status, body }).toEqual({ status: 500, body: REFUSED });
       expect(logger.ours('error')).toEqual([expect.stringContaining('refused as misconfigured')]);
     });
 
-    it('are not looked for where there is no body to verify', async () => {
+    it('does not call the function if there is no body to verify', async () => {
       const find = jest.fn<SigningSecretResolver>(() => SECRET);
       const { app } = await start({ signingSecret: find });
       const scalekit = new ScalekitWebhookTester(app, { secret: SECRET });
@@ -103,12 +103,12 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
     });
   });
 
-  describe('given to the verifier option', () => {
+  describe('with the verifier option', () => {
     const sdk = new Scalekit('https://example.invalid', 'client', 'secret');
     const bySdk: WebhookVerifier = ({ payload, headers, secrets }) =>
       secrets.some((secret) => sdk.verifyWebhookPayload(secret, headers, payload.toString()));
 
-    it("let Scalekit's SDK decide", async () => {
+    it("can use Scalekit's SDK", async () => {
       const options = { signingSecret: SECRET, verifier: bySdk };
 
       expect((await answerTo(options)).status).toBe(201);
@@ -117,17 +117,17 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
 
     it.each<[string, unknown]>([
       ['false', () => false],
-      ['nothing', () => undefined],
-      ['what is only truthy', () => 'true'],
+      ['undefined', () => undefined],
+      ['a truthy value that is not true', () => 'true'],
       ['a promise of false', async () => false],
-      ['a rejection', () => Promise.reject(new Error('no'))],
+      ['a rejected promise', () => Promise.reject(new Error('no'))],
       [
         'an exception',
         () => {
           throw new Error('no');
         },
       ],
-    ])('are no use where it gives %s: 401', async (_what, decide) => {
+    ])('fails with 401 if the result of the verifier is %s', async (_what, decide) => {
       const options = { signingSecret: SECRET };
       Object.assign(options, { verifier: decide });
 
@@ -136,7 +136,7 @@ describe.each(ADAPTERS)('the signing secrets of a delivery, on %s', (_name, adap
       expect({ status, body }).toEqual({ status: 401, body: REFUSED });
     });
 
-    it('may be none, where the verifier knows its own', async () => {
+    it('needs no signing secret', async () => {
       const verifier = jest.fn<WebhookVerifier>(() => true);
       const event = createScalekitEvent('user.created');
       const { app } = await start({ verifier, signingSecret: [] });

@@ -36,7 +36,7 @@ describe.each(ADAPTERS)('closing the application, on %s', (_name, adapter) => {
     return { app, steps, started, release };
   }
 
-  it('waits for the deliveries in flight', async () => {
+  it('waits for deliveries in flight', async () => {
     const { app, steps, started, release } = await start();
     const delivery = new ScalekitWebhookTester(app).deliver(createScalekitEvent('user.created'));
     await started.promise;
@@ -49,7 +49,7 @@ describe.each(ADAPTERS)('closing the application, on %s', (_name, adapter) => {
     expect(steps).toEqual(['started user.created', 'ended user.created', 'shut down']);
   });
 
-  it('answers new events as unavailable', async () => {
+  it('makes the dispatcher report new events as unavailable', async () => {
     const { app, steps } = await start();
     const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
 
@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('closing the application, on %s', (_name, adapter) => {
     expect(steps).toEqual(['shut down']);
   });
 
-  it('answers a delivery that comes while others are being finished with 503', async () => {
+  it('answers 503 to a delivery that arrives while others are finishing', async () => {
     const { app, started, release } = await start();
     const scalekit = new ScalekitWebhookTester(app);
     const first = scalekit.deliver(createScalekitEvent('user.created'));

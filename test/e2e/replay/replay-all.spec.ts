@@ -14,7 +14,7 @@ import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { openSqlite } from '../../helpers/sqlite-files.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
 
-/** Without a file, since hundreds of events would wait for the disk. */
+/** In memory, because hundreds of events would be slow on disk. */
 function aStore(): SqliteInboxStore {
   return new SqliteInboxStore({ database: openSqlite(':memory:') });
 }
@@ -23,8 +23,8 @@ function inboxOf(app: INestApplication): ScalekitInbox {
   return app.get(ScalekitInbox, { strict: false });
 }
 
-describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
-  it('takes every event that matches, beyond one page, and counts how they ended', async () => {
+describe.each(ADAPTERS)('a replay by filter, on %s', (_name, adapter) => {
+  it('replays every matching event, beyond one page, and counts the outcomes', async () => {
     const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
     await dispatcher.dispatch(aUserCreated());
     first.mockRejectedValue(new NonRetryableEventError('no tenant'));
@@ -40,7 +40,7 @@ describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
     expect(await inboxOf(app).count({ state: 'failed' })).toBe(1);
   });
 
-  it('ends although every event fails again, and others go on to arrive', async () => {
+  it('ends even if every event fails again and new ones keep arriving', async () => {
     const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
     first.mockRejectedValue(new Error('broken'));
     await dispatcher.dispatch(aUserCreated());
@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
     expect(first).toHaveBeenCalledTimes(6);
   });
 
-  it('reruns a handler for all events that match', async () => {
+  it('runs a named handler again for all matching events', async () => {
     const { dispatcher, app, first, second } = await startScriptedApp(adapter, { inbox: aStore() });
     for (let count = 0; count < 3; count += 1) await dispatcher.dispatch(aUserCreated());
 
@@ -66,7 +66,7 @@ describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
     expect([first.mock.calls.length, second.mock.calls.length]).toEqual([3, 6]);
   });
 
-  it('counts the events whose payload is gone, and goes on', async () => {
+  it('counts events whose payload is missing, and continues', async () => {
     const store = aStore();
     const { dispatcher, app } = await startScriptedApp(adapter, { inbox: store });
     const [kept, lost] = [aUserCreated(), aUserCreated()];
@@ -77,7 +77,7 @@ describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
     expect(await inboxOf(app).replay({})).toEqual({ duplicate: 1, payload_missing: 1 });
   });
 
-  it('passes over events that are forgotten meanwhile', async () => {
+  it('skips events that are pruned meanwhile', async () => {
     const store = aStore();
     const { dispatcher, app } = await startScriptedApp(adapter, { inbox: store });
     await dispatcher.dispatch(aUserCreated());
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('A replay by filter, on %s,', (_name, adapter) => {
   });
 });
 
-describe.each(ADAPTERS)('The inboxes of two endpoints on one store, on %s,', (_name, adapter) => {
+describe.each(ADAPTERS)('the inboxes of two endpoints with one store, on %s', (_name, adapter) => {
   const seen: string[] = [];
 
   class Handlers {
@@ -120,7 +120,7 @@ describe.each(ADAPTERS)('The inboxes of two endpoints on one store, on %s,', (_n
     }
   }
 
-  it('see, count and replay the events of their own endpoint alone', async () => {
+  it('list, count and replay only the events of their own endpoint', async () => {
     seen.length = 0;
     const inbox = aStore();
     const endpoints = ['staff', 'partners'].map((name) =>
@@ -134,7 +134,7 @@ describe.each(ADAPTERS)('The inboxes of two endpoints on one store, on %s,', (_n
     }
     await new ScalekitWebhookTester(app, { endpoint: 'partners' }).deliver(other);
     const [staff, partners] = app.get(ScalekitInbox, { strict: false, each: true });
-    if (!staff || !partners) throw new Error('each endpoint has an inbox');
+    if (!staff || !partners) throw new Error('each endpoint should have an inbox');
     seen.length = 0;
 
     expect((await staff.list()).entries.map(({ endpoint, eventId }) => [endpoint, eventId])).toEqual([

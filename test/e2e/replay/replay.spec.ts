@@ -20,7 +20,7 @@ function inboxOf(app: INestApplication): ScalekitInbox {
   return app.get(ScalekitInbox, { strict: false });
 }
 
-/** What became of an event's handlers, by the inbox. */
+/** The state of each run of an event, by handler. */
 async function states(inbox: ScalekitInbox, eventId: string): Promise<Record<string, string>> {
   const handlers = (await inbox.get(eventId))?.runs ?? [];
   return Object.fromEntries(handlers.map(({ handlerId, state }) => [handlerId, state]));
@@ -30,13 +30,13 @@ function runs({ first, second }: ScriptedApp): [number, number] {
   return [first.mock.calls.length, second.mock.calls.length];
 }
 
-describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
+describe.each(ADAPTERS)('a replay of an event, on %s', (_name, adapter) => {
   async function start(inbox?: InboxStore) {
     const bench = await startScriptedApp(adapter, { inbox: inbox ?? (await aStore()) });
     return { ...bench, replayer: inboxOf(bench.app) };
   }
 
-  it('runs a dead handler again, and none that is done', async () => {
+  it('runs a dead handler again, but not one that is done', async () => {
     const bench = await start();
     const event = aUserCreated();
     bench.first.mockRejectedValueOnce(new NonRetryableEventError('no tenant'));
@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     });
   });
 
-  it('hands over the event as it was received, as the next run', async () => {
+  it('passes the event on as it was received, as the next attempt', async () => {
     const { scalekit, replayer, first } = await start();
     const body = `${JSON.stringify(aUserCreated())}\n`;
     const { id } = JSON.parse(body);
@@ -72,7 +72,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(delivery?.idempotencyKey).toBe(first.mock.calls[0]?.[1].idempotencyKey);
   });
 
-  it('runs the handlers that are named, done or not, and they alone', async () => {
+  it('runs only the named handlers, done or not', async () => {
     const bench = await start();
     const event = aUserCreated();
     bench.second.mockRejectedValueOnce(new Error('broken'));
@@ -88,7 +88,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(await states(bench.replayer, event.id)).toMatchObject({ 'Second.handle': 'failed' });
   });
 
-  it('tells how a handler fails, and leaves the reason in the inbox', async () => {
+  it('reports how a handler failed, and records the reason in the inbox', async () => {
     const { scalekit, replayer, first } = await start();
     const event = aUserCreated();
     first.mockRejectedValue(new Error('broken'));
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect((await replayer.get(event.id))?.runs[0]).toMatchObject({ state: 'failed', attempts: 2 });
   });
 
-  it('is a duplicate where everything is done', async () => {
+  it('is a duplicate if everything is done', async () => {
     const bench = await start();
     const event = aUserCreated();
     await bench.scalekit.deliver(event);
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(runs(bench)).toEqual([1, 1]);
   });
 
-  it('waits for a delivery in progress, and runs what is named after that', async () => {
+  it('waits for a delivery in progress, then runs the named handlers', async () => {
     const bench = await start();
     const event = aUserCreated();
     const [gate, started] = [deferred(), deferred()];
@@ -129,7 +129,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(runs(bench)).toEqual([2, 1]);
   });
 
-  it('has a delivery wait, which then runs what the replay did not', async () => {
+  it('makes a delivery wait, which then runs what the replay did not', async () => {
     const bench = await start();
     const event = aUserCreated();
     bench.second.mockRejectedValueOnce(new Error('broken'));
@@ -153,7 +153,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(runs(bench)).toEqual([2, 2]);
   });
 
-  it('leaves a run of another process alone', async () => {
+  it('does not touch a run in another process', async () => {
     const store = await aStore();
     const bench = await start(store);
     const event = aUserCreated();
@@ -168,7 +168,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect(runs(bench)).toEqual([0, 1]);
   });
 
-  it('that cannot reopen rejects with the reason, and leaves the event to the next delivery', async () => {
+  it('rejects with the reason if it cannot reopen the runs, and leaves the event to the next delivery', async () => {
     const store = await aStore();
     const bench = await start(store);
     const event = aUserCreated();
@@ -180,7 +180,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     expect((await bench.scalekit.deliver(event)).status).toBe(201);
   });
 
-  it('of an event that was never received is an error', async () => {
+  it('fails if the event was never received', async () => {
     const { replayer } = await start();
 
     await expect(replayer.replay('evt_none')).rejects.toMatchObject({
@@ -189,7 +189,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     });
   });
 
-  it('for a handler that does not exist is an error', async () => {
+  it('fails if a named handler does not exist', async () => {
     const { scalekit, replayer } = await start();
     const event = aUserCreated();
     await scalekit.deliver(event);
@@ -199,7 +199,7 @@ describe.each(ADAPTERS)('A replay of an event, on %s,', (_name, adapter) => {
     });
   });
 
-  it('from an inbox in memory is an error that names those that keep payloads', async () => {
+  it('fails with a memory inbox, and names the inboxes that keep payloads', async () => {
     const { scalekit, replayer } = await start(new MemoryInboxStore());
     const event = aUserCreated();
     await scalekit.deliver(event);

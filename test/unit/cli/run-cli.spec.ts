@@ -4,13 +4,13 @@ import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 
 describe('scalekit-webhooks', () => {
-  it('tells the version of the package', async () => {
+  it('prints the version of the package', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(await runCliCaptured(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   it.each([['--help'], ['trigger', '--help'], ['events', '--help'], ['verify', '--help']])(
-    'shows usage and examples for %s %s',
+    'prints usage and examples for %s %s',
     async (...argv) => {
       const { exitCode, stdout } = await runCliCaptured(argv.filter((word) => typeof word === 'string'));
       expect(exitCode).toBe(0);
@@ -26,11 +26,11 @@ describe('scalekit-webhooks', () => {
     ['a missing argument', ['trigger']],
     ['missing files', ['verify']],
     ['a count of zero', ['trigger', 'user.created', '--count', '0']],
-    ['a count that is no number', ['trigger', 'user.created', '--count', '1e3']],
+    ['a count that is not a number', ['trigger', 'user.created', '--count', '1e3']],
     ['an unknown scheme', ['trigger', 'user.created', '--scheme', 'md5']],
-    ['a URL of another protocol', ['trigger', 'user.created', '--url', 'ftp://localhost']],
-    ['no URL', ['trigger', 'user.created', '--url', 'localhost']],
-    ['a tolerance below zero', ['verify', '--headers', 'h', '--body', 'b', '--tolerance', '-1']],
+    ['a URL with another protocol', ['trigger', 'user.created', '--url', 'ftp://localhost']],
+    ['a URL without a protocol', ['trigger', 'user.created', '--url', 'localhost']],
+    ['a negative tolerance', ['verify', '--headers', 'h', '--body', 'b', '--tolerance', '-1']],
   ])('exits with 2 for %s', async (_, argv) => {
     const { exitCode, stdout, stderr } = await runCliCaptured(argv);
     expect(exitCode).toBe(2);
@@ -40,13 +40,13 @@ describe('scalekit-webhooks', () => {
 });
 
 describe('scalekit-webhooks events', () => {
-  it('lists every known type, one a line', async () => {
+  it('lists every known event type, one per line', async () => {
     const { exitCode, stdout } = await runCliCaptured(['events']);
     expect(exitCode).toBe(0);
     expect(stdout.trimEnd().split('\n')).toEqual(SCALEKIT_EVENT_TYPES);
   });
 
-  it('lists them as JSON', async () => {
+  it('prints the list as JSON', async () => {
     const { stdout } = await runCliCaptured(['events', '--json']);
     expect(JSON.parse(stdout)).toEqual(SCALEKIT_EVENT_TYPES);
   });

@@ -3,7 +3,7 @@ import { NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { isFinalFailure, toRunError } from '../../../lib/dispatch/handler-failure.js';
 
 describe('toRunError', () => {
-  it('keeps the name and the message of an error, and nothing else of it', () => {
+  it('keeps only the name and the message of an error', () => {
     const error = Object.assign(new TypeError('broken', { cause: 'secret' }), { event: 'payload' });
 
     expect(toRunError(error)).toEqual({ name: 'TypeError', message: 'broken' });
@@ -15,29 +15,29 @@ describe('toRunError', () => {
     ['null', null],
     ['a number', 7],
     ['a function', () => 'jane@example.com'],
-    ['an object that is no error', { email: 'jane@example.com' }],
-  ])('keeps only the kind of what was thrown where that is %s', (_, thrown) => {
+    ['an object that is not an error', { email: 'jane@example.com' }],
+  ])('keeps only the type of a thrown value that is %s', (_, thrown) => {
     expect(toRunError(thrown)).toEqual({
       name: 'NonErrorThrown',
       message: `a ${typeof thrown} was thrown`,
     });
   });
 
-  it('knows the errors of another realm, such as an aborted signal', () => {
+  it('recognizes errors of another realm, such as that of an aborted signal', () => {
     expect(toRunError(AbortSignal.abort().reason)).toMatchObject({ name: 'AbortError' });
   });
 
-  it('cuts long names and messages', () => {
+  it('truncates long names and messages', () => {
     const error = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(10_000) });
 
     expect(toRunError(error)).toEqual({ name: 'n'.repeat(500), message: 'm'.repeat(500) });
   });
 
-  it('cuts no character in two', () => {
+  it('does not split a character', () => {
     expect(toRunError(new Error(`${'m'.repeat(499)}🦊`)).message.isWellFormed()).toBe(true);
   });
 
-  it('makes text of a name or a message that is none', () => {
+  it('converts a name or a message that is not a string', () => {
     const error = Object.assign(new Error(), { name: undefined, message: 404 });
 
     expect(toRunError(error)).toEqual({ name: 'undefined', message: '404' });
@@ -45,11 +45,11 @@ describe('toRunError', () => {
 });
 
 describe('isFinalFailure', () => {
-  it('knows a NonRetryableEventError of another copy of this library by its code', () => {
+  it('recognizes a NonRetryableEventError of another copy of this library by its code', () => {
     expect(isFinalFailure(Object.assign(new Error('no tenant'), { code: 'non_retryable' }))).toBe(true);
   });
 
-  it('knows a class derived from NonRetryableEventError', () => {
+  it('recognizes a subclass of NonRetryableEventError', () => {
     class TenantMissingError extends NonRetryableEventError {}
 
     expect(isFinalFailure(new TenantMissingError('no tenant'))).toBe(true);
@@ -58,9 +58,9 @@ describe('isFinalFailure', () => {
   it.each([
     ['an error', new Error('broken')],
     ['an error with another code', Object.assign(new Error('broken'), { code: 'ECONNREFUSED' })],
-    ['a text', 'non_retryable'],
-    ['nothing', undefined],
-  ])('takes %s for a failure that a retry may mend', (_, thrown) => {
+    ['a string', 'non_retryable'],
+    ['undefined', undefined],
+  ])('treats %s as a failure that can be retried', (_, thrown) => {
     expect(isFinalFailure(thrown)).toBe(false);
   });
 });

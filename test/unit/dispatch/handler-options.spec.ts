@@ -9,11 +9,11 @@ const merge = (...declared: [pattern: string, options?: OnScalekitEventOptions][
   );
 
 describe('stacked decorators', () => {
-  it('have all their patterns, each once', () => {
+  it('combine their patterns, each once', () => {
     expect(merge(['a'], ['b'], ['a'])).toEqual({ patterns: ['a', 'b'] });
   });
 
-  it('have the id and the timeout that one of them gives', () => {
+  it('use the id and the timeout that one of them sets', () => {
     expect(merge(['a', { id: 'x' }], ['b', { timeoutMs: 5 }])).toEqual({
       patterns: ['a', 'b'],
       id: 'x',
@@ -21,17 +21,17 @@ describe('stacked decorators', () => {
     });
   });
 
-  it('may agree on an id', () => {
+  it('can set the same id', () => {
     expect(merge(['a', { id: 'x' }], ['b', { id: 'x' }]).id).toBe('x');
   });
 
-  it('are for all endpoints that any of them names', () => {
+  it('apply to all endpoints that any of them names', () => {
     const { endpoints } = merge(['a', { endpoint: 'one' }], ['b', { endpoint: ['two', 'one'] }]);
 
     expect(endpoints).toEqual(['one', 'two']);
   });
 
-  it('are for every endpoint where one of them names none', () => {
+  it('apply to every endpoint if one of them names none', () => {
     expect(merge(['a', { endpoint: 'one' }], ['b']).endpoints).toBeUndefined();
   });
 

@@ -11,7 +11,7 @@ describe('patternsOf', () => {
     ['a.b.c', ['a.b.c', 'a.b.*', 'a.*', '*']],
     ['.created', ['.created', '*']],
     ['user.', ['user.', 'user.*', '*']],
-  ])('of %s are %j', (type, patterns) => {
+  ])('returns the patterns for %s: %j', (type, patterns) => {
     expect(patternsOf(type)).toEqual(patterns);
   });
 });
@@ -29,11 +29,11 @@ describe('HandlerRegistry', () => {
     expect(matching('user.created').toSorted()).toEqual(['all', 'repeated', 'several']);
   });
 
-  it('asks a handler that wants to choose', () => {
+  it('asks a handler that has an accepts function', () => {
     expect(matching('user.deleted').toSorted()).toEqual(['all', 'choosy', 'several']);
   });
 
-  it.each(['constructor', '__proto__', 'toString.x'])('finds no handler of another name for %s', (type) => {
+  it.each(['constructor', '__proto__', 'toString.x'])('finds only catch-all handlers for %s', (type) => {
     expect(matching(type)).toEqual(['all', 'several']);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { idempotencyKey } from '../../../lib/dispatch/scalekit-delivery.js';
 
 describe('idempotencyKey', () => {
-  it('is the same for every run of a handler for an event', () => {
+  it('is the same for every attempt of a handler for an event', () => {
     expect(idempotencyKey('default', 'evt_1', 'A.run')).toBe(idempotencyKey('default', 'evt_1', 'A.run'));
   });
 
@@ -10,7 +10,7 @@ describe('idempotencyKey', () => {
     expect(idempotencyKey('default', 'evt_1', 'A.run')).toBe('xr9JN5DYDyA99Iw5Zk9Soig0c9RpNX26TS0XXuGE4Xc');
   });
 
-  it('differs by endpoint, event and handler, wherever one ends and the next begins', () => {
+  it('differs by endpoint, event and handler, even if they are equal when joined', () => {
     const keys = [
       ['default', 'evt_1', 'A.run'],
       ['other', 'evt_1', 'A.run'],
@@ -24,7 +24,7 @@ describe('idempotencyKey', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('fits into 64 characters of a header, however long the ids are', () => {
+  it('has at most 64 characters, all allowed in a header, however long the ids are', () => {
     expect(idempotencyKey('e'.repeat(255), 'é'.repeat(255), 'h'.repeat(255))).toMatch(/^[\w-]{1,64}$/);
   });
 });

@@ -17,7 +17,7 @@ export const HANDLER_TIMEOUT_MS = 9000;
 export const LEASE_MS = 2 * HANDLER_TIMEOUT_MS;
 export const GRACE_MS = 500;
 
-/** Keeps what an engine reports besides its results. */
+/** Records what an engine reports besides its results. */
 export class RecordedLog implements RunLog {
   readonly faults: string[] = [];
   readonly lateEnds: RunSettlement[] = [];
@@ -35,7 +35,7 @@ export class RecordedLog implements RunLog {
   }
 }
 
-/** An engine for `user.created` with a memory inbox, and everything that a test looks at. */
+/** An engine for `user.created` with a memory inbox, and what tests inspect. */
 export function setUp(
   handlers: Readonly<Record<string, EventHandler['run'] | Omit<EventHandler, 'id' | 'patterns'>>>,
   options: { inbox?: InboxStore; transport?: EventTransport } = {},
@@ -59,7 +59,7 @@ export function setUp(
   return { engine, inbox, log };
 }
 
-/** One delivery of always the same event, which arrives now. */
+/** A delivery that arrives now. The event is always the same. */
 export function aDelivery(changes: Partial<ParsedEvent & Arrival> = {}): ReceivedEvent {
   const event = createScalekitEvent('user.created', {}, { seed: 1 });
   const rawBody = Buffer.from(JSON.stringify(event));

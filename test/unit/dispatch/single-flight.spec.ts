@@ -24,7 +24,7 @@ describe('SingleFlight', () => {
     expect(again).not.toHaveBeenCalled();
   });
 
-  it('still shares an event when another one has ended meanwhile', async () => {
+  it('still shares an event after another one has ended', async () => {
     const { inFlight, first, second, again } = setUp();
     const ended = inFlight.share('A', BYTES, () => first.promise);
     inFlight.share('B', BYTES, () => second.promise);
@@ -38,18 +38,21 @@ describe('SingleFlight', () => {
     expect(again).not.toHaveBeenCalled();
   });
 
-  it.each(['ended', 'failed'])('handles an event anew that has %s while another one goes on', async (how) => {
-    const { inFlight, first, second, again } = setUp();
-    const ended = inFlight.share('A', BYTES, () => first.promise);
-    inFlight.share('B', BYTES, () => second.promise);
-    if (how === 'ended') first.resolve(PROCESSED);
-    else first.reject(new Error('broken'));
-    await Promise.allSettled([ended]);
+  it.each(['ended', 'failed'])(
+    'handles an event again that has %s while another one is in progress',
+    async (how) => {
+      const { inFlight, first, second, again } = setUp();
+      const ended = inFlight.share('A', BYTES, () => first.promise);
+      inFlight.share('B', BYTES, () => second.promise);
+      if (how === 'ended') first.resolve(PROCESSED);
+      else first.reject(new Error('broken'));
+      await Promise.allSettled([ended]);
 
-    expect(await inFlight.share('A', BYTES, again)).toBe(FAILED);
-  });
+      expect(await inFlight.share('A', BYTES, again)).toBe(FAILED);
+    },
+  );
 
-  it('handles an event anew as soon as its result is known', async () => {
+  it('handles an event again as soon as its result is known', async () => {
     const { inFlight, first, again } = setUp();
     const anew = inFlight
       .share('A', BYTES, () => first.promise)
@@ -60,7 +63,7 @@ describe('SingleFlight', () => {
     expect(await anew).toBe(FAILED);
   });
 
-  it('forgets no other event when one that was handled within itself has ended twice', async () => {
+  it('does not forget other events after an event that was nested in itself has ended', async () => {
     const { inFlight, first, second, again } = setUp();
     const outer = inFlight.share('A', BYTES, () => {
       inFlight.share('A', BYTES, async () => PROCESSED);
@@ -77,7 +80,7 @@ describe('SingleFlight', () => {
     expect(await shared).toBe(PROCESSED);
   });
 
-  it('waits until all that is in progress has ended', async () => {
+  it('waits until everything in progress has ended', async () => {
     const { inFlight, first, second } = setUp();
     inFlight.share('A', BYTES, () => first.promise);
     inFlight.share('B', BYTES, () => second.promise);

@@ -28,8 +28,8 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe('A delivery whose inbox', () => {
-  it('refuses the claim is unavailable, and runs nothing', async () => {
+describe('a delivery', () => {
+  it('is unavailable and runs nothing if the inbox rejects the claim', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockRejectedValue(DOWN);
     const handler = jest.fn(succeed);
@@ -43,7 +43,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual(['claim_failed: connection refused']);
   });
 
-  it('throws instead of rejecting is unavailable too', async () => {
+  it('is unavailable if the inbox throws instead of rejecting', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockImplementation(() => {
       throw DOWN;
@@ -56,7 +56,7 @@ describe('A delivery whose inbox', () => {
     expect(await processing).toMatchObject({ outcome: 'unavailable' });
   });
 
-  it('refuses the claim and the settlement once is tried again, and each handler still runs once', async () => {
+  it('runs each handler once if the inbox fails for a moment at the claim and the settlement', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockRejectedValueOnce(DOWN);
     jest.spyOn(inbox, 'settle').mockRejectedValueOnce(DOWN).mockRejectedValueOnce(DOWN);
@@ -72,7 +72,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual([]);
   });
 
-  it('takes the settlement only after the answer has it tried again until the lease ends', async () => {
+  it('is settled after its answer if the inbox recovers before the lease ends', async () => {
     const inbox = new MemoryInboxStore();
     const settle = inbox.settle.bind(inbox);
     const refuse = jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
@@ -87,7 +87,7 @@ describe('A delivery whose inbox', () => {
     expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
   });
 
-  it('does not answer the claim is unavailable before the sender gives up', async () => {
+  it('is unavailable, before the sender gives up, if the claim takes too long', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockReturnValueOnce(deferred<never>().promise);
     const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
@@ -99,7 +99,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual(['claim_failed: the inbox did not answer in time']);
   });
 
-  it('answers the claim too late gets it back, so that the retry need not wait for the lease', async () => {
+  it('gives back a claim that came too late, so that the retry need not wait for the lease', async () => {
     const inbox = new MemoryInboxStore();
     const gate = deferred();
     const claim = inbox.claim.bind(inbox);
@@ -119,7 +119,7 @@ describe('A delivery whose inbox', () => {
     expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'processed' });
   });
 
-  it('has nothing to give back of a late answer that claimed nothing', async () => {
+  it('gives back nothing if the late answer claimed nothing', async () => {
     const inbox = new MemoryInboxStore();
     const { engine } = setUp({ 'A.run': succeed }, { inbox });
     await engine.deliver(aDelivery());
@@ -136,7 +136,7 @@ describe('A delivery whose inbox', () => {
     expect(settle).not.toHaveBeenCalled();
   });
 
-  it('refuses the claim after it was too slow is only logged', async () => {
+  it('only logs a slow claim that fails in the end', async () => {
     const inbox = new MemoryInboxStore();
     const answer = deferred<never>();
     jest.spyOn(inbox, 'claim').mockReturnValueOnce(answer.promise);
@@ -154,7 +154,7 @@ describe('A delivery whose inbox', () => {
     ]);
   });
 
-  it('has several runs in progress asks for a retry after the longest of their leases', async () => {
+  it('asks for a retry after the longest lease if several runs are in progress', async () => {
     const inbox = new MemoryInboxStore();
     const running = (leaseEndsInMs: number) => ({ state: 'running' as const, leaseEndsInMs });
     const claims = { 'A.run': running(1000), 'B.run': running(7001), 'C.run': running(3000) };
@@ -167,7 +167,7 @@ describe('A delivery whose inbox', () => {
     });
   });
 
-  it('says nothing of a handler is unavailable, not ignored', async () => {
+  it('is unavailable, not ignored, if the inbox returns no claim for a handler', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'claim').mockResolvedValueOnce(new Map());
     const { engine } = setUp({ 'A.run': succeed }, { inbox });
@@ -178,7 +178,7 @@ describe('A delivery whose inbox', () => {
     });
   });
 
-  it('refuses to settle is unavailable, and what the handlers did is still told', async () => {
+  it('is unavailable if the inbox fails to settle, and still reports what the handlers did', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
     const { engine, log } = setUp(
@@ -199,7 +199,7 @@ describe('A delivery whose inbox', () => {
     ]);
   });
 
-  it('lost the results has the handlers run again once the lease has ended', async () => {
+  it('runs its handlers again after the lease if the results were lost', async () => {
     const inbox = new MemoryInboxStore();
     const refuse = jest.spyOn(inbox, 'settle').mockRejectedValue(DOWN);
     const handler = jest.fn(succeed);
@@ -218,7 +218,7 @@ describe('A delivery whose inbox', () => {
     expect(handler).toHaveBeenCalledTimes(2);
   });
 
-  it('settles too slowly is unavailable, and the retry a duplicate once it has', async () => {
+  it('is unavailable if settling takes too long, and a duplicate once it has settled', async () => {
     const inbox = new MemoryInboxStore();
     const gate = deferred();
     const settle = inbox.settle.bind(inbox);
@@ -237,7 +237,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual(['settle_failed: the inbox did not answer in time']);
   });
 
-  it('refuses a late result is only logged', async () => {
+  it('only logs a late result that cannot be settled', async () => {
     const inbox = new MemoryInboxStore();
     const gate = deferred();
     const { engine, log } = setUp({ 'A.run': () => gate.promise }, { inbox });
@@ -252,7 +252,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual(['settle_failed: connection refused']);
   });
 
-  it('forgot the event meanwhile is told of as a lost lease, and the work stays done', async () => {
+  it('is processed, and reports a lost lease, if the inbox forgot the event meanwhile', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
     const { engine, log } = setUp({ 'A.run': succeed }, { inbox });
@@ -261,7 +261,7 @@ describe('A delivery whose inbox', () => {
     expect(log.faults).toEqual(['lease_lost']);
   });
 
-  it.each([1, 2, 25])('is asked twice however many handlers there are, such as %i', async (count) => {
+  it.each([1, 2, 25])('calls the inbox twice, whatever the number of handlers: %i', async (count) => {
     const inbox = new MemoryInboxStore();
     const calls: string[] = [];
     const counted = new Proxy(inbox, {
@@ -282,7 +282,7 @@ describe('A delivery whose inbox', () => {
     expect(calls).toEqual(['claim', 'settle']);
   });
 
-  it('is asked once where there is nothing left to do', async () => {
+  it('does not settle if there is nothing left to do', async () => {
     const inbox = new MemoryInboxStore();
     const { engine } = setUp({ 'A.run': succeed }, { inbox });
     await engine.deliver(aDelivery());
@@ -294,8 +294,8 @@ describe('A delivery whose inbox', () => {
   });
 });
 
-describe('A delivery whose transport', () => {
-  it('stores the runs is accepted, and again when it comes again', async () => {
+describe('a delivery through a transport', () => {
+  it('is accepted once the runs are stored, and again when it is repeated', async () => {
     const transport = aTransport(queued);
     const { engine } = setUp({ 'A.run': succeed }, { transport });
 
@@ -305,7 +305,7 @@ describe('A delivery whose transport', () => {
     expect(transport.start).toHaveBeenCalledTimes(1);
   });
 
-  it('has a worker that takes a run before it is recorded as queued is accepted all the same', async () => {
+  it('is accepted even if a worker takes a run before it is recorded as queued', async () => {
     const inbox = new MemoryInboxStore();
     jest.spyOn(inbox, 'settle').mockResolvedValueOnce([]);
     const { engine, log } = setUp({ 'A.run': succeed }, { inbox, transport: aTransport(queued) });
@@ -314,7 +314,7 @@ describe('A delivery whose transport', () => {
     expect(log.faults).toEqual([]);
   });
 
-  it('gets the event, its bytes and its runs in one batch', async () => {
+  it('passes the event, its raw body and its runs on in one batch', async () => {
     const transport = aTransport(queued);
     const { engine } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
     const delivery = aDelivery();
@@ -345,7 +345,7 @@ describe('A delivery whose transport', () => {
     ],
     ['rejects every run', ({ runs }) => runs.map(() => Promise.reject(DOWN))],
     ['returns too few promises', () => []],
-  ])('%s is unavailable, and its claims are released for the retry', async (_, broken) => {
+  ])('is unavailable if the transport %s, and releases its claims for the retry', async (_, broken) => {
     const transport = aTransport(queued);
     transport.start.mockImplementationOnce(broken);
     const { engine, log } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
@@ -362,7 +362,7 @@ describe('A delivery whose transport', () => {
     expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('cannot take one of several runs keeps the others, and the retry starts that one alone', async () => {
+  it('keeps the started runs if one cannot be started, and the retry starts only that one', async () => {
     const transport = aTransport(queued);
     transport.start.mockImplementationOnce((batch) => [Promise.reject(DOWN), ...queued(batch).slice(1)]);
     const { engine } = setUp({ 'A.run': succeed, 'B.run': succeed }, { transport });
@@ -377,7 +377,7 @@ describe('A delivery whose transport', () => {
     expect(second?.[0].runs.map(({ handlerId }) => handlerId)).toEqual(['A.run']);
   });
 
-  it('cannot take one of several runs waits for the siblings that are running', async () => {
+  it('waits for the started runs if one cannot be started', async () => {
     const gate = deferred();
     const inline = new InlineTransport();
     const transport = aTransport((batch) => [Promise.reject(DOWN), ...inline.start(batch).slice(1)]);
@@ -394,7 +394,7 @@ describe('A delivery whose transport', () => {
     expect(entry?.runs).toMatchObject([{ state: 'failed' }, { state: 'done' }]);
   });
 
-  it('fails after the deadline has its claim released then', async () => {
+  it('releases its claim if the transport fails after the deadline', async () => {
     const { promise, reject } = deferred<RunSettlement>();
     const transport = aTransport(queued);
     transport.start.mockReturnValueOnce([promise]);

@@ -22,7 +22,7 @@ describe('resolveOptions', () => {
     });
   });
 
-  it('keeps what is given, and freezes the whole', () => {
+  it('keeps the given options, and freezes the result', () => {
     const inbox = new MemoryInboxStore();
 
     const options = resolveOptions({ inbox, statusCodes: { processed: 200 }, maxBodyBytes: 5 }, ENDPOINT);
@@ -31,7 +31,7 @@ describe('resolveOptions', () => {
     expect([Object.isFrozen(options), Object.isFrozen(options.statusCodes)]).toEqual([true, true]);
   });
 
-  it('gives each endpoint an inbox of its own', () => {
+  it('gives each endpoint its own inbox', () => {
     expect(resolveOptions({}, ENDPOINT).inbox).not.toBe(resolveOptions({}, ENDPOINT).inbox);
   });
 
@@ -41,7 +41,7 @@ describe('resolveOptions', () => {
       ['env_1', 'env_2'],
       ['env_1', 'env_2'],
     ],
-  ])('takes %j as environments', (environmentId, expected) => {
+  ])('accepts %j as environments', (environmentId, expected) => {
     expect([...(resolveOptions({ environmentId }, ENDPOINT).environmentIds ?? [])]).toEqual(expected);
   });
 });
@@ -51,7 +51,7 @@ describe('resolveEndpointOptions', () => {
     expect(resolveEndpointOptions({})).toEqual(ENDPOINT);
   });
 
-  it.each(['hooks', '/hooks', 'hooks/', '/hooks/'])('takes the path %s as hooks', (path) => {
+  it.each(['hooks', '/hooks', 'hooks/', '/hooks/'])('normalizes the path %s to hooks', (path) => {
     expect(resolveEndpointOptions({ path }).path).toBe('hooks');
   });
 });

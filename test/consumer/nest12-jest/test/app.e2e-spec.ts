@@ -26,7 +26,7 @@ describe('webhooks (e2e)', () => {
     expect(app.get(Greetings).sent).toEqual(['ada@example.com']);
   });
 
-  it('lets a handler refuse an event for good', async () => {
+  it('answers 422 if a handler throws a NonRetryableEventError', async () => {
     expect((await scalekit.deliver(createScalekitEvent('organization.deleted'))).status).toBe(422);
   });
 

@@ -1,18 +1,18 @@
 import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 
-// Nothing here compiles: an expectation that is not met is an error as well.
+// Nothing here may compile. TypeScript reports an @ts-expect-error without an error, too.
 
 export class MistakenHandlers {
-  // @ts-expect-error a misspelt event
+  // @ts-expect-error a misspelled event type
   @OnScalekitEvent('user.craeted')
-  misspelt(): void {}
+  misspelled(): void {}
 
-  // @ts-expect-error a parameter for another event
+  // @ts-expect-error a parameter of another event type
   @OnScalekitEvent('user.created')
   otherEvent(_event: ScalekitEvent<'organization.created'>): void {}
 
-  // @ts-expect-error a second parameter that no delivery fits
+  // @ts-expect-error a second parameter that is not a delivery
   @OnScalekitEvent('user.created')
   otherDelivery(_event: ScalekitEvent<'user.created'>, _attempt: number): void {}
 
