@@ -47,6 +47,8 @@ export interface ClaimedRunOptions {
   readonly inbox: InboxStore;
   readonly lease: InboxLease;
   readonly retryable?: RetryablePredicate;
+  /** Holds a description of each run while it is executed. */
+  readonly running: Set<string>;
 }
 
 /** One claimed run, with its own deadline. Event and lease are private: a transport may log or store what it gets. */
@@ -61,9 +63,10 @@ export class ClaimedRun implements HandlerRun {
   readonly #handler: EventHandler;
   readonly #context: ScalekitEventContext;
   readonly #retryable?: RetryablePredicate;
+  readonly #running: Set<string>;
 
   constructor(options: ClaimedRunOptions) {
-    const { handler, attempt, context, timeoutMs, retryable } = options;
+    const { handler, attempt, context, timeoutMs, retryable, running } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
     if (handler.attempts !== undefined) this.attempts = handler.attempts;
@@ -73,6 +76,7 @@ export class ClaimedRun implements HandlerRun {
     this.#handler = handler;
     this.#context = context;
     this.#retryable = retryable;
+    this.#running = running;
   }
 
   /** Whether the deadline passed while the handler ran. */
@@ -83,6 +87,8 @@ export class ClaimedRun implements HandlerRun {
   // A property, so that a transport may take it out of the run.
   readonly execute = async (): Promise<RunSettlement> => {
     const { handlerId } = this;
+    const description = `${handlerId} (${this.#context.event.id})`;
+    this.#running.add(description);
     this.#deadline.start(this.timeoutMs);
     try {
       await this.#handler.run(this.#context.event, this.#delivery, this.#context);
@@ -92,6 +98,7 @@ export class ClaimedRun implements HandlerRun {
       return { handlerId, state, error: toRunError(thrown) };
     } finally {
       this.#deadline.stop();
+      this.#running.delete(description);
     }
   };
 }

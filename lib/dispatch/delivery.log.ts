@@ -31,26 +31,26 @@ export class DeliveryLog {
       if (error) this.#handlerFailed(handlerId, event, error);
     }
     const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
-    if (!isAcknowledged(outcome)) this.#logger.warn(line());
-    else if (Logger.isLevelEnabled('debug')) this.#logger.debug(line());
+    if (!isAcknowledged(outcome)) this.#write('warn', line());
+    else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
   }
 
   /** A delivery that was refused before any handler saw it. */
   refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
     const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message);
-    if (outcome === 'misconfigured') this.#logger.error(line);
-    else this.#logger.warn(line);
+    if (outcome === 'misconfigured') this.#write('error', line);
+    else this.#write('warn', line);
   }
 
   /** The inbox or the transport failed. */
   fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
-    this.#logger.error(MESSAGES.runFault(fault, event.id, event.type, reason));
+    this.#write('error', MESSAGES.runFault(fault, event.id, event.type, reason));
   }
 
   /** A run ended after its delivery was answered. */
   lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
-    this.#logger.warn(MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
+    this.#write('warn', MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
     if (error) this.#handlerFailed(handlerId, event, error);
   }
 
@@ -63,11 +63,25 @@ export class DeliveryLog {
       event.type,
       state === 'queued' ? 'retried later' : state,
     );
-    if (error) this.#logger.warn(line);
-    else this.#logger.debug(line);
+    if (error) this.#write('warn', line);
+    else this.#write('debug', line);
+  }
+
+  /** The application closes, and these runs are still in progress. */
+  shutdownWaits(runs: readonly string[]): void {
+    this.#write('warn', MESSAGES.shutdownWaits(runs));
   }
 
   #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: RunError): void {
-    this.#logger.error(MESSAGES.handlerFailed(handlerId, id, type, error));
+    this.#write('error', MESSAGES.handlerFailed(handlerId, id, type, error));
+  }
+
+  /** A logger that throws must not change what happens to a delivery. */
+  #write(level: 'error' | 'warn' | 'debug', text: string): void {
+    try {
+      this.#logger[level](text);
+    } catch {
+      // There is nowhere left to report it.
+    }
   }
 }

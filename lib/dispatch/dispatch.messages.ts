@@ -29,6 +29,8 @@ export const MESSAGES = {
     `${id} handles "${pattern}", which matches no event type that this version knows. Check the spelling.`,
   unknownEndpoint: (id: string, endpoint: string) =>
     `${id} handles events of the endpoint "${endpoint}", but no forRoot has that name, so it will get none of them.`,
+  queueWithoutHandlers: (endpoint: string) =>
+    `The endpoint "${endpoint}" hands runs to other processes, but this process has no handlers for it. It would acknowledge and ignore every event. Provide the same handlers in every process, also in those that only receive.`,
   eventEmitterMissing:
     'eventEmitter is on, but the application has no EventEmitter2. Install @nestjs/event-emitter and import EventEmitterModule.forRoot().',
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
@@ -49,6 +51,9 @@ export const MESSAGES = {
     type: string,
     reason: { name: string; message: string } | undefined,
   ) => `${fault} for ${eventId} (${type})${reason ? `: ${reason.name}: ${reason.message}` : ''}`,
+
+  shutdownWaits: (runs: readonly string[]) =>
+    `The shutdown is waiting for ${runs.length === 1 ? 'a run' : `${runs.length} runs`} to end: ${runs.slice(0, 10).join(', ')}`,
 
   // Errors of runs
   inboxTooSlow: 'the inbox did not answer in time',

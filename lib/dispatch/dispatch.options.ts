@@ -1,6 +1,7 @@
 import type { InboxStore } from '../inbox/inbox-store.js';
 import type { ValidationMode } from '../parse/parse-event.js';
 import type { EventTransport } from './event-transport.js';
+import type { RetryablePredicate } from './handler-failure.js';
 
 /** Injection token of an endpoint's options, with every default filled in. */
 export const RESOLVED_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:options');
@@ -13,4 +14,5 @@ export interface DispatchOptions {
   readonly handlerTimeoutMs: number;
   readonly validation: ValidationMode;
   readonly eventEmitter: boolean;
+  readonly retryable?: RetryablePredicate;
 }

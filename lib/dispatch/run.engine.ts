@@ -39,6 +39,7 @@ const INBOX_GRACE_MS = 500;
  */
 export class RunEngine {
   readonly #inbox: RunInbox;
+  readonly #running = new Set<string>();
 
   constructor(
     private readonly registry: HandlerRegistry,
@@ -116,6 +117,11 @@ export class RunEngine {
     return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
   }
 
+  /** The runs that are executed in this process now: handler and event. */
+  get running(): readonly string[] {
+    return [...this.#running];
+  }
+
   /** Resolves when everything that outlived its delivery has ended. */
   drain(): Promise<void> {
     return this.#inbox.drain();
@@ -135,7 +141,8 @@ export class RunEngine {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
       const { attempt } = claim;
-      return new ClaimedRun({ handler, attempt, received, context, timeoutMs, inbox, lease, retryable });
+      const limits = { attempt, timeoutMs, lease, retryable };
+      return new ClaimedRun({ handler, received, context, inbox, running: this.#running, ...limits });
     });
   }
 

@@ -5,9 +5,11 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
 import { DeliveryLog } from './delivery.log.js';
+import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import type { DispatchResult } from './dispatch-result.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
@@ -16,8 +18,10 @@ import { HandlerRegistry } from './handler.registry.js';
 import { ReceivedEvent } from './received-event.js';
 import { RunEngine } from './run.engine.js';
 import { SingleFlight } from './single-flight.js';
-import { waitAtMost } from './timeout.js';
+import { TIMED_OUT, waitAtMost } from './timeout.js';
 
+// How often a shutdown that takes long says what it is waiting for.
+const SHUTDOWN_REPORT_MS = 2000;
 const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
 
 /**
@@ -36,10 +40,14 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
   ) {}
 
+  /** @throws ScalekitWebhooksConfigurationError when this process cannot do its part of what the endpoint needs */
   async onModuleInit(): Promise<void> {
-    const registry = new HandlerRegistry(await this.handlers.load());
-    const { name: endpoint, inbox, transport, handlerTimeoutMs } = this.options;
-    this.#engine = new RunEngine(registry, { endpoint, inbox, transport, handlerTimeoutMs, log: this.log });
+    const handlers = await this.handlers.load();
+    const { name: endpoint, ...options } = this.options;
+    if (options.transport.spansProcesses && handlers.length === 0) {
+      throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
+    }
+    this.#engine = new RunEngine(new HandlerRegistry(handlers), { endpoint, ...options, log: this.log });
   }
 
   onApplicationBootstrap(): void {
@@ -97,19 +105,22 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /** Accepts nothing new and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
-    try {
-      await this.options.transport.close?.();
-    } finally {
-      await this.#finish();
+    const finished = this.#finish();
+    while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
+      const running = this.#engine?.running ?? [];
+      if (running.length > 0) this.log.shutdownWaits(running);
     }
   }
 
   async #finish(): Promise<void> {
     const engine = this.#engine;
-    if (!engine) return;
-    const finished = this.#flights.settled().then(() => engine.drain());
-    // After its lease a run cannot record its end any more.
-    await waitAtMost(finished, engine.leaseMs);
+    try {
+      await this.options.transport.close?.();
+    } finally {
+      const deliveries = this.#flights.settled().then(() => engine?.drain());
+      // After its lease a run cannot record its end any more.
+      await waitAtMost(deliveries, engine?.leaseMs ?? 0);
+    }
   }
 
   #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {

@@ -92,6 +92,20 @@ describe.each(ADAPTERS)('an application that is closing, on %s', (_name, adapter
     expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
+  it('says which runs it is waiting for', async () => {
+    const bench = await startScriptedApp(adapter);
+    const { gate, answering } = await heldDelivery(bench);
+
+    const closing = bench.app.close();
+    await jest.advanceTimersByTimeAsync(2000);
+    gate.resolve();
+    await Promise.all([answering, closing]);
+
+    expect(bench.logger.ours('warn')).toContainEqual(
+      expect.stringMatching(/The shutdown is waiting for a run to end: \S+ \(evt_\d+\)/),
+    );
+  });
+
   it('does not wait for a run longer than its lease', async () => {
     const bench = await startScriptedApp(adapter);
     const { gate, answering } = await heldDelivery(bench);

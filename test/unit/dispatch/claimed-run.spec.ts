@@ -23,6 +23,7 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
     context: { event, endpoint: 'default', headers: {} },
     timeoutMs: TIMEOUT_MS,
     inbox: new MemoryInboxStore(),
+    running: new Set(),
     lease: { token: 'lease_1', durationMs: 2 * TIMEOUT_MS },
   });
 }

@@ -64,3 +64,44 @@ describe('isFinalFailure', () => {
     expect(isFinalFailure(thrown)).toBe(false);
   });
 });
+
+describe('an error that cannot be read', () => {
+  const unreadable = new Proxy(new Error('broken'), {
+    get() {
+      throw new TypeError('no');
+    },
+    getPrototypeOf() {
+      throw new TypeError('no');
+    },
+  });
+  const withGetter = Object.defineProperty(new Error(), 'message', {
+    get() {
+      throw new TypeError('no');
+    },
+  });
+
+  it.each([
+    ['a proxy', unreadable],
+    ['an error whose message getter throws', withGetter],
+  ])('is kept without its text and retried: %s', (_name, error) => {
+    expect(toRunError(error)).toEqual({
+      name: 'UnreadableError',
+      message: 'the thrown value could not be read',
+    });
+    expect(isFinalFailure(error)).toBe(false);
+  });
+});
+
+describe('the retryable option', () => {
+  it('decides instead of the error', () => {
+    expect(isFinalFailure(new NonRetryableEventError('no'), () => true)).toBe(false);
+    expect(isFinalFailure(new Error('no'), () => false)).toBe(true);
+  });
+
+  it('means a retry when it throws', () => {
+    const broken = () => {
+      throw new Error('broken');
+    };
+    expect(isFinalFailure(new NonRetryableEventError('no'), broken)).toBe(false);
+  });
+});
