@@ -43,7 +43,7 @@ interface StoredEvent extends Omit<InboxEvent, 'payload'> {
 
 /**
  * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
- * 100,000 events take up to 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
+ * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
  * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`.
  */
