@@ -170,7 +170,7 @@ export class Slots {
   }
 
   #leave(): void {
-    const waiting = this.#retries.size > 0 ? this.#retries : this.#firstDeliveriesDeliveries;
+    const waiting = this.#retries.size > 0 ? this.#retries : this.#firstDeliveries;
     const { value: enter } = waiting.values().next();
     if (!enter) {
       this.free += 1;
