@@ -1,145 +1,211 @@
-/** An event is known to the inbox by the endpoint that received it and the event's own id. */
-export interface InboxKey {
-  readonly endpoint: string;
-  readonly eventId: string;
-}
-
-/** What an inbox keeps of an event. */
-export interface InboxEvent extends InboxKey {
-  readonly type: string;
-  readonly occurredAt: string;
-  /** The exact bytes that were received. A store that cannot replay may drop them. */
-  readonly payload: Uint8Array;
-}
-
-/** A failed run as the inbox remembers it: never a payload. */
-export interface RunError {
-  readonly name: string;
-  readonly message: string;
-}
-
 /**
- * The states of a run: `queued` waits to be started, `running` is in progress, `done` succeeded, `failed` will be
- * retried, `dead` will not.
- */
-export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
-
-/** The state of one handler's run. */
-export type RunState = (typeof RUN_STATES)[number];
-
-/** How many entries a page holds unless the request says otherwise. */
-export const DEFAULT_PAGE_SIZE = 50;
-
-/** How long the durable inboxes remember an event: 30 days, which outlasts every retry schedule of Scalekit. */
-export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
-
-/** One handler's row of an inbox entry. */
-export interface InboxRun {
-  readonly handlerId: string;
-  readonly state: RunState;
-  /** How often the handler has been started for this event. */
-  readonly attempts: number;
-  readonly updatedAt: Date;
-  readonly error?: RunError;
-}
-
-/** An event with the rows of its handlers, as people read it. */
-export interface InboxEntry extends InboxKey {
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly receivedAt: Date;
-  readonly runs: readonly InboxRun[];
-}
-
-/** The right to run handlers for a while. A run that outlives its lease can no longer write its result. */
-export interface InboxLease {
-  /** Identifies the claimer; unique for each claim. */
-  readonly token: string;
-  /** How long the claim holds, in ms, by the store's own clock. */
-  readonly durationMs: number;
-  /**
-   * The token of the lease under which a delivery queued the run. With it, a queue's worker claims rows that are
-   * queued, and rows that still run under that lease.
-   */
-  readonly takesOver?: string;
-}
-
-/** What a claim says of one handler. */
-export type RunClaim =
-  | { readonly state: 'claimed'; readonly attempt: number }
-  | { readonly state: 'running'; readonly leaseEndsInMs: number }
-  | { readonly state: 'queued' | 'done' | 'dead' };
-
-/** How a claimed run ended. `queued` hands the run over to a transport's queue and keeps it claimed. */
-export interface RunSettlement {
-  readonly handlerId: string;
-  readonly state: Exclude<RunState, 'running'>;
-  readonly error?: RunError;
-}
-
-/** Which entries to read. All conditions that are given must hold. */
-export interface InboxFilter {
-  readonly endpoint?: string;
-  readonly type?: string;
-  /** Entries with at least one handler in this state. */
-  readonly state?: RunState;
-}
-
-/** Where to read on, and how much at most. */
-export interface InboxPageRequest {
-  /** @default 50 */
-  readonly limit?: number;
-  /** `nextCursor` of the page before. */
-  readonly cursor?: string;
-}
-
-/** Entries in the order in which they were received. */
-export interface InboxPage {
-  readonly entries: readonly InboxEntry[];
-  readonly nextCursor?: string;
-}
-
-/**
- * The ledger of events and of each handler's runs. An implementation must make `claim` and `settle` atomic:
- * of many claimers at once, each handler is given to one.
+ * The contract of an inbox: it records events and the runs of their handlers, so that each handler runs once per event.
+ *
+ * - An **entry** is an event's record in the inbox, with its runs.
+ * - A **run** is one pair of event and handler. It has a state and counts its attempts.
+ * - An **attempt** is one execution of a run. It begins when a claim gets the run, and ends when it is settled.
+ * - A **lease** is the right to execute the runs of a claim for a limited time. It fences the result: when another
+ *   claim has taken a run over, the attempt that lost its lease can no longer settle it.
+ *
+ * To write your own store, implement this interface and test it with `describeInboxStore` from
+ * `nestjs-scalekit-webhooks/testing`. These rules hold for all methods:
+ *
+ * - `claim`, `settle` and `reopen` are atomic, also across processes: of any number of concurrent claims, exactly one
+ *   gets a run.
+ * - Durations are measured by the clock of the store, so that processes with different clocks agree.
+ * - Endpoints, event ids, handler ids and error texts can contain any character. Event ids and handler ids are
+ *   compared exactly, with upper and lower case kept apart.
+ * - A method rejects when the store cannot be reached. The delivery is then answered with 503, and Scalekit retries it.
  */
 export interface InboxStore {
   /**
-   * Records the event if it is new, and claims each handler that has neither succeeded, nor died, nor is
-   * queued, nor runs under a lease that still holds. Resolves to one claim for each handler id.
+   * Records the event if it is new, and claims each of the given handlers under `lease`, unless its run
+   *
+   * - is `done` or `dead`,
+   * - is `running` under a lease that has not ended, or
+   * - is `queued`.
+   *
+   * A lease with `takesOver` also gets runs that are `queued`, and runs that are `running` under the lease with that
+   * token. The latter continue their attempt; every other claimed run begins a new one.
+   *
+   * A handler that the entry does not have yet gets its first attempt. Runs of other handlers stay as they are, and so
+   * do the type, time and payload that were recorded first.
+   *
+   * @returns one claim for each of `handlerIds`
    */
   claim(
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>>;
+
   /**
-   * Records how runs ended. Only rows that still belong to `lease` are written; resolves to their handler ids.
+   * Records how attempts ended. It writes only runs that are `running` under `lease`, even if the lease has ended, and
+   * skips the others. It is safe to repeat.
+   *
+   * A run that is settled as `queued` without an error has not been attempted: the attempt that its claim began is not
+   * counted.
+   *
+   * @returns the handler ids of the runs that were written
    */
   settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease): Promise<readonly string[]>;
+
   /**
-   * Records a success inside the caller's own database transaction, so that the effect and its record commit
-   * together. Only stores that live in a transactional database have it. Rejects where the lease is lost, so that
-   * the transaction is rolled back. A later `settle` of the same run as `done` counts as written.
+   * Records a run as `done` inside a database transaction of the caller, so that the handler's changes and this record
+   * are committed together. A later `settle` of the run as `done` under the same lease counts as written.
+   *
+   * Optional: only stores in a transactional database can offer it.
+   *
+   * @throws LeaseLostError when the lease no longer holds the run; the caller must then roll back
    */
   complete?(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void>;
-  /** The bytes of an event that was received, or undefined where the store has none (any more). */
+
+  /** The bytes of an event as they were first received, or undefined if the store does not have them (any more). */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
+
   /**
-   * Lets handlers run once more: their rows, unless a run is in progress, become `failed`, for the next claim to take.
-   * Without ids, every row that is not done. Resolves to the ids of the rows that were changed.
+   * Makes runs `failed`, so that the next claim gets them. Runs with an attempt in progress stay as they are.
+   *
+   * @param handlerIds the runs to reopen, even if they are `done`; by default every run that is not `done`
+   * @returns the handler ids of the runs that were reopened
    */
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
-  /** One entry with its handlers' rows, or undefined. */
+
+  /** One entry with its runs, or undefined if the store does not know the event. */
   get(key: InboxKey): Promise<InboxEntry | undefined>;
-  /** A page of entries, oldest first. */
+
+  /**
+   * A page of the entries that match the filter, in the order in which the events were received. While entries are added
+   * or forgotten, following `nextCursor` neither skips nor repeats an entry.
+   */
   list(filter?: InboxFilter, page?: InboxPageRequest): Promise<InboxPage>;
-  /** How many entries match. */
+
+  /** The number of entries that match the filter. */
   count(filter?: InboxFilter): Promise<number>;
-  /** Forgets entries received before the given time, except those with a run in progress; resolves to how many. */
+
+  /**
+   * Forgets the entries that were received before the given time, except those with an attempt in progress.
+   *
+   * @returns how many entries were forgotten
+   */
   prune(before: Date): Promise<number>;
-  /** Resolves when the store can be reached, rejects when not. */
+
+  /** Resolves if the store can be reached, and rejects if not. */
   ping(): Promise<void>;
-  /** Releases what the store itself opened. */
+
+  /** Releases what the store opened itself, such as connections. It can be called more than once. */
   close(): Promise<void>;
 }
+
+/** Identifies an event in the inbox: each endpoint has its own events. */
+export interface InboxKey {
+  /** The name of the endpoint that received the event. */
+  readonly endpoint: string;
+  /** The event's own id: `evt_…`. */
+  readonly eventId: string;
+}
+
+/** An event as the inbox records it. */
+export interface InboxEvent extends InboxKey {
+  readonly type: string;
+  /** When it happened in Scalekit, as text, exactly as the event states it. */
+  readonly occurredAt: string;
+  /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
+  readonly payload: Uint8Array;
+}
+
+/** The right to execute the runs of a claim for a limited time. */
+export interface InboxLease {
+  /** Identifies the claimer. Each claim has its own. */
+  readonly token: string;
+  /** How long the lease lasts, in milliseconds from the claim on, by the store's clock. */
+  readonly durationMs: number;
+  /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
+  readonly takesOver?: string;
+}
+
+/** What a claim says about one run. */
+export type RunClaim =
+  /** The claimer gets the run. `attempt` is the number of this attempt, from 1. */
+  | { readonly state: 'claimed'; readonly attempt: number }
+  /** Another claimer has it, for at most `leaseEndsInMs` milliseconds. */
+  | { readonly state: 'running'; readonly leaseEndsInMs: number }
+  | { readonly state: 'queued' | 'done' | 'dead' };
+
+/** How one attempt ended. */
+export interface RunSettlement {
+  readonly handlerId: string;
+  /** `queued` hands the run to a queue, whose worker claims it with `takesOver`. */
+  readonly state: Exclude<RunState, 'running'>;
+  /** Why the attempt failed. Without it, the store forgets the error of an earlier attempt. */
+  readonly error?: RunError;
+}
+
+/** An error as the inbox keeps it. It never contains a payload. */
+export interface RunError {
+  readonly name: string;
+  readonly message: string;
+}
+
+/**
+ * The states of a run: `queued` waits in a queue, `running` is claimed, `done` succeeded, `failed` will be retried, `dead`
+ * will not be retried.
+ */
+export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
+
+/** The state of a run. */
+export type RunState = (typeof RUN_STATES)[number];
+
+/** An event's record in the inbox, with its runs. It never contains the payload. */
+export interface InboxEntry extends InboxKey {
+  readonly type: string;
+  /** When it happened in Scalekit, as text, exactly as the event states it. */
+  readonly occurredAt: string;
+  /** When it was first received, by the store's clock. */
+  readonly receivedAt: Date;
+  readonly runs: readonly InboxRun[];
+}
+
+/** A run of an entry. */
+export interface InboxRun {
+  readonly handlerId: string;
+  readonly state: RunState;
+  /** How many attempts have begun. */
+  readonly attempts: number;
+  /** When the run was last claimed, settled or reopened. */
+  readonly updatedAt: Date;
+  /** Why the last attempt failed. */
+  readonly error?: RunError;
+}
+
+/** Which entries to read. An entry must match all given conditions. */
+export interface InboxFilter {
+  readonly endpoint?: string;
+  readonly type?: string;
+  /** Entries with at least one run in this state. */
+  readonly state?: RunState;
+}
+
+/** Which page to read. */
+export interface InboxPageRequest {
+  /**
+   * How many entries the page holds at most.
+   * @default 50
+   */
+  readonly limit?: number;
+  /** The `nextCursor` of the previous page. By default, the page starts at the oldest entry. */
+  readonly cursor?: string;
+}
+
+/** A page of entries. */
+export interface InboxPage {
+  readonly entries: readonly InboxEntry[];
+  /** The cursor of the next page, or undefined if this is the last one. */
+  readonly nextCursor?: string;
+}
+
+/** How many entries a page holds by default. */
+export const DEFAULT_PAGE_SIZE = 50;
+
+/** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
+export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;

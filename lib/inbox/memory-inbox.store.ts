@@ -1,65 +1,68 @@
 import { requirePositiveInteger } from '../errors/settings.js';
-import { NO_SLOT } from './byte-records.js';
-import { EventRecords } from './event-records.js';
-import { EventRows, type LedgerRows } from './event-rows.js';
-import type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxPageRequest,
-  InboxStore,
-  RunClaim,
-  RunSettlement,
+import {
+  DEFAULT_PAGE_SIZE,
+  type InboxEntry,
+  type InboxEvent,
+  type InboxFilter,
+  type InboxKey,
+  type InboxLease,
+  type InboxPage,
+  type InboxPageRequest,
+  type InboxStore,
+  type RunClaim,
+  type RunSettlement,
 } from './inbox-store.js';
-import { DEFAULT_PAGE_SIZE } from './inbox-store.js';
-import { keyHash } from './key-hash.js';
-import { ReceiptQueue } from './receipt-queue.js';
-import { claimRun, reopenRun, settleRun } from './run-states.js';
+import { claimRun, isRunning, type RunRecord, reopenRun, settleRun } from './run-states.js';
 
-/** Bounds of a {@link MemoryInboxStore}. */
+/** Options of {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
   /**
-   * How many events are remembered; beyond that the oldest are forgotten.
+   * How many events to remember. When there are more, the store forgets the oldest.
    * @default 100000
    */
   maxEvents?: number;
   /**
-   * How long an event is remembered, in ms. The default outlasts Scalekit's longest retry schedule of 28 hours.
+   * How long to remember an event, in milliseconds. Remember events for longer than Scalekit retries them: 28 hours.
    * @default 172800000 (48 hours)
    */
   retentionMs?: number;
 }
 
-const DEFAULT_MAX_EVENTS = 100_000;
-const DEFAULT_RETENTION_MS = 48 * 60 * 60 * 1000;
+// A claim checks only a few of the events that are held back, however many there are.
+const HELD_BACK_CHECKS = 4;
+
+interface StoredEvent extends Omit<InboxEvent, 'payload'> {
+  readonly receivedAt: number;
+  /** Its place in the order in which events were received, from 1. */
+  readonly position: number;
+  /** A list, extended by `concat`: most events have one or two runs, and a `Map` or `push` reserves memory for more. */
+  runs: { readonly handlerId: string; record: RunRecord }[];
+  /** The next event in the same queue. */
+  next: StoredEvent | undefined;
+}
 
 /**
- * The inbox of one process: fast, with nothing to install, and forgotten at a restart. It keeps no payloads.
- * Events with a run in progress are never forgotten, whatever the bounds.
+ * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
+ * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
- * An event whose handlers are done takes about 150 bytes, in array buffers rather than on the heap. What the most events
- * so far have taken is kept for those to come.
+ * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`.
  */
 export class MemoryInboxStore implements InboxStore {
-  readonly #events = new EventRecords();
-  readonly #rows = new EventRows(this.#events);
-  readonly #queue = new ReceiptQueue(this.#events, this.#rows);
-  readonly #maxEvents: number;
-  readonly #retentionMs: number;
+  /** By endpoint, then by event id. */
+  readonly #events = new Map<string, Map<string, StoredEvent>>();
+  /** In the order in which they were received. */
+  readonly #received = new EventQueue();
+  /** Due to be forgotten, but with a run in progress when their turn came. They are older than `#received`. */
+  readonly #heldBack = new EventQueue();
+  readonly #bounds: Required<MemoryInboxOptions>;
+  #size = 0;
+  #lastPosition = 0;
 
-  /** @throws ScalekitWebhooksConfigurationError when a bound is not a positive whole number */
-  constructor({
-    maxEvents = DEFAULT_MAX_EVENTS,
-    retentionMs = DEFAULT_RETENTION_MS,
-  }: MemoryInboxOptions = {}) {
-    for (const [setting, value] of Object.entries({ maxEvents, retentionMs })) {
-      requirePositiveInteger(setting, value);
-    }
-    this.#maxEvents = maxEvents;
-    this.#retentionMs = retentionMs;
+  /** @throws ScalekitWebhooksConfigurationError when an option is not a positive whole number */
+  constructor({ maxEvents = 100_000, retentionMs = 48 * 60 * 60 * 1000 }: MemoryInboxOptions = {}) {
+    requirePositiveInteger('maxEvents', maxEvents);
+    requirePositiveInteger('retentionMs', retentionMs);
+    this.#bounds = { maxEvents, retentionMs };
   }
 
   async claim(
@@ -67,24 +70,17 @@ export class MemoryInboxStore implements InboxStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const hash = keyHash(event);
-    if (this.#events.size >= this.#maxEvents) this.#queue.readAhead(hash);
     const now = Date.now();
-    const before = now - this.#retentionMs;
-    this.#queue.forget({ before, atMost: Infinity }, now);
-    const known = this.#events.find(event, hash);
-    if (known === NO_SLOT) this.#queue.forget({ before, atMost: this.#maxEvents - 1 }, now);
-    const slot = known === NO_SLOT ? this.#record(event, hash, now) : known;
-    const rows = this.#rows.of(slot);
+    this.#forget(({ receivedAt }) => receivedAt < now - this.#bounds.retentionMs, now);
+    const stored = this.#find(event) ?? this.#remember(event, now);
     const claims = new Map<string, RunClaim>();
-    let isChanged = false;
     for (const handlerId of handlerIds) {
-      const { row, claim } = claimRun(rows.get(handlerId), lease, now);
-      if (row) rows.set(handlerId, row);
-      isChanged ||= row !== undefined;
+      const known = stored.runs.find((run) => run.handlerId === handlerId);
+      const { claim, run } = claimRun(known?.record, lease, now);
       claims.set(handlerId, claim);
+      if (run && known) known.record = run;
+      else if (run) stored.runs = stored.runs.concat({ handlerId, record: run });
     }
-    if (isChanged) this.#rows.keep(slot, rows);
     return claims;
   }
 
@@ -93,105 +89,162 @@ export class MemoryInboxStore implements InboxStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const now = Date.now();
-    return this.#update(key, (rows) => {
-      const written: string[] = [];
-      for (const settlement of settlements) {
-        const row = settleRun(rows.get(settlement.handlerId), settlement, lease, now);
-        if (!row) continue;
-        rows.set(settlement.handlerId, row);
-        written.push(settlement.handlerId);
-      }
-      return written;
-    });
+    const runs = this.#find(key)?.runs ?? [];
+    const written: string[] = [];
+    for (const settlement of settlements) {
+      const run = runs.find(({ handlerId }) => handlerId === settlement.handlerId);
+      const settled = settleRun(run?.record, settlement, lease, Date.now());
+      if (!run || !settled) continue;
+      run.record = settled;
+      written.push(run.handlerId);
+    }
+    return written;
   }
 
-  /** Always undefined: what is kept in memory is the ledger alone. */
-  async payload(): Promise<undefined> {
-    return undefined;
-  }
+  /** Always undefined, since this store keeps no payloads. */
+  async payload(): Promise<undefined> {}
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const now = Date.now();
-    return this.#update(key, (rows) =>
-      [...rows].flatMap(([handlerId, row]) => {
-        const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRun(row, asked, now);
-        if (!reopened) return [];
-        rows.set(handlerId, reopened);
-        return [handlerId];
-      }),
-    );
+    const reopened: string[] = [];
+    for (const run of this.#find(key)?.runs ?? []) {
+      const asked = handlerIds?.includes(run.handlerId) ?? false;
+      const record = handlerIds && !asked ? undefined : reopenRun(run.record, asked, Date.now());
+      if (!record) continue;
+      run.record = record;
+      reopened.push(run.handlerId);
+    }
+    return reopened;
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
-    const slot = this.#events.find(key);
-    return slot === NO_SLOT ? undefined : this.#read(slot);
+    const stored = this.#find(key);
+    return stored && toEntry(stored);
   }
 
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
-    const limit = page.limit ?? DEFAULT_PAGE_SIZE;
-    const after = Number(page.cursor ?? 0);
-    const slots: number[] = [];
-    for (const slot of this.#matching(filter)) {
-      if (this.#events.number.get(slot) > after) slots.push(slot);
-      if (slots.length > limit) break;
+    const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
+    const after = Number(cursor);
+    const found: StoredEvent[] = [];
+    for (const event of this.#matching(filter)) {
+      if (event.position > after) found.push(event);
+      if (found.length > limit) break;
     }
-    const listed = slots.slice(0, limit);
-    const last = slots.length > limit ? listed.at(-1) : undefined;
+    const last = found.length > limit ? found[limit - 1] : undefined;
     return {
-      entries: listed.map((slot) => this.#read(slot)),
-      ...(last && { nextCursor: String(this.#events.number.get(last)) }),
+      entries: found.slice(0, limit).map(toEntry),
+      ...(last && { nextCursor: String(last.position) }),
     };
   }
 
   async count(filter: InboxFilter = {}): Promise<number> {
-    let count = 0;
-    for (const _ of this.#matching(filter)) count += 1;
-    return count;
+    return [...this.#matching(filter)].length;
   }
 
   async prune(before: Date): Promise<number> {
-    const size = this.#events.size;
-    this.#queue.forgetAll({ before: before.getTime(), atMost: Infinity }, Date.now());
-    return size - this.#events.size;
+    const size = this.#size;
+    this.#forget(({ receivedAt }) => receivedAt < before.getTime(), Date.now(), size);
+    return size - this.#size;
   }
 
   async ping(): Promise<void> {}
-
   async close(): Promise<void> {}
 
-  #record(event: InboxEvent, hash: number, now: number): number {
-    const slot = this.#events.add(event, hash, now);
-    this.#queue.append(slot);
-    return slot;
+  #find({ endpoint, eventId }: InboxKey): StoredEvent | undefined {
+    return this.#events.get(endpoint)?.get(eventId);
   }
 
-  /** Changes rows of a known event; returns the ids of those that were. */
-  #update(key: InboxKey, change: (rows: LedgerRows) => string[]): string[] {
-    const slot = this.#events.find(key);
-    if (slot === NO_SLOT) return [];
-    const rows = this.#rows.of(slot);
-    const changed = change(rows);
-    if (changed.length > 0) this.#rows.keep(slot, rows);
-    return changed;
+  #remember({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): StoredEvent {
+    this.#forget(() => this.#size >= this.#bounds.maxEvents, now);
+    this.#lastPosition += 1;
+    const stored: StoredEvent = {
+      endpoint,
+      eventId,
+      type,
+      occurredAt,
+      receivedAt: now,
+      position: this.#lastPosition,
+      runs: [],
+      next: undefined,
+    };
+    const ofEndpoint = this.#events.get(endpoint) ?? new Map<string, StoredEvent>();
+    this.#events.set(endpoint, ofEndpoint.set(eventId, stored));
+    this.#received.append(stored);
+    this.#size += 1;
+    return stored;
   }
 
-  *#matching({ endpoint, type, state }: InboxFilter): Generator<number, void> {
-    for (const slot of this.#queue.all()) {
-      if (!this.#events.matches(slot, { endpoint, type })) continue;
-      if (state === undefined || this.#rows.hasState(slot, state)) yield slot;
+  /** Forgets the oldest events while they are due, but none with a run in progress. */
+  #forget(isDue: (event: StoredEvent) => boolean, now: number, checksLeft = HELD_BACK_CHECKS): void {
+    for (let event = this.#heldBack.first; event && checksLeft > 0; event = this.#heldBack.first) {
+      this.#heldBack.removeFirst();
+      if (isDue(event) && !hasRunInProgress(event, now)) this.#delete(event);
+      else {
+        this.#heldBack.append(event);
+        checksLeft -= 1;
+      }
+    }
+    for (let event = this.#received.first; event && isDue(event); event = this.#received.first) {
+      this.#received.removeFirst();
+      if (hasRunInProgress(event, now)) this.#heldBack.append(event);
+      else this.#delete(event);
     }
   }
 
-  #read(slot: number): InboxEntry {
-    const runs = [...this.#rows.of(slot)].map(([handlerId, { state, attempts, updatedAt, error }]) => ({
+  #delete({ endpoint, eventId }: StoredEvent): void {
+    this.#events.get(endpoint)?.delete(eventId);
+    this.#size -= 1;
+  }
+
+  *#matching({ endpoint, type, state }: InboxFilter): Generator<StoredEvent, void> {
+    const heldBack = [...this.#heldBack].sort((a, b) => a.position - b.position);
+    for (const event of [...heldBack, ...this.#received]) {
+      if (endpoint !== undefined && event.endpoint !== endpoint) continue;
+      if (type !== undefined && event.type !== type) continue;
+      if (state === undefined || event.runs.some(({ record }) => record.state === state)) yield event;
+    }
+  }
+}
+
+/** Events linked by `next`, so that the first is removed in constant time. */
+class EventQueue {
+  first: StoredEvent | undefined;
+  #last: StoredEvent | undefined;
+
+  append(event: StoredEvent): void {
+    if (this.#last) this.#last.next = event;
+    else this.first = event;
+    this.#last = event;
+  }
+
+  removeFirst(): void {
+    const { first } = this;
+    this.first = first?.next;
+    if (first) first.next = undefined;
+    if (!this.first) this.#last = undefined;
+  }
+
+  *[Symbol.iterator](): Generator<StoredEvent, void> {
+    for (let event = this.first; event; event = event.next) yield event;
+  }
+}
+
+function hasRunInProgress(event: StoredEvent, now: number): boolean {
+  return event.runs.some(({ record }) => isRunning(record, now));
+}
+
+function toEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEvent): InboxEntry {
+  return {
+    endpoint,
+    eventId,
+    type,
+    occurredAt,
+    receivedAt: new Date(receivedAt),
+    runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error } }) => ({
       handlerId,
       state,
       attempts,
       updatedAt: new Date(updatedAt),
       ...(error && { error }),
-    }));
-    return { ...this.#events.read(slot), runs };
-  }
+    })),
+  };
 }

@@ -1,61 +1,69 @@
 import type { InboxLease, RunClaim, RunError, RunSettlement, RunState } from './inbox-store.js';
 
-/** A handler's row as a store writes it. */
+/**
+ * A run as a store keeps it. The functions below are the one table of run states: a store reads a run, asks one of
+ * them what becomes of it, and writes the run that it returns. Times are in milliseconds since 1970.
+ */
 export interface RunRecord {
-  state: RunState;
-  attempts: number;
-  updatedAt: number;
-  leaseToken?: string;
-  leaseEndsAt?: number;
-  error?: RunError;
+  readonly state: RunState;
+  readonly attempts: number;
+  readonly updatedAt: number;
+  /** The token of the lease under which the run was claimed last. */
+  readonly leaseToken?: string;
+  readonly leaseEndsAt?: number;
+  readonly error?: RunError;
 }
 
-/** Whether a run is in progress: claimed, and its lease holds. */
-export function isRunning(row: RunRecord, now: number): boolean {
-  return row.state === 'running' && (row.leaseEndsAt ?? 0) > now;
+/** Whether an attempt is in progress: the run is claimed, and its lease has not ended. */
+export function isRunning(run: RunRecord, now: number): boolean {
+  return run.state === 'running' && (run.leaseEndsAt ?? 0) > now;
 }
 
-/** Decides on one claim: the row as it is to be written (undefined: left as it is), and what the claimer is told. */
+/** What a claim does to a run: the answer for the claimer, and the run to write if the claimer gets it. */
 export function claimRun(
-  row: RunRecord | undefined,
+  run: RunRecord | undefined,
   lease: InboxLease,
   now: number,
-): { row?: RunRecord; claim: RunClaim } {
-  if (row && (row.state === 'done' || row.state === 'dead')) return { claim: { state: row.state } };
-  if (row?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
-  const handedOver = row?.state === 'running' && row.leaseToken === lease.takesOver;
-  if (row && isRunning(row, now) && !handedOver) {
-    return { claim: { state: 'running', leaseEndsInMs: (row.leaseEndsAt ?? now) - now } };
+): { claim: RunClaim; run?: RunRecord } {
+  if (run?.state === 'done' || run?.state === 'dead') return { claim: { state: run.state } };
+  if (run?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
+  const handedOver = run?.state === 'running' && run.leaseToken === lease.takesOver;
+  if (run && isRunning(run, now) && !handedOver) {
+    return { claim: { state: 'running', leaseEndsInMs: (run.leaseEndsAt ?? now) - now } };
   }
-  const attempt = (row?.attempts ?? 0) + (handedOver ? 0 : 1);
+  // A worker that takes a run over continues the attempt which the delivery began.
+  const attempt = (run?.attempts ?? 0) + (handedOver ? 0 : 1);
   return {
-    row: {
+    claim: { state: 'claimed', attempt },
+    run: {
       state: 'running',
       attempts: attempt,
       updatedAt: now,
       leaseToken: lease.token,
       leaseEndsAt: now + lease.durationMs,
     },
-    claim: { state: 'claimed', attempt },
   };
 }
 
-/** The row after a run ended, or undefined where the run's lease was taken over by another claim. */
+/** The run to write when an attempt has ended, or undefined if the lease no longer holds the run. */
 export function settleRun(
-  row: RunRecord | undefined,
+  run: RunRecord | undefined,
   settlement: RunSettlement,
   lease: InboxLease,
   now: number,
 ): RunRecord | undefined {
-  if (row?.state !== 'running' || row.leaseToken !== lease.token) return undefined;
-  // A run that was queued without an error has not begun.
-  const attempts = settlement.state === 'queued' && !settlement.error ? row.attempts - 1 : row.attempts;
+  if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
+  // A run that is queued without an error has not been attempted yet.
+  const attempts = settlement.state === 'queued' && !settlement.error ? run.attempts - 1 : run.attempts;
   const settled: RunRecord = { state: settlement.state, attempts, updatedAt: now };
   return settlement.error ? { ...settled, error: settlement.error } : settled;
 }
 
-/** The row as the next claim may take it, or undefined where it stays: a run is in progress, or it is done unasked. */
-export function reopenRun(row: RunRecord, asked: boolean, now: number): RunRecord | undefined {
-  if (isRunning(row, now) || (row.state === 'done' && !asked)) return undefined;
-  return { ...row, state: 'failed', updatedAt: now };
+/**
+ * The run to write so that the next claim gets it, or undefined if it must stay as it is: an attempt is in progress, or
+ * the run is done and was not `asked` for by its handler id.
+ */
+export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecord | undefined {
+  if (isRunning(run, now) || (run.state === 'done' && !asked)) return undefined;
+  return { ...run, state: 'failed', updatedAt: now };
 }

@@ -5,50 +5,18 @@ import type { UnlistedScalekitEventType } from '../events/scalekit-event.types.j
 import { hydrateEvent } from '../parse/hydrate-event.js';
 import { EVENT_SAMPLES, type EventSample } from './event-samples.js';
 
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+/** Options of {@link createScalekitEvent}. */
+export interface CreateScalekitEventOptions {
+  /**
+   * The same seed and type make the same event, ids and times included. Events of different types with the same seed are
+   * about the same organization, user and so on.
+   * @default none: the ids are new each time, and the event happens now
+   */
+  readonly seed?: number | string;
 }
 
-/** Objects are merged field by field; arrays and all else replace what was there; `undefined` takes a field away. */
-export function mergeOverrides(base: object, overrides: object): Record<string, unknown> {
-  const merged = new Map<string, unknown>(Object.entries(base));
-  for (const [name, value] of Object.entries(overrides)) {
-    if (value === undefined) merged.delete(name);
-    else merged.set(name, mergeValue(merged.get(name), value));
-  }
-  return Object.fromEntries(merged);
-}
-
-function mergeValue(base: unknown, override: unknown): unknown {
-  return isPlainObject(base) && isPlainObject(override) ? mergeOverrides(base, override) : override;
-}
-
-/** 18 decimal digits, the same for the same words. */
-export function digitsFor(...words: readonly string[]): string {
-  const digest = createHash('sha256').update(JSON.stringify(words)).digest();
-  return String(digest.readBigUInt64BE() % 10n ** 18n).padStart(18, '0');
-}
-
-/** A copy of a sample in which each `#` is a number made from the seed, and each `@…` a time. */
-function fillSample(sample: object, seed: string, occurredAt: Date): object {
-  return Object.fromEntries(
-    Object.entries(sample).map(([name, value]) => [name, fillValue(value, seed, occurredAt)]),
-  );
-}
-
-function fillValue(value: unknown, seed: string, occurredAt: Date): unknown {
-  if (typeof value === 'string') return fillText(value, seed, occurredAt);
-  if (Array.isArray(value)) return value.map((item) => fillValue(item, seed, occurredAt));
-  return typeof value === 'object' && value !== null ? fillSample(value, seed, occurredAt) : value;
-}
-
-function fillText(text: string, seed: string, occurredAt: Date): string {
-  if (text.startsWith('@'))
-    return new Date(occurredAt.getTime() + Number(text.slice(1)) * 1000).toISOString();
-  return text.replace('#', () => digitsFor(seed, text));
-}
+/** Fields that replace those of the sample. The type is not among them: it is the first argument. */
+export type ScalekitEventOverrides<E> = DeepPartial<Omit<E, 'type'>>;
 
 type DeepPartial<T> = T extends readonly unknown[]
   ? T
@@ -56,26 +24,13 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
     : T;
 
-/** Fields of an event that shall differ from the sample. The type cannot: it is the first argument. */
-export type ScalekitEventOverrides<E> = DeepPartial<Omit<E, 'type'>>;
-
-/** How a sample event is made. */
-export interface CreateScalekitEventOptions {
-  /**
-   * The same seed and type make the same event, ids and times included, and events of different types with the same
-   * seed speak of the same organization, user and so on.
-   * @default none: new ids each time, and the time is now
-   */
-  readonly seed?: number | string;
-}
-
 const UNKNOWN_SAMPLE: EventSample = { object: 'Unknown', data: { id: 'obj_#' }, organization: true };
 const FIRST_SECOND_OF_2025 = Date.UTC(2025, 0, 1) / 1000;
 const SECONDS_IN_A_YEAR = 365n * 86_400n;
 
 /**
- * Makes a valid event of any type, filled with made-up data, for your tests. It is the DTO that handlers get, and
- * `JSON.stringify` makes of it what comes on the wire.
+ * Creates a valid event of any type with sample data, for your tests. It is the object that handlers get, and
+ * `JSON.stringify` turns it into the body of a delivery.
  *
  * @param overrides merged into the sample: objects field by field, arrays as a whole; `undefined` removes a field
  * @example createScalekitEvent('user.created', { data: { user: { email: 'new@example.com' } } }, { seed: 1 })
@@ -108,12 +63,57 @@ export function createScalekitEvent(
     occurred_at: occurredAt.toISOString(),
     data,
   };
-  const event = mergeOverrides(fillSample(sample, seedText, occurredAt), overrides);
-  // A copy, as the objects among the overrides are the caller's own.
+  const event = mergeOverrides(fillObject(sample, seedText, occurredAt), overrides);
+  // A copy, because hydrating changes objects, and those among the overrides belong to the caller.
   return hydrateEvent(JSON.parse(JSON.stringify({ ...event, type })));
 }
 
+/** Merges objects field by field. Any other value replaces the one in `base`, and `undefined` removes it. */
+export function mergeOverrides(base: object, overrides: object): Record<string, unknown> {
+  const merged = new Map<string, unknown>(Object.entries(base));
+  for (const [name, value] of Object.entries(overrides)) {
+    if (value === undefined) merged.delete(name);
+    else merged.set(name, mergeValue(merged.get(name), value));
+  }
+  return Object.fromEntries(merged);
+}
+
+function mergeValue(base: unknown, override: unknown): unknown {
+  return isPlainObject(base) && isPlainObject(override) ? mergeOverrides(base, override) : override;
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** 18 decimal digits, always the same for the same words. */
+export function digitsFor(...words: readonly string[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(words)).digest();
+  return String(digest.readBigUInt64BE() % 10n ** 18n).padStart(18, '0');
+}
+
+/** A time in 2025, always the same for the same seed and type. */
 function timeFor(seed: string, type: string): Date {
   const offset = BigInt(digitsFor(seed, type, 'occurred_at')) % SECONDS_IN_A_YEAR;
   return new Date((FIRST_SECOND_OF_2025 + Number(offset)) * 1000);
+}
+
+/** A copy of a sample whose placeholders are filled in; `event-samples.data.ts` explains them. */
+function fillObject(sample: object, seed: string, occurredAt: Date): object {
+  return Object.fromEntries(
+    Object.entries(sample).map(([name, value]) => [name, fillValue(value, seed, occurredAt)]),
+  );
+}
+
+function fillValue(value: unknown, seed: string, occurredAt: Date): unknown {
+  if (typeof value === 'string') return fillText(value, seed, occurredAt);
+  if (Array.isArray(value)) return value.map((item) => fillValue(item, seed, occurredAt));
+  return typeof value === 'object' && value !== null ? fillObject(value, seed, occurredAt) : value;
+}
+
+function fillText(text: string, seed: string, occurredAt: Date): string {
+  if (!text.startsWith('@')) return text.replace('#', () => digitsFor(seed, text));
+  return new Date(occurredAt.getTime() + Number(text.slice(1)) * 1000).toISOString();
 }

@@ -1,4 +1,4 @@
-// In texts, `#` stands for a number that is the same wherever the text before it is, and `@-3600` for the moment
+// Placeholders: `#` becomes a number that is the same wherever the text before it is the same. `@-3600` becomes the time
 // 3600 seconds before the event.
 
 const organization = {
@@ -47,7 +47,7 @@ const settings = {
   ],
 };
 
-/** Made-up `data`, by family of events. */
+/** Sample `data`, one for each family of events. */
 export const SAMPLE_DATA = {
   organization: { ...organization, settings },
   deletedOrganization: { ...organization, settings, deleted_at: '@0' },

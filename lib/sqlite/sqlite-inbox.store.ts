@@ -67,8 +67,8 @@ export class SqliteInboxStore implements InboxStore {
       const rows = ledger.read(number);
       const claims = new Map<string, RunClaim>();
       for (const handlerId of handlerIds) {
-        const { row, claim } = claimRun(rows.get(handlerId), lease, now);
-        if (row) ledger.write(number, handlerId, row);
+        const { claim, run } = claimRun(rows.get(handlerId), lease, now);
+        if (run) ledger.write(number, handlerId, run);
         claims.set(handlerId, claim);
       }
       this.#forgetExpired(now);

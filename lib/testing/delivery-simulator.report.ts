@@ -1,58 +1,61 @@
-/** What came of an attempt: the HTTP status, no whole answer in time, or no connection. */
-export type SimulatedStatus = number | 'timeout' | 'unreachable';
-
-/** One request. */
-export interface SimulatedAttempt {
-  readonly eventId: string;
-  /** Which copy of the event, from 1. */
-  readonly copy: number;
-  /** Which attempt at this copy, from 1. */
-  readonly attempt: number;
-  readonly url: string;
-  readonly status: SimulatedStatus;
-  /** When it was sent, in ms since the simulation began, and how long the answer took. */
-  readonly sentAt: number;
-  readonly durationMs: number;
-  readonly acknowledged: boolean;
+/** What a simulation sent, and how the application responded. */
+export interface SimulationReport {
+  /** In the order in which they were passed to `send`. */
+  readonly events: readonly SimulatedEvent[];
+  readonly totals: SimulationTotals;
 }
 
-/**
- * What became of an event: at least one copy was acknowledged; or none was, and some are still open since the simulation
- * was aborted; or all attempts are spent.
- */
-export type SimulatedState = 'acknowledged' | 'aborted' | 'given_up';
-
-/** One event and everything that was sent of it. */
-export interface SimulatedEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly state: SimulatedState;
-  readonly copies: number;
-  /** In the order of their ends. */
-  readonly attempts: readonly SimulatedAttempt[];
-}
-
-/** The sums of a {@link SimulationReport}. */
+/** The totals of a {@link SimulationReport}. */
 export interface SimulationTotals {
   readonly events: number;
   readonly acknowledged: number;
   readonly givenUp: number;
   readonly aborted: number;
-  /** Messages: each event counts once for each of its copies. */
+  /** How many copies of the events were planned. */
   readonly copies: number;
-  /** Requests: each copy counts once for each of its attempts. */
+  /** How many requests were sent. */
   readonly attempts: number;
-  /** How many attempts ended with which status. */
+  /** How many requests ended with each status. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly durationMs: number;
 }
 
-/** What a simulation did, and how the application answered. */
-export interface SimulationReport {
-  /** In the order in which they were given. */
-  readonly events: readonly SimulatedEvent[];
-  readonly totals: SimulationTotals;
+/** One event and all requests that carried it. */
+export interface SimulatedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly state: SimulatedState;
+  readonly copies: number;
+  /** In the order in which they ended. */
+  readonly attempts: readonly SimulatedAttempt[];
 }
+
+/**
+ * What became of an event:
+ *
+ * - `acknowledged`: at least one of its copies was acknowledged
+ * - `given_up`: no copy was acknowledged, and all are out of attempts
+ * - `aborted`: no copy was acknowledged before the simulation was aborted
+ */
+export type SimulatedState = 'acknowledged' | 'aborted' | 'given_up';
+
+/** One request. */
+export interface SimulatedAttempt {
+  readonly eventId: string;
+  /** Which copy of the event it carried, from 1. */
+  readonly copy: number;
+  /** Which attempt to deliver this copy it was, from 1. */
+  readonly attempt: number;
+  readonly url: string;
+  readonly status: SimulatedStatus;
+  /** When the request was sent, in milliseconds from the start of the simulation. */
+  readonly sentAt: number;
+  readonly durationMs: number;
+  readonly acknowledged: boolean;
+}
+
+/** How a request ended: the HTTP status of the response, no complete response in time, or no connection. */
+export type SimulatedStatus = number | 'timeout' | 'unreachable';
 
 export function totalsOf(events: readonly SimulatedEvent[], durationMs: number): SimulationTotals {
   const inState = (wanted: SimulatedState) => events.filter(({ state }) => state === wanted).length;

@@ -1,91 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digitsFor } from '../samples/create-scalekit-event.js';
-import type { ResolvedSimulatorOptions } from './delivery-simulator.options.js';
-import { waitsOf } from './delivery-simulator.options.js';
+import { type ResolvedSimulatorOptions, waitsOf } from './delivery-simulator.options.js';
 import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
 
-/** Lets so many in at once; the others wait in their order, those that were in before ahead of the new. */
-export class Slots {
-  readonly #new = new Set<() => void>();
-  readonly #returning = new Set<() => void>();
-
-  constructor(private free: number) {}
-
-  async run<T>(isNew: boolean, work: () => Promise<T>): Promise<T> {
-    const waiting = isNew ? this.#new : this.#returning;
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((enter) => waiting.add(enter));
-    try {
-      return await work();
-    } finally {
-      this.#leave();
-    }
-  }
-
-  #leave(): void {
-    const waiting = this.#returning.size > 0 ? this.#returning : this.#new;
-    const { value: enter } = waiting.values().next();
-    if (!enter) {
-      this.free += 1;
-      return;
-    }
-    waiting.delete(enter);
-    enter();
-  }
-}
-
-/** One of the messages in which an event is sent; each has retries of its own. */
-interface PlannedCopy {
-  /** Which of the events it is. */
-  readonly index: number;
-  /** Which of the event's copies it is, from 1. */
-  readonly copy: number;
-}
-
-/** How many copies there are, and in which order. */
-interface PlanOptions {
-  readonly duplicates: number;
-  readonly reorder: boolean;
-  readonly seed: number;
-}
-
-/** The first deliveries of a simulation in their order; the same for the same seed. */
-export function planCopies(events: number, { duplicates, reorder, seed }: PlanOptions): PlannedCopy[] {
-  const random = seededRandom(seed);
-  const planned = Array.from({ length: events }, (_, index) => {
-    const copies = 1 + Math.floor(random() * duplicates);
-    return Array.from({ length: copies }, (_, before) => ({ index, copy: before + 1 }));
-  }).flat();
-  return reorder ? shuffled(planned, random) : planned;
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items
-    .map((item) => ({ item, place: random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
-}
-
-/** A pseudo-random generator (mulberry32), from 0 up to, not including, 1. */
-function seededRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** What can be sent: an event as `createScalekitEvent` makes it. */
+/** An event to send, for example from `createScalekitEvent`. */
 export interface SimulatedPayload {
   readonly id: string;
   readonly type: string;
 }
 
-/** What a simulation is made of. */
+/** What a {@link SimulationRun} needs. */
 interface SimulationRunOptions {
   readonly options: ResolvedSimulatorOptions;
   readonly urls: readonly string[];
@@ -94,10 +20,11 @@ interface SimulationRunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Sends every copy until it is acknowledged, its attempts are spent, or the simulation is aborted. */
+/** Sends every copy until it is acknowledged or out of attempts, or the simulation is aborted. */
 export class SimulationRun {
+  /** The attempts of each event, by its index. */
   readonly attempts: SimulatedAttempt[][];
-  /** Positions of the events with a copy that was aborted. */
+  /** The indexes of events with a copy that was aborted. */
   readonly aborted = new Set<number>();
   readonly #slots: Slots;
   readonly #waits: readonly number[];
@@ -111,7 +38,7 @@ export class SimulationRun {
     this.attempts = setup.events.map(() => []);
     this.#slots = new Slots(concurrency);
     this.#waits = waitsOf(schedule, timeScale);
-    // Every copy that waits for its retry listens.
+    // Every copy that waits for its retry listens to the signal.
     setMaxListeners(0, this.#abort.signal);
   }
 
@@ -179,5 +106,77 @@ async function post(
     return response.status;
   } catch {
     return signal.aborted ? 'timeout' : 'unreachable';
+  }
+}
+
+/** One of the copies in which an event is sent. */
+interface PlannedCopy {
+  /** The index of the event. */
+  readonly index: number;
+  /** Which copy of the event it is, from 1. */
+  readonly copy: number;
+}
+
+interface PlanOptions {
+  readonly duplicates: number;
+  readonly reorder: boolean;
+  readonly seed: number;
+}
+
+/** The copies to send, in the order of their first deliveries. The same seed makes the same plan. */
+export function planCopies(events: number, { duplicates, reorder, seed }: PlanOptions): PlannedCopy[] {
+  const random = seededRandom(seed);
+  const planned = Array.from({ length: events }, (_, index) => {
+    const copies = 1 + Math.floor(random() * duplicates);
+    return Array.from({ length: copies }, (_, before) => ({ index, copy: before + 1 }));
+  }).flat();
+  return reorder ? shuffled(planned, random) : planned;
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}
+
+/** A pseudo-random number generator (mulberry32). Its numbers are at least 0 and less than 1. */
+function seededRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Limits how many requests are sent at once. Retries go ahead of first deliveries; both wait in order of arrival. */
+export class Slots {
+  readonly #firstDeliveries = new Set<() => void>();
+  readonly #retries = new Set<() => void>();
+
+  constructor(private free: number) {}
+
+  async run<T>(isFirst: boolean, work: () => Promise<T>): Promise<T> {
+    const waiting = isFirst ? this.#firstDeliveries : this.#retries;
+    if (this.free > 0) this.free -= 1;
+    else await new Promise<void>((enter) => waiting.add(enter));
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
+    const waiting = this.#retries.size > 0 ? this.#retries : this.#firstDeliveries;
+    const { value: enter } = waiting.values().next();
+    if (!enter) {
+      this.free += 1;
+      return;
+    }
+    waiting.delete(enter);
+    enter();
   }
 }

@@ -2,22 +2,24 @@ import { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js'
 import type { SignatureScheme } from '../verify/signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
 
-/** A signing secret, and the part of a simulation in which it is used; shares of the first deliveries, from 0 to 1. */
+/** A signing secret and when it is used, measured by the share of first deliveries that were sent, from 0 to 1. */
 export interface SimulatedSecret {
   readonly secret: string;
   /**
-   * From which share of the deliveries it is used.
+   * Used from this share of the deliveries on.
    * @default 0
    */
   readonly from?: number;
   /**
-   * Up to which share of the deliveries it is used. While several are, each delivery carries a signature of each.
+   * Used up to this share of the deliveries. While several secrets are in use, each delivery is signed with all of them.
    * @default 1
    */
   readonly until?: number;
 }
 
-/** The secrets of a simulation over its course. */
+type SimulatedSigning = Omit<SignWebhookOptions, 'secret'> & { readonly scheme: SignatureScheme };
+
+/** The secrets in use during a simulation. */
 export class SimulatedSecrets {
   readonly #secrets: readonly {
     readonly key: SigningSecret;
@@ -34,16 +36,16 @@ export class SimulatedSecrets {
     }));
   }
 
-  /** Whether there is one to sign with at every moment. */
+  /** Whether at least one secret is in use at any time. */
   get areComplete(): boolean {
     return [0, ...this.#secrets.map(({ until }) => until)].every((share) => this.#at(share).length > 0);
   }
 
-  /** The signature headers of a delivery that is sent at this share of the simulation. */
-  sign(share: number, signing: Omit<SignWebhookOptions, 'secret'> & { scheme: SignatureScheme }) {
+  /** The signature headers of a delivery that is sent at this share. */
+  sign(share: number, signing: SimulatedSigning): Record<string, string> {
     const [first, ...others] = this.#at(share).map((secret) => signWebhook({ ...signing, secret }));
     const name = signing.scheme === 'scalekit' ? 'scalekit-signature' : 'webhook-signature';
-    // The scalekit header begins with the time, which all signatures share.
+    // A scalekit-signature header states its time once, before the signatures.
     const further = others.map((headers) => headers[name]?.replace(/^t=\d+,/, '') ?? '');
     const separator = signing.scheme === 'scalekit' ? ',' : ' ';
     return { ...first, [name]: [first?.[name], ...further].join(separator) };

@@ -11,11 +11,11 @@ import {
 } from './delivery-simulator.report.js';
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import { TestedEndpoint } from './scalekit-webhook.tester.js';
+import { TestedEndpoint } from './tested-endpoint.js';
 
 /**
- * Sends events as Scalekit does, to storm your own application in a test: at least once, several at a time, some of them
- * several times and out of order, on Scalekit's retry schedules, each retry signed afresh under another `webhook-id`.
+ * Sends events to your application as Scalekit does: at least once, several at a time, with duplicates, out of order, and
+ * on Scalekit's retry schedules. Use it in stress tests. Each attempt is signed again, under a new `webhook-id`.
  *
  * @example
  * ```ts
@@ -27,15 +27,16 @@ import { TestedEndpoint } from './scalekit-webhook.tester.js';
 export class ScalekitDeliverySimulator {
   readonly #options: ResolvedSimulatorOptions;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
+  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: ScalekitDeliverySimulatorOptions) {
     this.#options = resolveSimulatorOptions(options);
   }
 
   /**
-   * Sends the events until each of their copies is acknowledged or its attempts are spent.
+   * Sends the events, and resolves when each of their copies is acknowledged or out of attempts.
    *
-   * @param options.signal ends it early, once the requests under way are answered
+   * @param options.signal aborts the simulation: no further requests are sent, and the report covers those that were
+   * @throws ScalekitWebhooksConfigurationError when `app` has no such endpoint, or no secret is known
    */
   async send(
     events: readonly SimulatedPayload[],

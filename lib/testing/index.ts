@@ -12,8 +12,11 @@ export type {
   InboxStoreHarness,
 } from './conformance/inbox-store.harness.js';
 export { ScalekitDeliverySimulator } from './delivery-simulator.js';
-export type { ScalekitDeliverySimulatorOptions } from './delivery-simulator.options.js';
-export { type DeliverySchedule, SCALEKIT_SCHEDULES } from './delivery-simulator.options.js';
+export {
+  type DeliverySchedule,
+  SCALEKIT_SCHEDULES,
+  type ScalekitDeliverySimulatorOptions,
+} from './delivery-simulator.options.js';
 export type {
   SimulatedAttempt,
   SimulatedEvent,

@@ -4,7 +4,7 @@ import {
   type InboxStoreHarness,
 } from 'nestjs-scalekit-webhooks/testing';
 
-/** The published conformance suite, run by Jest. */
+/** Runs the published conformance suite with Jest. */
 export function describeInboxStore(name: string, makeHarness: () => Promise<InboxStoreHarness>): void {
   describePublished(name, makeHarness, { afterEach, beforeEach, describe, expect, it });
 }

@@ -1,2 +1,2 @@
-// The published suite's own tools, for the specs of the stores.
+// The tools of the published suite, shared with the specs of the stores.
 export * from '../../lib/testing/conformance/inbox-store.harness.js';

@@ -9,7 +9,7 @@ const HANDLERS = ['A.run', 'B.run', 'C.run'];
 const RUNS = 60;
 
 const handlerIds = fc.subarray(HANDLERS, { minLength: 1 });
-// A lease of less than nothing has run out at once, by every clock.
+// A lease with a negative duration has ended at once, by every clock.
 const claim = fc.record({
   step: fc.constant('claim' as const),
   handlerIds,
@@ -32,7 +32,7 @@ const steps = fc.array(fc.oneof({ weight: 3, arbitrary: claim }, { weight: 3, ar
 });
 type Steps = typeof steps extends fc.Arbitrary<infer T> ? T : never;
 
-/** What a store answers to each step, and what it holds at the end; without times. */
+/** What a store returns for each step, and the runs that it holds in the end; without times. */
 async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
   const event = anEvent({ eventId: 'evt_1' });
   const given: unknown[] = [];
@@ -51,15 +51,15 @@ async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
       given.push([...(await store.reopen(event, step.handlerIds))].sort());
     }
   }
-  const rows = (await store.get(event))?.runs ?? [];
-  const timeless = rows.map((row) => ({ ...row, updatedAt: undefined }));
+  const runs = (await store.get(event))?.runs ?? [];
+  const timeless = runs.map((run) => ({ ...run, updatedAt: undefined }));
   return [...given, timeless.sort((one, other) => one.handlerId.localeCompare(other.handlerId))];
 }
 
 await describeWithService('postgres', 'The rules of claims on Postgres', () => {
   const ledger = PostgresLedger.use();
 
-  it('are those of the memory store, whatever happens in whatever order', async () => {
+  it('match those of the memory store for every sequence of steps', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (history) => {
         await ledger.pool.query(`DELETE FROM "${ledger.schema}".inbox_events`);

@@ -15,15 +15,15 @@ function harnessOn(database: SqliteDatabase, dispose?: () => Promise<void>) {
   };
 }
 
-describeInboxStore('SqliteInboxStore on a file, by libsql,', async () =>
+describeInboxStore('SqliteInboxStore with libsql on a file', async () =>
   harnessOn(openSqlite(await sqliteFile())),
 );
 
-describeInboxStore('SqliteInboxStore in memory, by libsql,', async () => harnessOn(openSqlite(':memory:')));
+describeInboxStore('SqliteInboxStore with libsql in memory', async () => harnessOn(openSqlite(':memory:')));
 
 const sqlite = nodeSqlite();
 if (sqlite) {
-  describeInboxStore('SqliteInboxStore on a file, by node:sqlite,', async () => {
+  describeInboxStore('SqliteInboxStore with node:sqlite on a file', async () => {
     const database = new sqlite.DatabaseSync(await sqliteFile());
     return harnessOn(database, async () => database.close());
   });

@@ -5,15 +5,15 @@ import { unlistedScalekitEvent } from '../../lib/events/scalekit-event.types.js'
 import { parseEvent } from '../../lib/parse/parse-event.js';
 import { createScalekitEvent } from '../../lib/samples/create-scalekit-event.js';
 
-describe.each(SCALEKIT_EVENT_TYPES)('a made-up %s event', (type) => {
-  it('is the DTO, and valid on the wire in strict mode', () => {
+describe.each(SCALEKIT_EVENT_TYPES)('a sample %s event', (type) => {
+  it('is an instance of its class, and its JSON is valid in strict mode', () => {
     const event = createScalekitEvent(type);
     expect(event).toBeInstanceOf(SCALEKIT_EVENTS[type]);
     const parsed = parseEvent(Buffer.from(JSON.stringify(event)), 'strict');
     expect(parsed.event).toStrictEqual(event);
   });
 
-  it('is the same again for the same seed, and another without one', () => {
+  it('is the same for the same seed, and different without one', () => {
     const json = (seed?: number | string) => JSON.stringify(createScalekitEvent(type, {}, { seed }));
     expect(json(1)).toBe(json(1));
     expect(json('a')).toBe(json('a'));
@@ -21,7 +21,7 @@ describe.each(SCALEKIT_EVENT_TYPES)('a made-up %s event', (type) => {
     expect(json()).not.toBe(json());
   });
 
-  it('has no placeholder left, and no address outside example.com', () => {
+  it('contains no placeholder, and no address outside example.com', () => {
     const json = JSON.stringify(createScalekitEvent(type, {}, { seed: 3 }));
     expect(json).not.toMatch(/#|"@/);
     for (const [, domain] of json.matchAll(/@([\w.]+)/g)) expect(domain).toBe('example.com');
@@ -29,7 +29,7 @@ describe.each(SCALEKIT_EVENT_TYPES)('a made-up %s event', (type) => {
 });
 
 describe('createScalekitEvent', () => {
-  it('gives events of one seed different ids and the same organization', () => {
+  it('gives events with the same seed different ids and the same organization', () => {
     const created = createScalekitEvent('organization.created', {}, { seed: 7 });
     const deleted = createScalekitEvent('organization.deleted', {}, { seed: 7 });
     expect(created.id).not.toBe(deleted.id);
@@ -37,7 +37,7 @@ describe('createScalekitEvent', () => {
     expect(created.data.id).toBe(created.organization_id);
   });
 
-  it('happens now unless it is seeded', () => {
+  it('creates an event that happens now, or in 2025 with a seed', () => {
     const age = Date.now() - Date.parse(createScalekitEvent('user.login').occurred_at);
     expect(age).toBeGreaterThanOrEqual(0);
     expect(age).toBeLessThan(10_000);
@@ -45,12 +45,12 @@ describe('createScalekitEvent', () => {
     expect(seeded).toMatch(/^2025-.*Z$/);
   });
 
-  it('leaves out the organization where the family has none', () => {
+  it('sets no organization for types that have none', () => {
     expect(createScalekitEvent('role.created')).not.toHaveProperty('organization_id');
     expect(createScalekitEvent('role.created', { organization_id: 'org_1' }).organization_id).toBe('org_1');
   });
 
-  it('merges overrides into objects, replaces arrays, and drops what is undefined', () => {
+  it('merges overrides into objects, replaces arrays, and removes undefined fields', () => {
     const event = createScalekitEvent('organization.directory.user_created', {
       id: 'evt_mine',
       environment_id: undefined,
@@ -67,7 +67,7 @@ describe('createScalekitEvent', () => {
     });
   });
 
-  it('does not let one event change another, nor its type be overridden', () => {
+  it('shares no objects between events, and does not let overrides change the type', () => {
     const overrides = { id: 'evt_1', type: 'user.deleted' };
     const event = createScalekitEvent('user.created', overrides, { seed: 1 });
     expect(event.type).toBe('user.created');
@@ -77,13 +77,13 @@ describe('createScalekitEvent', () => {
     );
   });
 
-  it('keeps odd names of fields in overrides', () => {
+  it('keeps field names such as __proto__ in overrides', () => {
     const metadata = JSON.parse('{"__proto__":{"a":1},"constructor":null}');
     const event = createScalekitEvent('organization.created', { data: { metadata } });
     expect(JSON.stringify(event.data.metadata)).toContain('"__proto__":{"a":1},"constructor":null');
   });
 
-  it('makes events newer than the library', () => {
+  it('creates events of types that this version does not know', () => {
     const event = createScalekitEvent(
       unlistedScalekitEvent('organization.merged'),
       { data: { into: 'org_2' } },

@@ -19,11 +19,11 @@ class Seats {
   }
 }
 
-describe.each(ADAPTERS)('A simulated storm on %s', (_, adapter) => {
+describe.each(ADAPTERS)('The delivery simulator against an application on %s', (_, adapter) => {
   const events = Array.from({ length: 24 }, (_, seed) => createScalekitEvent('user.created', {}, { seed }));
   const ids = events.map(({ id }) => id).sort();
 
-  it('leaves each event handled once', async () => {
+  it('has each event handled once, despite failures, duplicates and reordering', async () => {
     const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
     const app = await run(adapter, { imports, providers: [Seats] });
     const simulator = new ScalekitDeliverySimulator({
@@ -39,7 +39,7 @@ describe.each(ADAPTERS)('A simulated storm on %s', (_, adapter) => {
     expect(app.get(Seats).taken.sort()).toEqual(ids);
   });
 
-  it('takes the secrets of a rotation half-way', async () => {
+  it('delivers every event while the secret is rotated', async () => {
     const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: [NEW_SECRET, SECRET] })];
     const app = await run(adapter, { imports, providers: [Seats] });
     const secrets = [
@@ -53,7 +53,7 @@ describe.each(ADAPTERS)('A simulated storm on %s', (_, adapter) => {
     expect(totals.statuses).not.toHaveProperty('401');
   });
 
-  it('shows what becomes of an application that knows the old secret alone', async () => {
+  it('gives up events if the application knows only the old secret', async () => {
     const imports = [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })];
     const app = await run(adapter, { imports, providers: [Seats] });
     const secrets = [

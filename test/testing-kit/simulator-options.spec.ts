@@ -10,7 +10,7 @@ import { SECRET } from '../helpers/test-app.js';
 const OTHER = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 const VALID = { urls: 'http://127.0.0.1:1/', secrets: SECRET };
 
-describe('the delivery simulator', () => {
+describe('The delivery simulator', () => {
   it.each<[string, ScalekitDeliverySimulatorOptions]>([
     ['urls', { secrets: SECRET }],
     ['urls', { urls: [], secrets: SECRET }],
@@ -25,14 +25,14 @@ describe('the delivery simulator', () => {
     ['timeScale', { ...VALID, timeScale: 0 }],
     ['schedule', { ...VALID, schedule: [] }],
     ['schedule', { ...VALID, schedule: [0, -1] }],
-  ])('refuses a %s that cannot work', (setting, options) => {
+  ])('rejects an invalid %s', (setting, options) => {
     expect(() => new ScalekitDeliverySimulator(options)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting }),
     );
   });
 });
 
-describe.each(['standard', 'scalekit'] as const)('simulated secrets in the %s scheme', (scheme) => {
+describe.each(['standard', 'scalekit'] as const)('Simulated secrets in the %s scheme', (scheme) => {
   const secrets = new SimulatedSecrets([
     { secret: SECRET, until: 0.6 },
     { secret: OTHER, from: 0.4 },
@@ -54,7 +54,7 @@ describe.each(['standard', 'scalekit'] as const)('simulated secrets in the %s sc
     [0.5, true, true],
     [0.6, false, true],
     [1, false, true],
-  ])('sign at %d with those that are in use then', (share, withOld, withNew) => {
+  ])('sign at %d with the secrets that are in use', (share, withOld, withNew) => {
     expect([accepts(share, SECRET), accepts(share, OTHER)]).toEqual([withOld, withNew]);
   });
 });

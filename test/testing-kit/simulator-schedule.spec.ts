@@ -11,31 +11,31 @@ function sum(waits: readonly number[]): number {
 }
 
 describe("Scalekit's retry schedules", () => {
-  it('are the six attempts of the guide within 23 minutes', () => {
+  it('are six attempts in less than 23 minutes in the guide', () => {
     expect(SCALEKIT_SCHEDULES.guide).toEqual([0, 5000, 30_000, 120_000, 300_000, 900_000]);
     expect(sum(SCALEKIT_SCHEDULES.guide)).toBeLessThan(23 * MINUTE);
   });
 
-  it('are the eight attempts of the other page over about 28 hours', () => {
+  it('are eight attempts in about 28 hours in the extended schedule', () => {
     expect(SCALEKIT_SCHEDULES.extended).toHaveLength(8);
     expect(sum(SCALEKIT_SCHEDULES.extended) / HOUR).toBeCloseTo(27.6, 1);
   });
 
-  it('run faster on a compressed clock', () => {
+  it('run faster with a timeScale', () => {
     expect(waitsOf('guide', 1000)).toEqual([0, 5, 30, 120, 300, 900]);
     expect(waitsOf([0, 100], 10)).toEqual([0, 10]);
   });
 });
 
-describe('the plan of a simulation', () => {
+describe('The plan of a simulation', () => {
   const options = { duplicates: 6, reorder: true, seed: 7 };
 
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed, and different for another', () => {
     expect(planCopies(50, options)).toEqual(planCopies(50, options));
     expect(planCopies(50, options)).not.toEqual(planCopies(50, { ...options, seed: 8 }));
   });
 
-  it('has each event 1 to n times, and each number of times among many events', () => {
+  it('sends each event 1 to n times, and uses every number of copies', () => {
     const times = new Map<number, number>();
     for (const { index } of planCopies(500, options)) times.set(index, (times.get(index) ?? 0) + 1);
 
@@ -43,7 +43,7 @@ describe('the plan of a simulation', () => {
     expect([...new Set(times.values())].sort()).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('keeps the order of the events unless it is to be changed', () => {
+  it('keeps the order of the events unless reorder is set', () => {
     const inOrder = planCopies(20, { ...options, reorder: false }).map(({ index }) => index);
 
     expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Slots } from '../../lib/testing/delivery-simulator.run.js';
 import { deferred } from '../helpers/deferred.js';
 
-it('a retry that is due goes ahead of first deliveries that wait', async () => {
+it('Slots let a waiting retry go ahead of waiting first deliveries', async () => {
   const slots = new Slots(1);
   const order: string[] = [];
   const first = deferred();

@@ -15,8 +15,8 @@ afterEach(() => {
   }
 });
 
-/** A receiver that answers as a test says. */
-async function receiver(answer: Answer): Promise<string> {
+/** The URL of a server that responds as the test wants. */
+async function serve(answer: Answer): Promise<string> {
   const server = createServer((request, response) => {
     request.resume().once('end', () => answer(request, response));
   });
@@ -40,7 +40,7 @@ const FAST = { secrets: SECRET, timeScale: 1_000_000 };
 
 describe('The delivery simulator', () => {
   it('sends a failed delivery again until it is acknowledged', async () => {
-    const urls = await receiver(answering(500, 503, 202));
+    const urls = await serve(answering(500, 503, 202));
 
     const { events: sent, totals } = await new ScalekitDeliverySimulator({ ...FAST, urls }).send(events(1));
 
@@ -53,36 +53,33 @@ describe('The delivery simulator', () => {
   it.each([
     ['guide', 6],
     ['extended', 8],
-  ] as const)(
-    'gives an event up when the attempts of the %s schedule are spent',
-    async (schedule, attempts) => {
-      const urls = await receiver((_, response) => response.writeHead(400).end());
-      const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, schedule, timeScale: 1e9 });
+  ] as const)('gives an event up after all attempts of the %s schedule', async (schedule, attempts) => {
+    const urls = await serve((_, response) => response.writeHead(400).end());
+    const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, schedule, timeScale: 1e9 });
 
-      const { events: sent, totals } = await simulator.send(events(1));
+    const { events: sent, totals } = await simulator.send(events(1));
 
-      expect(sent).toMatchObject([{ state: 'given_up' }]);
-      expect(totals).toMatchObject({ givenUp: 1, attempts });
-    },
-  );
+    expect(sent).toMatchObject([{ state: 'given_up' }]);
+    expect(totals).toMatchObject({ givenUp: 1, attempts });
+  });
 
-  it('counts a 202 as a failure where only 200 and 201 count', async () => {
-    const urls = await receiver(answering(202, 201));
+  it('retries after a 202 if only 200 and 201 acknowledge', async () => {
+    const urls = await serve(answering(202, 201));
     const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, success: [200, 201] });
 
     expect((await simulator.send(events(1))).totals.statuses).toEqual({ 201: 1, 202: 1 });
   });
 
-  it('follows no redirect', async () => {
-    const urls = await receiver((_, response) => response.writeHead(307, { location: '/' }).end());
+  it('does not follow redirects', async () => {
+    const urls = await serve((_, response) => response.writeHead(307, { location: '/' }).end());
     const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, schedule: [0] });
 
     expect((await simulator.send(events(1))).totals.statuses).toEqual({ 307: 1 });
   });
 
-  it('sends again what was not answered in time', async () => {
+  it('sends a delivery again if no response arrives in time', async () => {
     let isFirst = true;
-    const urls = await receiver((_, response) => {
+    const urls = await serve((_, response) => {
       if (!isFirst) response.writeHead(201).end();
       isFirst = false;
     });
@@ -91,9 +88,9 @@ describe('The delivery simulator', () => {
     expect((await simulator.send(events(1))).totals.statuses).toEqual({ timeout: 1, 201: 1 });
   });
 
-  it('takes turns over several processes, and so passes one that is down', async () => {
-    const up = await receiver(answering());
-    const down = await receiver(answering());
+  it('posts to several URLs in turn, and so gets past one that is down', async () => {
+    const up = await serve(answering());
+    const down = await serve(answering());
     running.pop()?.close();
     const simulator = new ScalekitDeliverySimulator({ ...FAST, urls: [down, up], concurrency: 1 });
 
@@ -102,9 +99,9 @@ describe('The delivery simulator', () => {
     expect(totals).toMatchObject({ acknowledged: 2, statuses: { 201: 2, unreachable: expect.any(Number) } });
   });
 
-  it('signs each attempt under an id of its own, the same for the same seed', async () => {
+  it('signs each attempt under its own webhook-id, which is the same for the same seed', async () => {
     const ids: unknown[] = [];
-    const urls = await receiver(({ headers }, response) => {
+    const urls = await serve(({ headers }, response) => {
       ids.push(headers['webhook-id']);
       response.writeHead(500).end();
     });
@@ -117,10 +114,10 @@ describe('The delivery simulator', () => {
     expect(ids.slice(2)).toEqual(ids.slice(0, 2));
   });
 
-  it('has no more requests under way than it may', async () => {
+  it('sends at most as many requests at once as concurrency allows', async () => {
     let underWay = 0;
     let most = 0;
-    const urls = await receiver((_, response) => {
+    const urls = await serve((_, response) => {
       underWay += 1;
       most = Math.max(most, underWay);
       setImmediate(() => {
@@ -134,9 +131,9 @@ describe('The delivery simulator', () => {
     expect(most).toBeLessThanOrEqual(3);
   });
 
-  it('ends early when it is aborted, and tells which events are still open', async () => {
+  it('stops when it is aborted, and reports the events that were not acknowledged', async () => {
     const abort = new AbortController();
-    const urls = await receiver(answering(500, 201));
+    const urls = await serve(answering(500, 201));
     const simulator = new ScalekitDeliverySimulator({
       urls,
       secrets: SECRET,

@@ -1,15 +1,24 @@
-import type { ConformanceRunner } from './inbox-store.harness.js';
-import { aLease, anEvent, FAILURE, type InboxBench, LEASE_MS } from './inbox-store.harness.js';
+import {
+  aLease,
+  anEvent,
+  type ConformanceHarness,
+  type ConformanceRunner,
+  FAILURE,
+  LEASE_MS,
+} from './inbox-store.harness.js';
 
-/** Who gets a run, and for how long. */
-export function describeClaims(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
+/** Which runs a claim gets, and for how long. */
+export function describeClaims(
+  harness: ConformanceHarness,
+  { describe, it, expect }: ConformanceRunner,
+): void {
   describe('claim', () => {
-    it('records an event that is new', async () => {
+    it('records a new event', async () => {
       const event = anEvent();
 
-      await bench.claim(event);
+      await harness.claim(event);
 
-      expect(await bench.store.get(event)).toMatchObject({
+      expect(await harness.store.get(event)).toMatchObject({
         endpoint: event.endpoint,
         eventId: event.eventId,
         type: event.type,
@@ -19,25 +28,25 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
       });
     });
 
-    it('gives every handler of a new event to the claimer as its first attempt', async () => {
-      expect(await bench.claim(anEvent(), aLease(), ['A.run', 'B.run'])).toEqual({
+    it('gives the claimer every run of a new event, as its first attempt', async () => {
+      expect(await harness.claim(anEvent(), aLease(), ['A.run', 'B.run'])).toEqual({
         'A.run': { state: 'claimed', attempt: 1 },
         'B.run': { state: 'claimed', attempt: 1 },
       });
     });
 
-    it('records an event that has no handler to claim', async () => {
+    it('records an event without handlers', async () => {
       const event = anEvent();
 
-      expect(await bench.claim(event, aLease(), [])).toEqual({});
-      expect((await bench.entryOf(event)).runs).toEqual([]);
+      expect(await harness.claim(event, aLease(), [])).toEqual({});
+      expect((await harness.entryOf(event)).runs).toEqual([]);
     });
 
-    it('tells a second claimer that the handler is running, and for how long at most', async () => {
+    it('tells a second claimer that the run is in progress, and when its lease ends', async () => {
       const event = anEvent();
-      await bench.claim(event);
+      await harness.claim(event);
 
-      const { 'A.run': second } = await bench.claim(event);
+      const { 'A.run': second } = await harness.claim(event);
 
       expect(second).toEqual({ state: 'running', leaseEndsInMs: expect.any(Number) });
       const leaseEndsInMs = second?.state === 'running' ? second.leaseEndsInMs : 0;
@@ -46,38 +55,38 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
     });
 
     for (const state of ['done', 'dead', 'queued'] as const) {
-      it(`does not give out a handler that is ${state}`, async () => {
+      it(`does not give the claimer a ${state} run`, async () => {
         const event = anEvent();
-        await bench.record(event, state);
+        await harness.record(event, state);
 
-        expect(await bench.claim(event)).toEqual({ 'A.run': { state } });
-        expect((await bench.entryOf(event)).runs).toMatchObject([{ state }]);
+        expect(await harness.claim(event)).toEqual({ 'A.run': { state } });
+        expect((await harness.entryOf(event)).runs).toMatchObject([{ state }]);
       });
 
-      it(`does not give out a handler that is ${state} after the lease either`, async () => {
+      it(`does not give the claimer a ${state} run after the lease has ended`, async () => {
         const event = anEvent();
-        await bench.record(event, state);
-        await bench.advance(LEASE_MS + 1);
+        await harness.record(event, state);
+        await harness.advance(LEASE_MS + 1);
 
-        expect(await bench.claim(event)).toEqual({ 'A.run': { state } });
+        expect(await harness.claim(event)).toEqual({ 'A.run': { state } });
       });
     }
 
-    it('gives out a failed handler again, as the next attempt', async () => {
+    it('gives the claimer a failed run, as the next attempt', async () => {
       const event = anEvent();
-      await bench.record(event, 'failed');
+      await harness.record(event, 'failed');
       const second = aLease();
 
-      expect(await bench.claim(event, second)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
-      await bench.store.settle(event, [{ handlerId: 'A.run', state: 'failed', error: FAILURE }], second);
-      expect(await bench.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 3 } });
+      expect(await harness.claim(event, second)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+      await harness.store.settle(event, [{ handlerId: 'A.run', state: 'failed', error: FAILURE }], second);
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 3 } });
     });
 
-    it('gives out the failed handler alone where its siblings succeeded', async () => {
+    it('gives the claimer only the failed run of an event whose other runs are done', async () => {
       const event = anEvent();
       const lease = aLease();
-      await bench.claim(event, lease, ['A.run', 'B.run']);
-      await bench.store.settle(
+      await harness.claim(event, lease, ['A.run', 'B.run']);
+      await harness.store.settle(
         event,
         [
           { handlerId: 'A.run', state: 'done' },
@@ -86,48 +95,48 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
         lease,
       );
 
-      expect(await bench.claim(event, aLease(), ['A.run', 'B.run'])).toEqual({
+      expect(await harness.claim(event, aLease(), ['A.run', 'B.run'])).toEqual({
         'A.run': { state: 'done' },
         'B.run': { state: 'claimed', attempt: 2 },
       });
     });
 
-    it('gives out a handler that is new to a known event', async () => {
+    it('gives the claimer the run of a handler that is new for a known event', async () => {
       const event = anEvent();
-      await bench.record(event, 'done');
+      await harness.record(event, 'done');
 
-      expect(await bench.claim(event, aLease(), ['A.run', 'New.run'])).toEqual({
+      expect(await harness.claim(event, aLease(), ['A.run', 'New.run'])).toEqual({
         'A.run': { state: 'done' },
         'New.run': { state: 'claimed', attempt: 1 },
       });
     });
 
-    it('leaves handlers alone that are not asked for', async () => {
+    it('leaves the runs of other handlers as they are', async () => {
       const event = anEvent();
-      await bench.record(event, 'failed');
-      await bench.claim(event, aLease(), ['B.run']);
+      await harness.record(event, 'failed');
+      await harness.claim(event, aLease(), ['B.run']);
 
-      const { runs } = await bench.entryOf(event);
+      const { runs } = await harness.entryOf(event);
       expect(runs.find(({ handlerId }) => handlerId === 'A.run')?.state).toBe('failed');
     });
 
-    it('keeps when and as what an event was first received', async () => {
+    it('keeps the time at which an event was first received', async () => {
       const event = anEvent();
-      await bench.claim(event);
-      await bench.advance(1000);
-      const { receivedAt } = await bench.entryOf(event);
+      await harness.claim(event);
+      await harness.advance(1000);
+      const { receivedAt } = await harness.entryOf(event);
 
-      await bench.claim(event);
+      await harness.claim(event);
 
-      expect((await bench.entryOf(event)).receivedAt).toEqual(receivedAt);
+      expect((await harness.entryOf(event)).receivedAt).toEqual(receivedAt);
     });
 
-    it('gives each handler to one of 50 claimers at once', async () => {
+    it('gives each run to exactly one of 50 concurrent claimers', async () => {
       const event = anEvent();
       const handlerIds = ['A.run', 'B.run', 'C.run'];
 
       const answers = await Promise.all(
-        Array.from({ length: 50 }, () => bench.claim(event, aLease(), handlerIds)),
+        Array.from({ length: 50 }, () => harness.claim(event, aLease(), handlerIds)),
       );
 
       for (const handlerId of handlerIds) {
@@ -137,88 +146,88 @@ export function describeClaims(bench: InboxBench, { describe, it, expect }: Conf
       }
     });
 
-    it('takes an event of 1 MB', async () => {
+    it('records an event of 1 MB', async () => {
       const event = anEvent({ payload: Buffer.alloc(1024 * 1024, 'x') });
 
-      await bench.record(event, 'done');
+      await harness.record(event, 'done');
 
-      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
+      expect((await harness.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
     });
   });
 
   describe('leases', () => {
-    it('hold until their end', async () => {
+    it('hold until they end', async () => {
       const event = anEvent();
-      await bench.claim(event);
-      await bench.advance(LEASE_MS / 2);
+      await harness.claim(event);
+      await harness.advance(LEASE_MS / 2);
 
-      expect(await bench.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
+      expect(await harness.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
     });
 
-    it('let another claimer take over when they have run out', async () => {
+    it('let another claimer take over once they have ended', async () => {
       const event = anEvent();
-      await bench.claim(event);
-      await bench.advance(LEASE_MS + 1);
+      await harness.claim(event);
+      await harness.advance(LEASE_MS + 1);
 
-      expect(await bench.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
-      expect(await bench.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+      expect(await harness.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
     });
 
-    it('are as long as each claim asks for', async () => {
+    it('last as long as the claim asks for', async () => {
       const event = anEvent();
-      await bench.claim(event, aLease({ durationMs: LEASE_MS * 3 }));
-      await bench.advance(LEASE_MS + 1);
+      await harness.claim(event, aLease({ durationMs: LEASE_MS * 3 }));
+      await harness.advance(LEASE_MS + 1);
 
-      expect(await bench.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
+      expect(await harness.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
     });
 
-    it('give an expired handler to one of 50 claimers at once', async () => {
+    it('let exactly one of 50 concurrent claimers take over once they have ended', async () => {
       const event = anEvent();
-      await bench.claim(event);
-      await bench.advance(LEASE_MS + 1);
+      await harness.claim(event);
+      await harness.advance(LEASE_MS + 1);
 
-      const answers = await Promise.all(Array.from({ length: 50 }, () => bench.claim(event)));
+      const answers = await Promise.all(Array.from({ length: 50 }, () => harness.claim(event)));
 
       expect(answers.filter((answer) => answer['A.run']?.state === 'claimed')).toHaveLength(1);
     });
 
-    it('keep a run from writing its result once another has taken over', async () => {
+    it('keep an attempt from settling a run that another claimer has taken over', async () => {
       const event = anEvent();
       const [lost, taken] = [aLease(), aLease()];
-      await bench.claim(event, lost);
-      await bench.advance(LEASE_MS + 1);
-      await bench.claim(event, taken);
+      await harness.claim(event, lost);
+      await harness.advance(LEASE_MS + 1);
+      await harness.claim(event, taken);
 
-      expect(await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lost)).toEqual([]);
-      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'running', attempts: 2 }]);
-      expect(await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], taken)).toEqual([
+      expect(await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lost)).toEqual([]);
+      expect((await harness.entryOf(event)).runs).toMatchObject([{ state: 'running', attempts: 2 }]);
+      expect(await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], taken)).toEqual([
         'A.run',
       ]);
     });
 
-    it('keep a run from overwriting the result of the one that took over', async () => {
+    it('keep an attempt from overwriting the result of the claimer that took over', async () => {
       const event = anEvent();
       const [lost, taken] = [aLease(), aLease()];
-      await bench.claim(event, lost);
-      await bench.advance(LEASE_MS + 1);
-      await bench.claim(event, taken);
-      await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], taken);
+      await harness.claim(event, lost);
+      await harness.advance(LEASE_MS + 1);
+      await harness.claim(event, taken);
+      await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], taken);
 
       const late = [{ handlerId: 'A.run', state: 'failed' as const, error: FAILURE }];
-      expect(await bench.store.settle(event, late, lost)).toEqual([]);
-      expect((await bench.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
+      expect(await harness.store.settle(event, late, lost)).toEqual([]);
+      expect((await harness.entryOf(event)).runs).toMatchObject([{ state: 'done' }]);
     });
 
-    it('let a late run write its result as long as nobody has taken over', async () => {
+    it('let a late attempt settle its run if no other claimer has taken over', async () => {
       const event = anEvent();
       const lease = aLease();
-      await bench.claim(event, lease);
-      await bench.advance(LEASE_MS + 1);
+      await harness.claim(event, lease);
+      await harness.advance(LEASE_MS + 1);
 
-      expect(await bench.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual([
+      expect(await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual([
         'A.run',
       ]);
-      expect(await bench.claim(event)).toEqual({ 'A.run': { state: 'done' } });
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'done' } });
     });
   });
 }

@@ -1,13 +1,13 @@
 import { describeClaims } from './inbox-store.claims.js';
-import type { ConformanceRunner } from './inbox-store.harness.js';
-import { InboxBench, type InboxStoreHarness } from './inbox-store.harness.js';
-import { describeKeys, describeReads } from './inbox-store.reads.js';
+import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
+import { describeKeys, describePrune, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 
 /**
- * What every `InboxStore` must do, as tests for your own. Call it in a spec file, where a suite is described.
+ * Registers the tests that every `InboxStore` must pass. Call it in a spec file to test your own store.
  *
- * @param makeHarness makes an empty store, before each test
+ * @param name the name of your store, for the titles of the tests
+ * @param makeHarness opens an empty store; called before each test
  * @param runner the functions of your test runner
  * @example
  * ```ts
@@ -22,26 +22,27 @@ export function describeInboxStore(
   runner: ConformanceRunner,
 ): void {
   const { afterEach, beforeEach, describe, expect, it } = runner;
-  describe(`${name} keeps the contract of an InboxStore`, () => {
-    const bench = new InboxBench(makeHarness);
+  describe(`${name} fulfills the InboxStore contract`, () => {
+    const harness = new ConformanceHarness(makeHarness);
 
-    beforeEach(() => bench.open());
+    beforeEach(() => harness.open());
 
-    afterEach(() => bench.close());
+    afterEach(() => harness.close());
 
-    describeClaims(bench, runner);
-    describeSettlements(bench, runner);
-    describeKeys(bench, runner);
-    describeReads(bench, runner);
+    describeClaims(harness, runner);
+    describeSettlements(harness, runner);
+    describeKeys(harness, runner);
+    describeReads(harness, runner);
+    describePrune(harness, runner);
 
-    it('answers a ping', async () => {
-      await expect(bench.store.ping()).resolves.toBeUndefined();
+    it('resolves a ping', async () => {
+      await expect(harness.store.ping()).resolves.toBeUndefined();
     });
 
     it('can be closed twice', async () => {
-      await bench.store.close();
+      await harness.store.close();
 
-      await expect(bench.store.close()).resolves.toBeUndefined();
+      await expect(harness.store.close()).resolves.toBeUndefined();
     });
   });
 }

@@ -10,7 +10,7 @@ import type {
   RunClaim,
 } from '../../inbox/inbox-store.js';
 
-/** What the conformance suite needs of a test runner: Jest and Vitest have it, and others with the `expect` package. */
+/** What the suite needs from a test runner. Jest and Vitest have it; other runners can use the `expect` package. */
 export interface ConformanceRunner {
   describe(name: string, body: () => void): unknown;
   it(name: string, body: () => Promise<void>): unknown;
@@ -19,13 +19,13 @@ export interface ConformanceRunner {
   readonly expect: ConformanceExpect;
 }
 
-/** Jest's `expect`, as far as the suite uses it. */
+/** The part of Jest's `expect` that the suite uses. */
 export interface ConformanceExpect {
   (actual: unknown): ConformanceMatchers;
   any(type: typeof Number | typeof Date): unknown;
 }
 
-/** What the suite says of a value. */
+/** The matchers that the suite uses. */
 export interface ConformanceMatchers {
   toBe(expected: unknown): void;
   toEqual(expected: unknown): void;
@@ -40,12 +40,12 @@ export interface ConformanceMatchers {
   readonly resolves: { toBeUndefined(): Promise<void> };
 }
 
-/** An empty store under test, and its clock. */
+/** A store to test, empty at first, and its clock. */
 export interface InboxStoreHarness {
   readonly store: InboxStore;
-  /** Lets at least this much time pass for the store, in ms. */
+  /** Lets at least this much time pass for the store, in milliseconds. */
   advance(ms: number): Promise<void>;
-  /** Undoes what making the store did; the suite has closed the store before. */
+  /** Cleans up after the test. The suite closes the store first. */
   dispose?(): Promise<void>;
 }
 
@@ -67,8 +67,8 @@ export function aLease(changes: Partial<InboxLease> = {}): InboxLease {
   return { token: randomUUID(), durationMs: LEASE_MS, ...changes };
 }
 
-/** What the tests of the conformance suite do again and again with a store. */
-export class InboxBench {
+/** The store under test, and what many tests do with it. */
+export class ConformanceHarness {
   #harness?: InboxStoreHarness;
 
   constructor(private readonly makeHarness: () => Promise<InboxStoreHarness>) {}
@@ -98,7 +98,7 @@ export class InboxBench {
     return Object.fromEntries(await this.store.claim(event, handlerIds, lease));
   }
 
-  /** Has one handler of an event run, to the given end. */
+  /** Claims the run of one handler, and settles it with the given state. */
   async record(event: InboxEvent, state: 'done' | 'dead' | 'queued' | 'failed'): Promise<void> {
     const lease = aLease();
     await this.claim(event, lease);
@@ -108,10 +108,11 @@ export class InboxBench {
 
   async entryOf(key: InboxKey): Promise<InboxEntry> {
     const entry = await this.store.get(key);
-    if (!entry) throw new Error(`no entry for ${key.eventId}`);
+    if (!entry) throw new Error(`The store has no entry for ${key.eventId}.`);
     return entry;
   }
 
+  /** Records new events that are done, and returns their ids. */
   async addEvents(count: number, changes: Partial<InboxEvent> = {}): Promise<string[]> {
     const ids: string[] = [];
     for (let number = 0; number < count; number += 1) {
@@ -122,21 +123,21 @@ export class InboxBench {
     return ids;
   }
 
-  /** The ids on a page and on all pages after it. */
+  /** The event ids on a page and on all pages after it. */
   async pagesFrom(first: InboxPage, limit: number, filter?: InboxFilter): Promise<string[]> {
     const ids = first.entries.map(({ eventId }) => eventId);
     let cursor = first.nextCursor;
     while (cursor !== undefined) {
       const page = await this.store.list(filter, { limit, cursor });
       ids.push(...page.entries.map(({ eventId }) => eventId));
-      if (ids.length > 1000) throw new Error('the pages have no end');
+      if (ids.length > 1000) throw new Error('The store returns pages without end.');
       cursor = page.nextCursor;
     }
     return ids;
   }
 
   get #opened(): InboxStoreHarness {
-    if (!this.#harness) throw new Error('the store is not open');
+    if (!this.#harness) throw new Error('The store is not open.');
     return this.#harness;
   }
 }

@@ -1,15 +1,15 @@
-import type { InboxEvent, InboxFilter } from 'nestjs-scalekit-webhooks';
+import type { InboxEvent, InboxFilter } from '../../inbox/inbox-store.js';
 import {
   aLease,
   anEvent,
+  type ConformanceHarness,
   type ConformanceRunner,
   FAILURE,
-  type InboxBench,
   LEASE_MS,
 } from './inbox-store.harness.js';
 
-/** How events are told apart, and forgotten. */
-export function describeKeys(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
+/** How events and handlers are told apart. */
+export function describeKeys(harness: ConformanceHarness, { describe, it, expect }: ConformanceRunner): void {
   describe('keys', () => {
     const ODD_IDS = [
       ':',
@@ -31,119 +31,130 @@ export function describeKeys(bench: InboxBench, { describe, it, expect }: Confor
       `${'i'.repeat(254)}j`,
     ];
 
-    it('keep every event apart, whatever characters are in its id', async () => {
+    it('tell events apart, whatever characters are in their ids', async () => {
       for (const eventId of ODD_IDS) {
-        expect(await bench.claim(anEvent({ eventId }))).toEqual({
+        expect(await harness.claim(anEvent({ eventId }))).toEqual({
           'A.run': { state: 'claimed', attempt: 1 },
         });
       }
       for (const eventId of ODD_IDS) {
-        expect(await bench.store.get({ endpoint: 'default', eventId })).toMatchObject({ eventId });
+        expect(await harness.store.get({ endpoint: 'default', eventId })).toMatchObject({ eventId });
       }
-      expect(await bench.store.count()).toBe(ODD_IDS.length);
+      expect(await harness.store.count()).toBe(ODD_IDS.length);
     });
 
-    it('keep every handler apart, whatever characters are in its id', async () => {
+    it('tell handlers apart, whatever characters are in their ids', async () => {
       const event = anEvent();
       const lease = aLease();
 
-      const claims = await bench.store.claim(event, ODD_IDS, lease);
+      const claims = await harness.store.claim(event, ODD_IDS, lease);
 
       expect([...claims.keys()].sort()).toEqual([...ODD_IDS].sort());
       const settlements = ODD_IDS.map((handlerId) => ({ handlerId, state: 'done' as const }));
-      expect([...(await bench.store.settle(event, settlements, lease))].sort()).toEqual([...ODD_IDS].sort());
+      expect([...(await harness.store.settle(event, settlements, lease))].sort()).toEqual(
+        [...ODD_IDS].sort(),
+      );
     });
 
-    it('keep the same event of two endpoints apart', async () => {
+    it('tell apart the same event of two endpoints', async () => {
       const one = anEvent({ endpoint: 'one' });
-      await bench.record(one, 'done');
+      await harness.record(one, 'done');
 
-      expect(await bench.claim({ ...one, endpoint: 'two' })).toEqual({
+      expect(await harness.claim({ ...one, endpoint: 'two' })).toEqual({
         'A.run': { state: 'claimed', attempt: 1 },
       });
-      expect((await bench.entryOf(one)).runs).toMatchObject([{ state: 'done' }]);
+      expect((await harness.entryOf(one)).runs).toMatchObject([{ state: 'done' }]);
     });
 
     for (const mark of [':', '\u0000', '/', '|', '.', '-']) {
-      it(`cannot be confused by ${JSON.stringify(mark)} between endpoint and id`, async () => {
-        await bench.record(anEvent({ endpoint: 'a', eventId: `${mark}b` }), 'done');
+      it(`are not confused by ${JSON.stringify(mark)} between endpoint and event id`, async () => {
+        await harness.record(anEvent({ endpoint: 'a', eventId: `${mark}b` }), 'done');
 
-        expect(await bench.claim(anEvent({ endpoint: `a${mark}`, eventId: 'b' }))).toEqual({
+        expect(await harness.claim(anEvent({ endpoint: `a${mark}`, eventId: 'b' }))).toEqual({
           'A.run': { state: 'claimed', attempt: 1 },
         });
       });
     }
   });
+}
 
+/** Which events are forgotten. */
+export function describePrune(
+  harness: ConformanceHarness,
+  { describe, it, expect }: ConformanceRunner,
+): void {
   describe('prune', () => {
-    it('forgets what was received before the time, and tells how much that was', async () => {
-      const [first] = await bench.addEvents(2);
-      await bench.advance(1000);
-      const [kept] = await bench.addEvents(1);
-      const { receivedAt } = await bench.entryOf({ endpoint: 'default', eventId: kept ?? '' });
+    it('forgets the events received before the given time, and returns how many', async () => {
+      const [first] = await harness.addEvents(2);
+      await harness.advance(1000);
+      const [kept] = await harness.addEvents(1);
+      const { receivedAt } = await harness.entryOf({ endpoint: 'default', eventId: kept ?? '' });
 
-      expect(await bench.store.prune(receivedAt)).toBe(2);
-      expect(await bench.store.get({ endpoint: 'default', eventId: first ?? '' })).toBeUndefined();
-      expect((await bench.store.list()).entries).toMatchObject([{ eventId: kept }]);
+      expect(await harness.store.prune(receivedAt)).toBe(2);
+      expect(await harness.store.get({ endpoint: 'default', eventId: first ?? '' })).toBeUndefined();
+      expect((await harness.store.list()).entries).toMatchObject([{ eventId: kept }]);
     });
 
-    it('forgets the handlers of a forgotten event with it', async () => {
+    it('forgets the runs with their event', async () => {
       const event = anEvent();
-      await bench.record(event, 'done');
-      const { receivedAt } = await bench.entryOf(event);
-      await bench.store.prune(new Date(receivedAt.getTime() + 1));
+      await harness.record(event, 'done');
+      const { receivedAt } = await harness.entryOf(event);
+      await harness.store.prune(new Date(receivedAt.getTime() + 1));
 
-      expect(await bench.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 1 } });
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 1 } });
     });
 
     it('keeps an event with a run in progress until its lease has ended', async () => {
       const event = anEvent();
-      await bench.claim(event);
-      const { receivedAt } = await bench.entryOf(event);
+      await harness.claim(event);
+      const { receivedAt } = await harness.entryOf(event);
       const later = new Date(receivedAt.getTime() + LEASE_MS * 10);
 
-      expect(await bench.store.prune(later)).toBe(0);
-      expect(await bench.store.get(event)).toBeDefined();
-      await bench.advance(LEASE_MS + 1);
-      expect(await bench.store.prune(later)).toBe(1);
+      expect(await harness.store.prune(later)).toBe(0);
+      expect(await harness.store.get(event)).toBeDefined();
+      await harness.advance(LEASE_MS + 1);
+      expect(await harness.store.prune(later)).toBe(1);
     });
   });
 }
 
-/** What people and programs read. */
-export function describeReads(bench: InboxBench, { describe, it, expect }: ConformanceRunner): void {
+/** What can be read, and how it is listed. */
+export function describeReads(
+  harness: ConformanceHarness,
+  { describe, it, expect }: ConformanceRunner,
+): void {
   describe('reads', () => {
-    it('find nothing for an event that was never received', async () => {
-      expect(await bench.store.get(anEvent())).toBeUndefined();
-      expect(await bench.store.list()).toEqual({ entries: [] });
-      expect(await bench.store.count()).toBe(0);
+    it('find nothing for an unknown event', async () => {
+      expect(await harness.store.get(anEvent())).toBeUndefined();
+      expect(await harness.store.list()).toEqual({ entries: [] });
+      expect(await harness.store.count()).toBe(0);
     });
 
-    it('never hold the payload', async () => {
+    it('never contain the payload', async () => {
       const event = anEvent();
-      await bench.record(event, 'failed');
+      await harness.record(event, 'failed');
 
-      const read = JSON.stringify([await bench.store.get(event), await bench.store.list()]);
+      const read = JSON.stringify([await harness.store.get(event), await harness.store.list()]);
       expect(read).toContain(FAILURE.message);
       expect(read).not.toContain('payload-marker');
     });
 
-    it('list what get gives', async () => {
+    it('return the same entry from list and get', async () => {
       const event = anEvent();
-      await bench.record(event, 'failed');
+      await harness.record(event, 'failed');
 
-      expect((await bench.store.list()).entries).toEqual([await bench.store.get(event)]);
+      expect((await harness.store.list()).entries).toEqual([await harness.store.get(event)]);
     });
 
-    it('list and count by endpoint, type and state, and by all of them at once', async () => {
+    it('list and count by endpoint, type and state, and by combinations of them', async () => {
       const failed = anEvent({ endpoint: 'one', type: 'user.created' });
       const done = anEvent({ endpoint: 'one', type: 'user.deleted' });
       const dead = anEvent({ endpoint: 'two', type: 'user.created' });
       const running = anEvent({ endpoint: 'two', type: 'user.deleted' });
-      await bench.record(failed, 'failed');
-      await bench.record(done, 'done');
-      await bench.record(dead, 'dead');
-      await bench.claim(running);
+      await harness.record(failed, 'failed');
+      await harness.record(done, 'done');
+      await harness.record(dead, 'dead');
+      await harness.claim(running);
 
       const cases: [InboxFilter, InboxEvent[]][] = [
         [{}, [failed, done, dead, running]],
@@ -154,95 +165,97 @@ export function describeReads(bench: InboxBench, { describe, it, expect }: Confo
         [{ endpoint: 'one', state: 'dead' }, []],
       ];
       for (const [filter, events] of cases) {
-        const { entries } = await bench.store.list(filter);
+        const { entries } = await harness.store.list(filter);
         expect(entries.map(({ eventId }) => eventId)).toEqual(events.map(({ eventId }) => eventId));
-        expect(await bench.store.count(filter)).toBe(events.length);
+        expect(await harness.store.count(filter)).toBe(events.length);
       }
     });
 
-    it('find an entry by the state of any of its handlers, once', async () => {
+    it('find an entry once by the state of any of its runs', async () => {
       const event = anEvent();
       const lease = aLease();
-      await bench.claim(event, lease, ['A.run', 'B.run', 'C.run']);
-      await bench.store.settle(
+      await harness.claim(event, lease, ['A.run', 'B.run', 'C.run']);
+      await harness.store.settle(
         event,
         ['A.run', 'B.run'].map((handlerId) => ({ handlerId, state: 'done' as const })),
         lease,
       );
 
-      expect(await bench.store.count({ state: 'done' })).toBe(1);
-      expect((await bench.store.list({ state: 'running' })).entries).toHaveLength(1);
+      expect(await harness.store.count({ state: 'done' })).toBe(1);
+      expect((await harness.store.list({ state: 'running' })).entries).toHaveLength(1);
     });
 
-    it('list page by page, oldest first', async () => {
-      const ids = await bench.addEvents(5);
+    it('list entries page by page, oldest first', async () => {
+      const ids = await harness.addEvents(5);
 
-      const first = await bench.store.list({}, { limit: 2 });
+      const first = await harness.store.list({}, { limit: 2 });
 
       expect(first.entries).toHaveLength(2);
-      expect(await bench.pagesFrom(first, 2)).toEqual(ids);
+      expect(await harness.pagesFrom(first, 2)).toEqual(ids);
     });
 
-    it('end a list with a page that has no cursor', async () => {
-      await bench.addEvents(4);
+    it('return no cursor with the last page', async () => {
+      await harness.addEvents(4);
 
-      const first = await bench.store.list({}, { limit: 2 });
-      const second = await bench.store.list({}, { limit: 2, cursor: first.nextCursor ?? '' });
+      const first = await harness.store.list({}, { limit: 2 });
+      const second = await harness.store.list({}, { limit: 2, cursor: first.nextCursor ?? '' });
 
       expect(second.entries).toHaveLength(2);
       expect(second.nextCursor).toBeUndefined();
     });
 
-    it('list pages of 50 where no limit is given', async () => {
-      await bench.addEvents(51);
+    it('list 50 entries per page by default', async () => {
+      await harness.addEvents(51);
 
-      expect((await bench.store.list()).entries).toHaveLength(50);
+      expect((await harness.store.list()).entries).toHaveLength(50);
     });
 
-    it('list page by page within a filter', async () => {
-      const wanted = await bench.addEvents(2, { type: 'user.created' });
-      await bench.addEvents(2, { type: 'user.deleted' });
-      wanted.push(...(await bench.addEvents(1, { type: 'user.created' })));
+    it('list filtered entries page by page', async () => {
+      const wanted = await harness.addEvents(2, { type: 'user.created' });
+      await harness.addEvents(2, { type: 'user.deleted' });
+      wanted.push(...(await harness.addEvents(1, { type: 'user.created' })));
       const filter = { type: 'user.created' };
 
-      expect(await bench.pagesFrom(await bench.store.list(filter, { limit: 1 }), 1, filter)).toEqual(wanted);
+      expect(await harness.pagesFrom(await harness.store.list(filter, { limit: 1 }), 1, filter)).toEqual(
+        wanted,
+      );
     });
 
     it('neither skip nor repeat an entry while others are added', async () => {
-      const ids = await bench.addEvents(4);
-      const first = await bench.store.list({}, { limit: 2 });
-      ids.push(...(await bench.addEvents(2)));
+      const ids = await harness.addEvents(4);
+      const first = await harness.store.list({}, { limit: 2 });
+      ids.push(...(await harness.addEvents(2)));
 
-      expect(await bench.pagesFrom(first, 2)).toEqual(ids);
+      expect(await harness.pagesFrom(first, 2)).toEqual(ids);
     });
 
     it('neither skip nor repeat an entry while others are forgotten', async () => {
-      const old = await bench.addEvents(3);
-      await bench.advance(1000);
-      const recent = await bench.addEvents(3);
-      const first = await bench.store.list({}, { limit: 2 });
-      const { receivedAt } = await bench.entryOf({ endpoint: 'default', eventId: recent[0] ?? '' });
-      await bench.store.prune(receivedAt);
+      const old = await harness.addEvents(3);
+      await harness.advance(1000);
+      const recent = await harness.addEvents(3);
+      const first = await harness.store.list({}, { limit: 2 });
+      const { receivedAt } = await harness.entryOf({ endpoint: 'default', eventId: recent[0] ?? '' });
+      await harness.store.prune(receivedAt);
 
-      expect(await bench.pagesFrom(first, 2)).toEqual([...old.slice(0, 2), ...recent]);
+      expect(await harness.pagesFrom(first, 2)).toEqual([...old.slice(0, 2), ...recent]);
     });
   });
 
   describe('payload', () => {
-    it('is the exact bytes that were received first, where the store keeps any', async () => {
+    it('is the exact bytes that were first received, if the store keeps payloads', async () => {
       const event = anEvent({ payload: Buffer.from([0x7b, 0x00, 0xff, 0xfe, 0x0d, 0x0a, 0x7d]) });
-      await bench.claim(event);
-      await bench.claim({ ...event, payload: Buffer.from('{}') });
+      await harness.claim(event);
+      await harness.claim({ ...event, payload: Buffer.from('{}') });
 
-      const payload = await bench.store.payload(event);
+      const payload = await harness.store.payload(event);
 
       expect([undefined, Buffer.from(event.payload).toString('hex')]).toContain(
         payload && Buffer.from(payload).toString('hex'),
       );
     });
 
-    it('is none for an event that was never received', async () => {
-      expect(await bench.store.payload(anEvent())).toBeUndefined();
+    it('is undefined for an unknown event', async () => {
+      expect(await harness.store.payload(anEvent())).toBeUndefined();
     });
   });
 }

@@ -1,0 +1,62 @@
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { EndpointSecrets } from '../receive/endpoint.secrets.js';
+import { EndpointUrl } from '../receive/endpoint.url.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
+
+const MESSAGES = {
+  noSecret: (endpoint: string) =>
+    `No signing secret was found for the endpoint "${endpoint}". Pass the secret to sign with, for example new ScalekitWebhookTester(app, { secret }).`,
+  noEndpoint: (endpoint: string) =>
+    `The application has no endpoint "${endpoint}". Import ScalekitWebhooksModule, or pass the name of the endpoint, for example new ScalekitWebhookTester(app, { endpoint: 'partners' }).`,
+} as const;
+
+// Several testers, or several deliveries at once, start an application only once.
+const STARTING = new WeakMap<INestApplication, Promise<unknown>>();
+
+/** An endpoint of an application under test, found by its name. */
+export class TestedEndpoint {
+  constructor(
+    private readonly app: INestApplication,
+    private readonly name = 'default',
+  ) {}
+
+  /**
+   * The URL to post to. Starts the application on a free port of 127.0.0.1 if it does not listen yet.
+   * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist
+   */
+  async url(path?: string): Promise<string> {
+    await this.#listen();
+    const { port }: AddressInfo = this.app.getHttpServer().address();
+    return `http://127.0.0.1:${port}${path ?? this.#find(EndpointUrl).path}`;
+  }
+
+  /**
+   * The endpoint's first signing secret.
+   * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist or has no secret
+   */
+  async secret(): Promise<string> {
+    await this.#listen();
+    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.name, params: {}, headers: {} });
+    if (first) return first.text;
+    throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.noSecret(this.name));
+  }
+
+  async #listen(): Promise<void> {
+    if (this.app.getHttpServer().listening) return;
+    const starting = STARTING.get(this.app) ?? this.app.listen(0, '127.0.0.1');
+    STARTING.set(this.app, starting);
+    await starting;
+  }
+
+  /** A provider of the endpoint's own module: every endpoint has its own instance. */
+  #find<T>(token: abstract new (...args: never[]) => T): T {
+    for (const module of this.app.get(ModulesContainer).values()) {
+      const endpoint = module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
+      if (endpoint?.name === this.name) return module.providers.get(token)?.instance as T;
+    }
+    throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.noEndpoint(this.name));
+  }
+}
