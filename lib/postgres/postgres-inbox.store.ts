@@ -260,7 +260,7 @@ function resolveOptions(options: PostgresInboxOptions): Readonly<Required<Postgr
   }
   requireSchemaName(schema);
   requirePositiveInteger('retentionMs', retentionMs);
-  return Object.freeze({ client, schema, retentionMs, migrate });
+  return { client, schema, retentionMs, migrate };
 }
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {

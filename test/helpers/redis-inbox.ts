@@ -18,7 +18,7 @@ if kind == 'hash' then
     local field, value = fields[i], fields[i + 1]
     if field == 'receivedAt' then
       redis.call('HINCRBY', key, field, -ms * 1000)
-    elseif string.match(field, '^row:') then
+    elseif string.match(field, '^run:') then
       local head, at, tail = string.match(value, '^(%S+ %S+ )(%S+)( .*)$')
       redis.call('HSET', key, field, head .. (at - ms) .. tail)
     elseif string.match(field, '^lease:') then
