@@ -1,6 +1,11 @@
 export { LeaseLostError } from '../errors/errors.js';
 export { postgresSchemaSql } from './postgres.schema.js';
-export type { PostgresInboxOptions } from './postgres-inbox.options.js';
-export { PostgresInboxStore } from './postgres-inbox.store.js';
-export type { PostgresQueryable, PostgresRow } from './postgres-queryable.js';
-export { type PgLike, type PrismaLike, preparedQueryable, prismaQueryable } from './postgres-queryable.js';
+export { type PostgresInboxOptions, PostgresInboxStore } from './postgres-inbox.store.js';
+export {
+  type PgLike,
+  type PostgresQueryable,
+  type PostgresRow,
+  type PrismaLike,
+  preparedQueryable,
+  prismaQueryable,
+} from './postgres-queryable.js';

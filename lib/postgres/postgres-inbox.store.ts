@@ -1,38 +1,74 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxPageRequest,
-  InboxStore,
-  RunClaim,
-  RunSettlement,
-} from '../inbox/inbox-store.js';
-import { DEFAULT_PAGE_SIZE } from '../inbox/inbox-store.js';
-import { MESSAGES } from './postgres.messages.js';
+import { requirePositiveInteger } from '../errors/settings.js';
 import {
-  countQuery,
-  listQuery,
-  textOf,
-  toHandlerClaim,
-  toInboxEntry,
-  toPostgresText,
-} from './postgres.reads.js';
-import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
+  DEFAULT_PAGE_SIZE,
+  DEFAULT_RETENTION_MS,
+  type InboxEntry,
+  type InboxEvent,
+  type InboxFilter,
+  type InboxKey,
+  type InboxLease,
+  type InboxPage,
+  type InboxPageRequest,
+  type InboxStore,
+  type RunClaim,
+  type RunSettlement,
+} from '../inbox/inbox-store.js';
+import { MESSAGES } from './postgres.messages.js';
+import { countQuery, listQuery, textOf, toInboxEntry, toPostgresText, toRunClaim } from './postgres.reads.js';
+import {
+  DEFAULT_SCHEMA,
+  type PostgresTables,
+  postgresSchemaSql,
+  postgresTables,
+  requireSchemaName,
+} from './postgres.schema.js';
 import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
-import { type PostgresInboxOptions, resolvePostgresInboxOptions } from './postgres-inbox.options.js';
-import { isPostgresQueryable, type PostgresRow, queryRows } from './postgres-queryable.js';
+import {
+  isPostgresQueryable,
+  type PostgresQueryable,
+  type PostgresRow,
+  queryRows,
+} from './postgres-queryable.js';
 
-const PRUNE_BATCH = 500;
-// Each round asks for what other transactions changed under the one before; a second one nearly always knows.
+/** Options of {@link PostgresInboxStore}. */
+export interface PostgresInboxOptions {
+  /**
+   * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, or `prismaQueryable(prisma)`. The store never closes
+   * it.
+   *
+   * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`) and an `error` listener.
+   * Transactions must use read committed, which is the default isolation level of Postgres. A connection pooler such as
+   * PgBouncer is fine: the store keeps nothing in a session.
+   */
+  client: PostgresQueryable;
+  /**
+   * The schema that contains the tables: 1 to 63 letters, digits and `_`, not starting with a digit.
+   * @default 'scalekit_webhooks'
+   */
+  schema?: string;
+  /**
+   * How long to keep an event, in milliseconds. Older events are deleted in the background, at most once an hour. Keep
+   * events for longer than Scalekit retries them: 28 hours.
+   * @default 2592000000 (30 days)
+   */
+  retentionMs?: number;
+  /**
+   * Whether the store creates and updates its tables before it first uses them. Set it to `false` to run the SQL of
+   * `postgresSchemaSql()` yourself.
+   * @default true
+   */
+  migrate?: boolean;
+}
+
+const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
+const PRUNE_BATCH_SIZE = 500;
 const MAX_CLAIM_ROUNDS = 5;
 
 /**
- * The inbox in Postgres 12 or later: it lasts, many processes share it, and `delivery.complete(tx)` writes it in the
- * application's own transactions. A claim and a settle are one statement each; all times are the server's.
+ * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.complete(tx)` can record a
+ * run inside your own transaction. A claim and a settlement take one statement each. All times come from the clock of the
+ * database server.
  *
  * @example
  * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
@@ -42,20 +78,18 @@ export class PostgresInboxStore implements InboxStore {
   readonly #options: Readonly<Required<PostgresInboxOptions>>;
   readonly #tables: PostgresTables;
   readonly #statements: PostgresStatements;
-  readonly #retention: PostgresRetention;
   #migrated: Promise<void> | undefined;
+  #pruning: Promise<unknown> = Promise.resolve();
+  #nextPruneAt = Number.NEGATIVE_INFINITY;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
+  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: PostgresInboxOptions) {
-    this.#options = resolvePostgresInboxOptions(options);
+    this.#options = resolveOptions(options);
     this.#tables = postgresTables(this.#options.schema);
     this.#statements = postgresStatements(this.#tables);
-    this.#retention = new PostgresRetention(() =>
-      this.#prune(this.#statements.pruneByAge, this.#options.retentionMs),
-    );
   }
 
-  /** Makes the tables, or brings them up to date. Safe to repeat, and safe when several processes do it at once. */
+  /** Creates the tables, or updates them. You can repeat it, and several processes can run it at once. */
   async migrate(): Promise<void> {
     await queryRows(this.#options.client, postgresSchemaSql(this.#options.schema));
   }
@@ -66,23 +100,25 @@ export class PostgresInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const claims = new Map<string, RunClaim>();
-    let asked = [...new Set(handlerIds)];
+    let missing = [...new Set(handlerIds)];
     let rounds = 0;
+    // A run that another transaction changed during the statement is missing from its result. Another round nearly
+    // always finds it.
     do {
-      for (const row of await this.#claimOnce(event, asked, lease)) {
+      for (const row of await this.#claimOnce(event, missing, lease)) {
         const handlerId = textOf(row, 'handler_id');
-        const claim = toHandlerClaim(row);
-        // The other row of a handler that was claimed says what was true before.
+        const claim = toRunClaim(row);
+        // A run that became claimable during the statement has two rows. The other one shows its earlier state.
         if (claim.state === 'claimed' || !claims.has(handlerId)) claims.set(handlerId, claim);
       }
-      asked = asked.filter((handlerId) => !claims.has(handlerId));
+      missing = missing.filter((handlerId) => !claims.has(handlerId));
       rounds += 1;
-    } while (asked.length > 0 && rounds < MAX_CLAIM_ROUNDS);
-    // Whoever changes these rows as fast as they are read is running them.
-    for (const handlerId of asked) {
+    } while (missing.length > 0 && rounds < MAX_CLAIM_ROUNDS);
+    // Runs that change this often are being worked on by other processes.
+    for (const handlerId of missing) {
       claims.set(handlerId, { state: 'running', leaseEndsInMs: lease.durationMs });
     }
-    this.#retention.remind();
+    this.#pruneExpired();
     return claims;
   }
 
@@ -91,29 +127,28 @@ export class PostgresInboxStore implements InboxStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const runs = settlements.map(({ handlerId, state, error }) => [
-      toPostgresText(handlerId),
-      state,
-      error ? toPostgresText(error.name) : null,
-      error ? toPostgresText(error.message) : null,
-    ]);
+    const columns = [
+      settlements.map(({ handlerId }) => toPostgresText(handlerId)),
+      settlements.map(({ state }) => state),
+      settlements.map(({ error }) => (error ? toPostgresText(error.name) : null)),
+      settlements.map(({ error }) => (error ? toPostgresText(error.message) : null)),
+    ];
     const token = toPostgresText(lease.token);
-    const [only] = runs;
     const rows =
-      only && runs.length === 1
-        ? await this.#query(this.#statements.settleOne, [...toKey(key), ...only, token])
-        : await this.#query(this.#statements.settle, [...toKey(key), ...columnsOf(runs), token]);
+      settlements.length === 1
+        ? await this.#query(this.#statements.settleOne, [...toKey(key), ...columns.flat(), token])
+        : await this.#query(this.#statements.settle, [...toKey(key), ...columns, token]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   /**
-   * Records a success inside the caller's own transaction. Make it the transaction's last statement: from then until the
-   * commit, other deliveries of the event wait.
+   * Records a run as done inside your own transaction. Make it the last statement before the commit: until then, other
+   * deliveries of the event wait.
    *
-   * @param transaction a client on which the caller has begun a transaction: a `pg` PoolClient, PGlite's transaction, a
-   *   TypeORM EntityManager, or `prismaQueryable(tx)`
-   * @throws LeaseLostError when another run may have taken the handler over: the transaction must be rolled back
-   * @throws ScalekitWebhooksConfigurationError when `transaction` is no such client
+   * @param transaction a client on which you have begun a transaction: a `pg` PoolClient, a PGlite transaction, a TypeORM
+   *   EntityManager, or `prismaQueryable(tx)`
+   * @throws LeaseLostError when the run lost its lease and another attempt may have taken over; roll back
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not such a client
    */
   async complete(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void> {
     if (!isPostgresQueryable(transaction)) {
@@ -140,11 +175,11 @@ export class PostgresInboxStore implements InboxStore {
     return row && toInboxEntry(row);
   }
 
-  /** @throws ScalekitWebhooksConfigurationError when the cursor is not one that a page before gave */
+  /** @throws ScalekitWebhooksConfigurationError when the cursor is not the `nextCursor` of an earlier page */
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
     if (!/^\d{1,18}$/.test(cursor)) {
-      throw new ScalekitWebhooksConfigurationError('cursor', MESSAGES.notACursor(cursor));
+      throw new ScalekitWebhooksConfigurationError('cursor', MESSAGES.cursorInvalid(cursor));
     }
     const { text, values } = listQuery(this.#tables, filter, cursor, limit + 1);
     const rows = await this.#query(text, values);
@@ -163,14 +198,14 @@ export class PostgresInboxStore implements InboxStore {
     return this.#prune(this.#statements.pruneByTime, before.getTime());
   }
 
-  /** Rejects also where the tables cannot be read. */
+  /** Resolves when the tables can be read. */
   async ping(): Promise<void> {
     await this.#query(this.#statements.ping, []);
   }
 
-  /** Waits for work in the background. The client stays open: it is the caller's. */
+  /** Waits for work in the background. It does not close the client. */
   async close(): Promise<void> {
-    await this.#retention.rest();
+    await this.#pruning;
   }
 
   #claimOnce(event: InboxEvent, handlerIds: readonly string[], lease: InboxLease): Promise<PostgresRow[]> {
@@ -186,14 +221,22 @@ export class PostgresInboxStore implements InboxStore {
     ]);
   }
 
+  #pruneExpired(): void {
+    const now = performance.now();
+    if (now < this.#nextPruneAt) return;
+    this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
+    // A failure must not fail the claim that started this. The next round deletes what this one could not.
+    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs).catch(() => {});
+  }
+
   async #prune(statement: string, bound: number): Promise<number> {
-    let total = 0;
-    for (let seen = PRUNE_BATCH; seen >= PRUNE_BATCH; ) {
-      const [row] = await this.#query(statement, [bound, PRUNE_BATCH]);
+    let deleted = 0;
+    for (let seen = PRUNE_BATCH_SIZE; seen >= PRUNE_BATCH_SIZE; ) {
+      const [row] = await this.#query(statement, [bound, PRUNE_BATCH_SIZE]);
       seen = Number(row?.seen);
-      total += Number(row?.forgotten);
+      deleted += Number(row?.forgotten);
     }
-    return total;
+    return deleted;
   }
 
   async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
@@ -210,35 +253,16 @@ export class PostgresInboxStore implements InboxStore {
   }
 }
 
+function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
+  const { client, schema = DEFAULT_SCHEMA, retentionMs = DEFAULT_RETENTION_MS, migrate = true } = options;
+  if (!isPostgresQueryable(client)) {
+    throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notPostgresClient('client'));
+  }
+  requireSchemaName(schema);
+  requirePositiveInteger('retentionMs', retentionMs);
+  return { client, schema, retentionMs, migrate };
+}
+
 function toKey({ endpoint, eventId }: InboxKey): string[] {
   return [toPostgresText(endpoint), toPostgresText(eventId)];
-}
-
-/** Rows of four values as four lists. */
-function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
-  return [0, 1, 2, 3].map((column) => rows.map((row) => row[column]));
-}
-
-const EVERY_MS = 60 * 60 * 1000;
-
-/** Forgets old events now and then, beside the work that reminds it. */
-export class PostgresRetention {
-  #dueAt = Number.NEGATIVE_INFINITY;
-  #running: Promise<unknown> = Promise.resolve();
-
-  constructor(private readonly forget: () => Promise<unknown>) {}
-
-  /** Starts a round when none was started within the hour. Never rejects, and nobody needs to wait for it. */
-  remind(): void {
-    const now = performance.now();
-    if (now < this.#dueAt) return;
-    this.#dueAt = now + EVERY_MS;
-    // What one round could not forget, the next one will; claims tell of a database that is down.
-    this.#running = this.forget().catch(() => {});
-  }
-
-  /** Resolves when no round is in progress. */
-  async rest(): Promise<void> {
-    await this.#running;
-  }
 }

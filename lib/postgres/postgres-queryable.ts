@@ -1,24 +1,22 @@
 import { createHash } from 'node:crypto';
 
-/** A row as a client gives it: values by column name. */
+/** A row that the client returned: values by column name. */
 export type PostgresRow = Record<string, unknown>;
 
 /**
- * What the store needs of a Postgres client. A `pg` Pool, Client or PoolClient, PGlite and its transactions, a TypeORM
- * DataSource, EntityManager or QueryRunner have it as they are; for Prisma there is {@link prismaQueryable}. With `pg`,
- * {@link preparedQueryable} saves Postgres time.
+ * The part of a Postgres client that the store uses. These fit as they are: a `pg` Pool, Client or PoolClient; PGlite and
+ * its transactions; a TypeORM DataSource, EntityManager or QueryRunner. Wrap Prisma in {@link prismaQueryable}. With `pg`,
+ * {@link preparedQueryable} makes deliveries faster.
  */
 export interface PostgresQueryable {
-  /** Resolves to the rows, or to an object that holds them. */
+  /** Resolves to the rows, or to an object that has them. */
   query(text: string, values?: unknown[]): Promise<{ rows: PostgresRow[] } | PostgresRow[]>;
 }
 
-/** Whether it can be asked. */
 export function isPostgresQueryable(value: unknown): value is PostgresQueryable {
   return typeof value === 'object' && value !== null && 'query' in value && typeof value.query === 'function';
 }
 
-/** The rows that a statement gives. */
 export async function queryRows(
   client: PostgresQueryable,
   text: string,
@@ -28,7 +26,7 @@ export async function queryRows(
   return Array.isArray(result) ? result : result.rows;
 }
 
-/** What is needed of a `pg` Pool, Client or PoolClient. */
+/** A `pg` Pool, Client or PoolClient. */
 export interface PgLike {
   query(statement: {
     readonly name?: string;
@@ -38,9 +36,9 @@ export interface PgLike {
 }
 
 /**
- * A `pg` client whose connections prepare each of the store's statements once: a delivery then takes at least a third less.
- * Not for a pooler that gives one session to several clients and knows no prepared statements, such as PgBouncer in
- * transaction mode without `max_prepared_statements`.
+ * Lets each connection of a `pg` client prepare the store's statements once, which saves at least a third of the time of a
+ * delivery. Do not use it behind a pooler that does not support prepared statements, such as PgBouncer in transaction mode
+ * without `max_prepared_statements`.
  *
  * @example
  * new PostgresInboxStore({ client: preparedQueryable(pool) });
@@ -56,22 +54,23 @@ export function preparedQueryable(client: PgLike): PostgresQueryable {
   };
   return {
     query: (text, values = []) =>
-      // Without values it may be several statements, as those that make the tables, which cannot be prepared.
+      // The migration has no values, and Postgres cannot prepare it.
       client.query(values.length === 0 ? { text, values } : { name: nameOf(text), text, values }),
   };
 }
 
-/** What is needed of a `PrismaClient`, or of the client inside `prisma.$transaction`. */
+/** A `PrismaClient`, or the client that `prisma.$transaction` passes to its callback. */
 export interface PrismaLike {
   $queryRawUnsafe(text: string, ...values: unknown[]): PromiseLike<unknown>;
 }
 
 /**
- * Prisma as the store takes it.
+ * Makes a Prisma client usable as the store's client, and a Prisma transaction usable for `delivery.complete`.
  *
  * @example
  * new PostgresInboxStore({ client: prismaQueryable(prisma) });
- * // in a handler
+ *
+ * // In a handler:
  * await prisma.$transaction(async (tx) => {
  *   await tx.seat.update(…);
  *   await delivery.complete(prismaQueryable(tx));

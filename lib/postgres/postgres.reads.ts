@@ -2,28 +2,9 @@ import type { InboxEntry, InboxFilter, InboxRun, RunClaim, RunState } from '../i
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
-/** A statement and its values. */
 interface PostgresQuery {
   readonly text: string;
   readonly values: unknown[];
-}
-
-/** Times are read as ms, and runs as JSON text: the same from every client, whatever type parsers it has. */
-const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
-
-function entriesSql({ events, runs }: PostgresTables): string {
-  return `
-SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event.occurred_at,
-  ${ms('event.received_at')} AS received_at,
-  coalesce((
-    SELECT json_agg(json_build_object(
-      'handlerId', run.handler_id, 'state', run.state, 'attempts', run.attempts,
-      'updatedAt', ${ms('run.updated_at')}, 'errorName', run.error_name, 'errorMessage', run.error_message
-    ) ORDER BY run.handler_id)
-    FROM ${runs} AS run
-    WHERE run.endpoint = event.endpoint AND run.event_id = event.event_id
-  ), '[]')::text AS handlers
-FROM ${events} AS event`;
 }
 
 /** One entry. Values: endpoint, event id. */
@@ -32,19 +13,19 @@ export function getSql(tables: PostgresTables): string {
 WHERE event.endpoint = $1::text AND event.event_id = $2::text`;
 }
 
-/** The bytes of one event, as base64. Values: endpoint, event id. */
+/** The payload of an event, as base64. Values: endpoint, event id. */
 export function payloadSql({ events }: PostgresTables): string {
   return `SELECT encode(payload, 'base64') AS payload FROM ${events} WHERE endpoint = $1::text AND event_id = $2::text`;
 }
 
-/** Entries that match, after the cursor, at most `limit`. */
+/** The entries after the cursor that match, `limit` at most. */
 export function listQuery(
   tables: PostgresTables,
   filter: InboxFilter,
   cursor: string,
   limit: number,
 ): PostgresQuery {
-  const { text, values } = whereQuery(tables, filter, [cursor, limit]);
+  const { text, values } = filterQuery(tables, filter, [cursor, limit]);
   return {
     text: `${entriesSql(tables)}
 WHERE event.seq > $1::bigint${text}
@@ -56,15 +37,37 @@ LIMIT $2::integer`,
 
 /** How many entries match. */
 export function countQuery(tables: PostgresTables, filter: InboxFilter): PostgresQuery {
-  const { text, values } = whereQuery(tables, filter, []);
+  const { text, values } = filterQuery(tables, filter, []);
   return {
     text: `SELECT count(*)::float8 AS entries FROM ${tables.events} AS event WHERE true${text}`,
     values,
   };
 }
 
-function whereQuery({ runs }: PostgresTables, filter: InboxFilter, first: readonly unknown[]): PostgresQuery {
-  const values = [...first];
+/** Runs are selected as JSON text and times as milliseconds: these look the same whatever type parsers a client has. */
+function entriesSql({ events, runs }: PostgresTables): string {
+  const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
+  return `
+SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event.occurred_at,
+  ${ms('event.received_at')} AS received_at,
+  coalesce((
+    SELECT json_agg(json_build_object(
+      'handlerId', run.handler_id, 'state', run.state, 'attempts', run.attempts,
+      'updatedAt', ${ms('run.updated_at')}, 'errorName', run.error_name, 'errorMessage', run.error_message
+    ) ORDER BY run.handler_id)
+    FROM ${runs} AS run
+    WHERE run.endpoint = event.endpoint AND run.event_id = event.event_id
+  ), '[]')::text AS runs
+FROM ${events} AS event`;
+}
+
+/** The conditions of a filter, to follow a WHERE clause that uses `firstValues`. */
+function filterQuery(
+  { runs }: PostgresTables,
+  filter: InboxFilter,
+  firstValues: readonly unknown[],
+): PostgresQuery {
+  const values = [...firstValues];
   const bind = (value: string) => `$${values.push(toPostgresText(value))}::text`;
   let text = '';
   if (filter.endpoint !== undefined) text += ` AND event.endpoint = ${bind(filter.endpoint)}`;
@@ -76,7 +79,34 @@ function whereQuery({ runs }: PostgresTables, filter: InboxFilter, first: readon
   return { text, values };
 }
 
-/** A run as `json_build_object` gives it. */
+/** Reads a row of the claim statement. */
+export function toRunClaim(row: PostgresRow): RunClaim {
+  switch (row.state) {
+    case 'claimed':
+      return { state: 'claimed', attempt: Number(row.attempts) };
+    case 'queued':
+    case 'done':
+    case 'dead':
+      return { state: row.state };
+    default:
+      // The lease can end while the statement runs.
+      return { state: 'running', leaseEndsInMs: Math.max(1, Number(row.lease_ends_in_ms)) };
+  }
+}
+
+export function toInboxEntry(row: PostgresRow): InboxEntry {
+  const runs: StoredRun[] = JSON.parse(String(row.runs));
+  return {
+    endpoint: textOf(row, 'endpoint'),
+    eventId: textOf(row, 'event_id'),
+    type: textOf(row, 'type'),
+    occurredAt: textOf(row, 'occurred_at'),
+    receivedAt: new Date(Number(row.received_at)),
+    runs: runs.map(toInboxRun),
+  };
+}
+
+/** A run as the JSON of {@link entriesSql} has it. */
 interface StoredRun {
   readonly handlerId: string;
   readonly state: RunState;
@@ -86,47 +116,8 @@ interface StoredRun {
   readonly errorMessage: string | null;
 }
 
-/** A text column. */
-export function textOf(row: PostgresRow, column: string): string {
-  return fromPostgresText(String(row[column]));
-}
-
-/** An entry as people read it. */
-export function toInboxEntry(row: PostgresRow): InboxEntry {
-  const runs: StoredRun[] = JSON.parse(String(row.handlers));
-  return {
-    endpoint: textOf(row, 'endpoint'),
-    eventId: textOf(row, 'event_id'),
-    type: textOf(row, 'type'),
-    occurredAt: textOf(row, 'occurred_at'),
-    receivedAt: new Date(Number(row.received_at)),
-    runs: runs.map(toHandlerRow),
-  };
-}
-
-/** What the claim statement says of one handler. */
-export function toHandlerClaim(row: PostgresRow): RunClaim {
-  switch (row.state) {
-    case 'claimed':
-      return { state: 'claimed', attempt: Number(row.attempts) };
-    case 'queued':
-    case 'done':
-    case 'dead':
-      return { state: row.state };
-    default:
-      // It may have run out since the server looked.
-      return { state: 'running', leaseEndsInMs: Math.max(1, Number(row.lease_ends_in_ms)) };
-  }
-}
-
-function toHandlerRow({
-  handlerId,
-  state,
-  attempts,
-  updatedAt,
-  errorName,
-  errorMessage,
-}: StoredRun): InboxRun {
+function toInboxRun(run: StoredRun): InboxRun {
+  const { handlerId, state, attempts, updatedAt, errorName, errorMessage } = run;
   return {
     handlerId: fromPostgresText(handlerId),
     state,
@@ -138,18 +129,23 @@ function toHandlerRow({
   };
 }
 
+/** The value of a text column. */
+export function textOf(row: PostgresRow, column: string): string {
+  return fromPostgresText(String(row[column]));
+}
+
 const NUL = '\u0000';
 
 /**
- * Text as Postgres can keep it. It takes neither U+0000 nor lone surrogates, and both may stand in JSON: they, and the
- * backslash that marks them, are escaped, so that different texts stay different.
+ * Escapes what Postgres cannot store as text but JSON can contain: U+0000 and lone surrogates. Backslashes are escaped
+ * too, so that {@link fromPostgresText} returns exactly the original text.
  */
 export function toPostgresText(text: string): string {
   const escaped = text.replaceAll('\\', '\\\\').replaceAll(NUL, '\\u0000');
   return escaped.replace(/\p{Surrogate}/gu, (lone) => `\\u${lone.charCodeAt(0).toString(16)}`);
 }
 
-/** The text that {@link toPostgresText} was given. */
+/** Reverses {@link toPostgresText}. */
 export function fromPostgresText(text: string): string {
   return text.replace(/\\(\\|u([0-9a-f]{4}))/g, (_, escaped: string, code?: string) =>
     code === undefined ? escaped : String.fromCharCode(Number.parseInt(code, 16)),

@@ -1,13 +1,35 @@
 import { getSql, payloadSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 
+export type PostgresStatements = ReturnType<typeof postgresStatements>;
+
 /**
- * Records the event and claims what can be claimed, in one statement.
+ * The store's statements. Each one is a SELECT at the top level, even if it writes: clients such as TypeORM return the rows
+ * of other commands in other shapes.
+ */
+export function postgresStatements(tables: PostgresTables) {
+  return Object.freeze({
+    claim: claimSql(tables),
+    settle: settleSql(tables),
+    settleOne: settleOneSql(tables),
+    complete: completeSql(tables),
+    reopen: reopenSql(tables),
+    get: getSql(tables),
+    payload: payloadSql(tables),
+    pruneByTime: pruneSql(tables, 'to_timestamp($1::float8 / 1000)'),
+    pruneByAge: pruneSql(tables, "clock_timestamp() - $1::float8 * interval '1 millisecond'"),
+    ping: `SELECT count(*)::float8 FROM ${tables.events} WHERE false`,
+  });
+}
+
+/**
+ * Records the event and claims the runs that can be claimed.
  *
- * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token taken over or NULL.
- * Rows: of each handler `claimed` with its attempt, or the state that keeps it from being claimed; both where it became
- * claimable meanwhile. There is none for a handler that another transaction changed since this statement began: ask again
- * for that one.
+ * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or NULL.
+ *
+ * Returns, for each handler, `claimed` with its attempt, or the state that prevented a claim. It returns both if the run
+ * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
+ * again for that handler.
  */
 function claimSql({ events, runs }: PostgresTables): string {
   const isClaimable = `(
@@ -15,8 +37,8 @@ function claimSql({ events, runs }: PostgresTables): string {
       OR run.state = 'queued' AND $9::text IS NOT NULL
       OR run.state = 'running' AND (run.lease_ends_at <= clock_timestamp() OR run.lease_token = $9::text)
     )`;
-  // Rows are inserted, and with that locked, in the order of their ids: two claims can wait for each other in no circle.
-  // The condition of DO UPDATE sees the row as it is once locked; the last SELECT sees it as it was when the statement began.
+  // The ORDER BY makes all claims lock rows in the same order, so that two of them cannot deadlock.
+  // DO UPDATE sees each row as it is when locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
   INSERT INTO ${events} (endpoint, event_id, type, occurred_at, payload)
@@ -50,14 +72,62 @@ WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = A
   AND ${isClaimable} IS NOT TRUE`;
 }
 
-/** How a run ended, as SQL expressions. */
-interface EndedSql {
+/**
+ * Records how several runs ended.
+ *
+ * Values: endpoint, event id, lists of handler ids, states, error names and error messages, lease token.
+ * Returns the ids of the handlers that were written.
+ */
+function settleSql({ runs }: PostgresTables): string {
+  const settlement = {
+    state: 'ended.state',
+    errorName: 'ended.error_name',
+    errorMessage: 'ended.error_message',
+  };
+  return `
+WITH given AS (
+  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
+    AS given (handler_id, state, error_name, error_message)
+), ended AS (
+  SELECT given.*
+  FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${belongsToLease('given.state')}
+  ORDER BY run.handler_id
+  FOR UPDATE OF run
+), written AS (
+  UPDATE ${runs} AS run SET${assignments(settlement)}
+  FROM ended
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
+  RETURNING run.handler_id
+)
+SELECT handler_id FROM written`;
+}
+
+/**
+ * Records how one run ended. A single row needs no lock order and no join, so this is cheaper than {@link settleSql}.
+ *
+ * Values: as for {@link settleSql}, with single values instead of lists.
+ */
+function settleOneSql({ runs }: PostgresTables): string {
+  const settlement = { state: '$4::text', errorName: '$5::text', errorMessage: '$6::text' };
+  return `
+WITH written AS (
+  UPDATE ${runs} AS run SET${assignments(settlement)}
+  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
+    AND ${belongsToLease(settlement.state)}
+  RETURNING run.handler_id
+)
+SELECT handler_id FROM written`;
+}
+
+/** A settlement, as SQL expressions. */
+interface SettlementSql {
   readonly state: string;
   readonly errorName: string;
   readonly errorMessage: string;
 }
 
-function settledColumns({ state, errorName, errorMessage }: EndedSql): string {
+function assignments({ state, errorName, errorMessage }: SettlementSql): string {
   return `
     state = ${state},
     attempts = run.attempts - CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END,
@@ -68,53 +138,16 @@ function settledColumns({ state, errorName, errorMessage }: EndedSql): string {
     error_message = ${errorMessage}`;
 }
 
-/** A row that complete() wrote keeps the token of its lease, so that the settlement that follows finds it. */
-function isOwned(state: string): string {
+/** `complete` keeps the lease token on a run that it marks as done, so that the settlement that follows is accepted. */
+function belongsToLease(state: string): string {
   return `run.lease_token = $7::text AND (run.state = 'running' OR run.state = 'done' AND ${state} = 'done')`;
 }
 
 /**
- * Records how several runs ended. Values: endpoint, event id, then of each run handler id, state, error name and message,
- * at last the lease token. Rows: the handler ids that were written.
+ * Records a run as done, inside the caller's transaction.
+ *
+ * Values: endpoint, event id, handler id, lease token. Returns nothing if the lease is lost.
  */
-function settleSql({ runs }: PostgresTables): string {
-  const ended = { state: 'ended.state', errorName: 'ended.error_name', errorMessage: 'ended.error_message' };
-  return `
-WITH given AS (
-  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
-    AS given (handler_id, state, error_name, error_message)
-), ended AS (
-  SELECT given.*
-  FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${isOwned('given.state')}
-  ORDER BY run.handler_id
-  FOR UPDATE OF run
-), written AS (
-  UPDATE ${runs} AS run SET${settledColumns(ended)}
-  FROM ended
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
-  RETURNING run.handler_id
-)
-SELECT handler_id FROM written`;
-}
-
-/**
- * Records how one run ended: for a single row there is no order of locks to keep, and nothing to join.
- * Values and rows as those of {@link settleSql}, with the run's own values in the place of lists.
- */
-function settleOneSql({ runs }: PostgresTables): string {
-  const ended = { state: '$4::text', errorName: '$5::text', errorMessage: '$6::text' };
-  return `
-WITH written AS (
-  UPDATE ${runs} AS run SET${settledColumns(ended)}
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
-    AND ${isOwned(ended.state)}
-  RETURNING run.handler_id
-)
-SELECT handler_id FROM written`;
-}
-
-/** Records one success. Values: endpoint, event id, handler id, lease token. No row where the lease is lost. */
 function completeSql({ runs }: PostgresTables): string {
   return `
 WITH completed AS (
@@ -127,7 +160,11 @@ WITH completed AS (
 SELECT handler_id FROM completed`;
 }
 
-/** Makes rows claimable again. Values: endpoint, event id, handler ids or NULL. Rows: the ids that were changed. */
+/**
+ * Makes runs claimable again.
+ *
+ * Values: endpoint, event id, handler ids or NULL. Returns the ids of the handlers that were changed.
+ */
 function reopenSql({ runs }: PostgresTables): string {
   return `
 WITH wanted AS (
@@ -148,27 +185,21 @@ WITH wanted AS (
 SELECT handler_id FROM reopened ORDER BY handler_id`;
 }
 
-/** From when on events are kept: a time in ms since 1970, or an age in ms by the server's clock. */
-type PruneBound = 'time' | 'age';
-
-const BOUNDS: Readonly<Record<PruneBound, string>> = {
-  time: 'to_timestamp($1::float8 / 1000)',
-  age: "clock_timestamp() - $1::float8 * interval '1 millisecond'",
-};
-
 /**
- * Forgets a batch of old events. Values: the bound, how many at most. One row: how many were looked at (fewer than the
- * most: there are no more), and how many of them were forgotten.
+ * Deletes a batch of events that were received before `bound`, an SQL expression of $1.
+ *
+ * Values: the bound, the size of the batch. Returns how many events were `seen` (fewer than the batch if there are no
+ * more) and how many of those were `forgotten`.
  */
-function pruneSql({ events, runs }: PostgresTables, bound: PruneBound): string {
+function pruneSql({ events, runs }: PostgresTables, bound: string): string {
   const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
   const isItsRun = 'run.endpoint = event.endpoint AND run.event_id = event.event_id';
-  // `held` locks the rows and sees them as they are then: a run that was claimed meanwhile keeps its event.
+  // `held` locks the runs and sees them as they are then, so that an event that was claimed in between is kept.
   return `
 WITH old AS MATERIALIZED (
   SELECT event.endpoint, event.event_id
   FROM ${events} AS event
-  WHERE event.received_at < ${BOUNDS[bound]}
+  WHERE event.received_at < ${bound}
     AND NOT EXISTS (SELECT FROM ${runs} AS run WHERE ${isItsRun} AND ${isRunning})
   ORDER BY event.received_at
   LIMIT $2::integer
@@ -186,24 +217,3 @@ WITH old AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM old)::float8 AS seen, (SELECT count(*) FROM forgotten)::float8 AS forgotten`;
 }
-
-/**
- * The store's statements, made once. Each is a SELECT at its top, whatever it writes below: clients such as TypeORM give
- * the rows of other commands in other shapes.
- */
-export function postgresStatements(tables: PostgresTables) {
-  return Object.freeze({
-    claim: claimSql(tables),
-    settle: settleSql(tables),
-    settleOne: settleOneSql(tables),
-    complete: completeSql(tables),
-    reopen: reopenSql(tables),
-    get: getSql(tables),
-    payload: payloadSql(tables),
-    pruneByTime: pruneSql(tables, 'time'),
-    pruneByAge: pruneSql(tables, 'age'),
-    ping: `SELECT count(*)::float8 FROM ${tables.events} WHERE false`,
-  });
-}
-
-export type PostgresStatements = ReturnType<typeof postgresStatements>;

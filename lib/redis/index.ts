@@ -1,4 +1,2 @@
-export type { RedisClientLike } from './redis-inbox.connection.js';
-export { RedisInboxError } from './redis-inbox.connection.js';
-export type { RedisInboxOptions } from './redis-inbox.store.js';
-export { RedisInboxStore } from './redis-inbox.store.js';
+export { type RedisClientLike, RedisInboxError } from './redis-inbox.connection.js';
+export { type RedisInboxOptions, RedisInboxStore } from './redis-inbox.store.js';

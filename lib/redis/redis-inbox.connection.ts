@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import { MESSAGES } from './redis.messages.js';
 
-/** What a {@link RedisInboxStore} needs of its client: an `ioredis` `Redis` or `Cluster` has it. */
+/** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {
   evalsha(sha1: string, keyCount: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>;
@@ -12,8 +12,8 @@ export interface RedisClientLike {
 }
 
 /**
- * Redis could not be reached, or refused a command. The message is Redis' or the client's own. The error has no `cause`:
- * the client's errors carry the arguments of the command, and with them the payload.
+ * The store could not reach Redis, or Redis refused a command. The message contains the reason that Redis or the client
+ * gave. There is no `cause`: the client's errors contain the arguments of the command, and with them the payload.
  */
 export class RedisInboxError extends ScalekitWebhooksError {
   override readonly code = 'redis_inbox_failed';
@@ -25,56 +25,56 @@ export class RedisInboxError extends ScalekitWebhooksError {
   }
 }
 
-/** A Lua script, which Redis knows by its digest. */
+/** A Lua script. Redis caches scripts by their SHA-1 digest. */
 export class RedisScript {
-  readonly #sha1: string;
+  readonly sha1: string;
 
-  constructor(private readonly source: string) {
-    this.#sha1 = createHash('sha1').update(source).digest('hex');
-  }
-
-  /** One round trip; a second one where Redis has not seen the script since its start. */
-  async run(
-    client: RedisClientLike,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
-  ): Promise<unknown> {
-    try {
-      return await client.evalsha(this.#sha1, keys.length, ...keys, ...args);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return client.eval(this.source, keys.length, ...keys, ...args);
-    }
+  constructor(readonly source: string) {
+    this.sha1 = createHash('sha1').update(source).digest('hex');
   }
 }
 
-/** The caller's client as the store uses it: every failure becomes a {@link RedisInboxError}. */
+/** The client, with every failure turned into a {@link RedisInboxError}. */
 export class RedisInboxConnection {
   constructor(private readonly client: RedisClientLike) {}
 
-  /** Runs a script that answers a list of texts or a number. */
+  /** Runs a script that returns a list or a number. */
   async run(
     script: RedisScript,
     keys: readonly string[],
     args: readonly (string | Buffer)[],
   ): Promise<string[]> {
-    const reply = await this.#reach(() => script.run(this.client, keys, args));
+    const reply = await this.#attempt(() => this.#evaluate(script, [...keys, ...args], keys.length));
     return Array.isArray(reply) ? reply.map(String) : [String(reply)];
   }
 
   hash(key: string): Promise<Record<string, string>> {
-    return this.#reach(() => this.client.hgetall(key));
+    return this.#attempt(() => this.client.hgetall(key));
   }
 
   bytes(key: string): Promise<Buffer | null> {
-    return this.#reach(() => this.client.getBuffer(key));
+    return this.#attempt(() => this.client.getBuffer(key));
   }
 
   ping(): Promise<string> {
-    return this.#reach(() => this.client.ping());
+    return this.#attempt(() => this.client.ping());
   }
 
-  async #reach<T>(command: () => Promise<T>): Promise<T> {
+  /** Takes one round trip, or two if Redis has not cached the script since it started. */
+  async #evaluate(
+    { sha1, source }: RedisScript,
+    keysAndArguments: readonly (string | Buffer)[],
+    keyCount: number,
+  ): Promise<unknown> {
+    try {
+      return await this.client.evalsha(sha1, keyCount, ...keysAndArguments);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.client.eval(source, keyCount, ...keysAndArguments);
+    }
+  }
+
+  async #attempt<T>(command: () => Promise<T>): Promise<T> {
     try {
       return await command();
     } catch (error) {

@@ -1,28 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { InboxKey, RunState } from '../inbox/inbox-store.js';
 
-/** The states with an index of their own. Nearly every entry ends as `done`, so that has none. */
+/** The states that have an index. `done` has none, because nearly every entry ends there. */
 export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const satisfies RunState[];
 
-/** A sorted set over a bucket's events, by the time of receipt. */
+/** A sorted set of the events in a bucket, by the time of receipt. */
 export type RedisIndex = 'received' | (typeof INDEXED_STATES)[number];
 
-/** The order in which every script expects the keys of a bucket; those of one event follow. */
+/** The keys of a bucket, in the order in which every script expects them. The keys of an event follow. */
 const BUCKET_KEYS = ['received', 'expires', ...INDEXED_STATES] as const;
 
 const BUCKET_COUNT = 16;
 
-/** The buckets among which events are spread. */
 export const BUCKETS: readonly number[] = Array.from({ length: BUCKET_COUNT }, (_, number) => number);
 
-/** The position of an index among a script's keys, counted from 1 as Lua does. */
-export function positionOfIndex(index: RedisIndex): number {
-  return BUCKET_KEYS.indexOf(index) + 1;
-}
-
 /**
- * The names of the keys. Events are spread over buckets, and a bucket is a cluster's hash tag: an event and the
- * indexes that list it are in one slot, so that one script writes them all or none.
+ * The names of the keys. Events are distributed over buckets. The bucket is the hash tag of a cluster, so that an event and
+ * the indexes that list it are in the same slot, and a script can write them atomically.
  */
 export class RedisInboxKeys {
   constructor(private readonly prefix: string) {}
@@ -31,7 +25,7 @@ export class RedisInboxKeys {
     return BUCKET_KEYS.map((name) => this.#name(bucket, name));
   }
 
-  /** Those of the event's bucket, then the event's own. */
+  /** The keys of the event's bucket, then those of the event. */
   ofEvent(key: InboxKey): string[] {
     return [...this.ofBucket(bucketOf(key)), this.event(key), this.payload(key)];
   }
@@ -49,12 +43,17 @@ export class RedisInboxKeys {
   }
 }
 
-/** An event as its bucket's indexes name it: ASCII, without braces, and never the same for two events. */
+/** The position of an index in a script's KEYS, which Lua counts from 1. */
+export function positionOfIndex(index: RedisIndex): number {
+  return BUCKET_KEYS.indexOf(index) + 1;
+}
+
+/** The name of an event in the indexes: unique, ASCII, and without braces. */
 export function memberOf({ endpoint, eventId }: InboxKey): string {
   return `${escapeId(endpoint)}:${escapeId(eventId)}`;
 }
 
-/** The event that an index names. */
+/** Reverses {@link memberOf}. */
 export function keyOfMember(member: string): InboxKey {
   const [endpoint = '', eventId = ''] = member.split(':');
   return { endpoint: unescapeId(endpoint), eventId: unescapeId(eventId) };
@@ -64,7 +63,7 @@ function bucketOf(key: InboxKey): number {
   return createHash('sha1').update(memberOf(key)).digest().readUInt8() % BUCKET_COUNT;
 }
 
-/** Works on UTF-16 code units: an id out of JSON may hold a lone surrogate, which UTF-8 would lose. */
+/** Escapes UTF-16 code units: an id from JSON can contain a lone surrogate, which UTF-8 would lose. */
 function escapeId(id: string): string {
   return id.replace(/[^\w.-]/g, (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

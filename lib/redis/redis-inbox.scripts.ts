@@ -1,9 +1,11 @@
 import { RedisScript } from './redis-inbox.connection.js';
 import { INDEXED_STATES } from './redis-inbox.keys.js';
 
-// The rules that `inbox/claim.rules.ts` states, as Redis runs them: an event is a hash, with the fields `row:<handler>`
-// ("state attempts updatedAt position"), `lease:<handler>` ("endsAt token") and `error:<handler>` (JSON). Fields this
-// short let Redis keep the hash compact. Times are ms of the server's clock; scores are µs, to keep the order of receipt.
+// The scripts apply the same rules as `inbox/run-states.ts`. An event is a hash. For each handler it has the fields
+// `run:<handler>` ("state attempts updatedAt position"), `lease:<handler>` ("endsAt token") and `error:<handler>` (JSON).
+// Short fields let Redis store the hash compactly. Times are ms of the server's clock. The scores of the state indexes and
+// of `received` are µs, to keep the order of receipt.
+
 const BUCKET = `
 local RECEIVED, EXPIRES = KEYS[1], KEYS[2]
 local STATES = { ${INDEXED_STATES.map((state) => `'${state}'`).join(', ')} }
@@ -25,7 +27,7 @@ const EVENT = `${BUCKET}
 local EVENT, PAYLOAD = KEYS[3 + #STATES], KEYS[4 + #STATES]
 local member = ARGV[1]
 
-local function parseRow(id, text, lease)
+local function parseRun(id, text, lease)
   if not text then return nil end
   local state, attempts, _, position = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
   local endsAt, token = string.match(lease or '', '^(%S+) (.*)$')
@@ -35,34 +37,34 @@ local function parseRow(id, text, lease)
   }
 end
 
-local function readRow(id)
-  return parseRow(id, unpack(redis.call('HMGET', EVENT, 'row:' .. id, 'lease:' .. id)))
+local function readRun(id)
+  return parseRun(id, unpack(redis.call('HMGET', EVENT, 'run:' .. id, 'lease:' .. id)))
 end
 
-local function readRows()
-  local fields, values, rows = redis.call('HGETALL', EVENT), {}, {}
+local function readRuns()
+  local fields, values, runs = redis.call('HGETALL', EVENT), {}, {}
   for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
   for field, text in pairs(values) do
-    local id = string.match(field, '^row:(.*)$')
-    if id then rows[#rows + 1] = parseRow(id, text, values['lease:' .. id]) end
+    local id = string.match(field, '^run:(.*)$')
+    if id then runs[#runs + 1] = parseRun(id, text, values['lease:' .. id]) end
   end
-  table.sort(rows, function(a, b) return a.position < b.position end)
-  return rows
+  table.sort(runs, function(a, b) return a.position < b.position end)
+  return runs
 end
 
-local function isRunning(row)
-  return row.state == 'running' and row.endsAt > now
+local function isRunning(run)
+  return run.state == 'running' and run.endsAt > now
 end
 
-local function writeRow(row, state, attempts)
-  local position = row.position or redis.call('HINCRBY', EVENT, 'handlers', 1)
-  redis.call('HSET', EVENT, 'row:' .. row.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. position)
+local function writeRun(run, state, attempts)
+  local position = run.position or redis.call('HINCRBY', EVENT, 'handlers', 1)
+  redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. position)
 end
 
--- Ends every script that has touched the event: it lasts anew, and is listed under the states it now has.
-local function remember(retention)
+-- Call this at the end of every script that writes runs: it renews the expiry, and lists the event under its current states.
+local function touch(retention)
   local received, expires, present = redis.call('HGET', EVENT, 'receivedAt'), now + retention, {}
-  for _, row in ipairs(readRows()) do present[row.state] = true end
+  for _, run in ipairs(readRuns()) do present[run.state] = true end
   redis.call('PEXPIREAT', EVENT, expires)
   redis.call('PEXPIREAT', PAYLOAD, expires)
   redis.call('ZADD', RECEIVED, received, member)
@@ -77,18 +79,21 @@ local function remember(retention)
 end
 `;
 
-/** ARGV: member, retention, token, duration, token to take over, type, occurredAt, payload, handler ids… */
+/**
+ * ARGV: member, retention, token, duration, token to take over, type, occurredAt, payload, handler ids…
+ * Returns a claim for each handler: its state, a space, and the attempt or when the lease ends in ms.
+ */
 export const CLAIM = new RedisScript(`${EVENT}
 local token, duration, takesOver = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 local function claim(id)
-  local row = readRow(id)
-  if row and (row.state == 'done' or row.state == 'dead') then return row.state .. ' 0' end
-  if row and row.state == 'queued' and takesOver == '' then return 'queued 0' end
-  local handedOver = row and row.state == 'running' and row.token == takesOver
-  if row and isRunning(row) and not handedOver then return 'running ' .. (row.endsAt - now) end
-  local attempt = (row and row.attempts or 0) + (handedOver and 0 or 1)
-  writeRow(row or { id = id }, 'running', attempt)
+  local run = readRun(id)
+  if run and (run.state == 'done' or run.state == 'dead') then return run.state .. ' 0' end
+  if run and run.state == 'queued' and takesOver == '' then return 'queued 0' end
+  local handedOver = run and run.state == 'running' and run.token == takesOver
+  if run and isRunning(run) and not handedOver then return 'running ' .. (run.endsAt - now) end
+  local attempt = (run and run.attempts or 0) + (handedOver and 0 or 1)
+  writeRun(run or { id = id }, 'running', attempt)
   redis.call('HSET', EVENT, 'lease:' .. id, (now + duration) .. ' ' .. token)
   redis.call('HDEL', EVENT, 'error:' .. id)
   return 'claimed ' .. attempt
@@ -102,53 +107,59 @@ if redis.call('EXISTS', EVENT) == 0 then
 end
 local claims = {}
 for i = 9, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
-remember(tonumber(ARGV[2]))
+touch(tonumber(ARGV[2]))
 return claims
 `);
 
-/** ARGV: member, retention, token, then handler id, state and error (JSON, or empty) of each run. Answers positions. */
+/**
+ * ARGV: member, retention, token, then for each run its handler id, state and error (JSON, or empty).
+ * Returns the positions of the runs that were written, counted from 0.
+ */
 export const SETTLE = new RedisScript(`${EVENT}
 local token, written = ARGV[3], {}
 if redis.call('EXISTS', EVENT) == 0 then return written end
 for i = 4, #ARGV, 3 do
   local id, state, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local row = readRow(id)
-  if row and row.state == 'running' and row.token == token then
-    local neverBegun = state == 'queued' and failure == ''
-    writeRow(row, state, row.attempts - (neverBegun and 1 or 0))
+  local run = readRun(id)
+  if run and run.state == 'running' and run.token == token then
+    local notStarted = state == 'queued' and failure == ''
+    writeRun(run, state, run.attempts - (notStarted and 1 or 0))
     redis.call('HDEL', EVENT, 'lease:' .. id)
     if failure ~= '' then redis.call('HSET', EVENT, 'error:' .. id, failure) end
     written[#written + 1] = tostring((i - 4) / 3)
   end
 end
-remember(tonumber(ARGV[2]))
+touch(tonumber(ARGV[2]))
 return written
 `);
 
-/** ARGV: member, retention, 'all' or 'asked', handler ids… Answers handler ids. */
+/** ARGV: member, retention, 'all' or 'asked', handler ids… Returns the ids of the handlers that were changed. */
 export const REOPEN = new RedisScript(`${EVENT}
 local all, asked, reopened = ARGV[3] == 'all', {}, {}
 if redis.call('EXISTS', EVENT) == 0 then return reopened end
 for i = 4, #ARGV do asked[ARGV[i]] = true end
-for _, row in ipairs(readRows()) do
-  local wanted = asked[row.id] or (all and row.state ~= 'done')
-  if wanted and not isRunning(row) then
-    writeRow(row, 'failed', row.attempts)
-    redis.call('HDEL', EVENT, 'lease:' .. row.id)
-    reopened[#reopened + 1] = row.id
+for _, run in ipairs(readRuns()) do
+  local wanted = asked[run.id] or (all and run.state ~= 'done')
+  if wanted and not isRunning(run) then
+    writeRun(run, 'failed', run.attempts)
+    redis.call('HDEL', EVENT, 'lease:' .. run.id)
+    reopened[#reopened + 1] = run.id
   end
 end
-remember(tonumber(ARGV[2]))
+touch(tonumber(ARGV[2]))
 return reopened
 `);
 
-/** ARGV: member, the time of receipt (µs) from which entries stay. Answers how many it forgot; unlists what is gone. */
-export const FORGET = new RedisScript(`${EVENT}
+/**
+ * Deletes an event that was received before a time, unless it has a run in progress. An event that no longer exists is
+ * removed from the indexes. ARGV: member, the time in µs. Returns how many events were deleted.
+ */
+export const DELETE_EVENT = new RedisScript(`${EVENT}
 local received = redis.call('HGET', EVENT, 'receivedAt')
 if received then
   if tonumber(received) >= tonumber(ARGV[2]) then return 0 end
-  for _, row in ipairs(readRows()) do
-    if isRunning(row) then return 0 end
+  for _, run in ipairs(readRuns()) do
+    if isRunning(run) then return 0 end
   end
 end
 unlist({ member })
@@ -156,7 +167,7 @@ redis.call('DEL', EVENT, PAYLOAD)
 return received and 1 or 0
 `);
 
-/** ARGV: position of the index, score to read from, limit. Answers the index's size, then members and scores. */
+/** ARGV: position of the index, score to start from, limit. Returns the size of the index, then members and scores. */
 export const READ_INDEX = new RedisScript(`${BUCKET}
 local passes = 0
 repeat passes = passes + 1 until unlistExpired(1000) < 1000 or passes == 10

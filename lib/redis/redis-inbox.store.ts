@@ -1,70 +1,60 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { refuseSetting, requirePositiveInteger } from '../errors/settings.js';
-import type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxPageRequest,
-  InboxStore,
-  RunClaim,
-  RunSettlement,
+import { requirePositiveInteger } from '../errors/settings.js';
+import {
+  DEFAULT_RETENTION_MS,
+  type InboxEntry,
+  type InboxEvent,
+  type InboxFilter,
+  type InboxKey,
+  type InboxLease,
+  type InboxPage,
+  type InboxPageRequest,
+  type InboxStore,
+  type RunClaim,
+  type RunSettlement,
 } from '../inbox/inbox-store.js';
-import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
 import { MESSAGES } from './redis.messages.js';
 import { type RedisClientLike, RedisInboxConnection, type RedisScript } from './redis-inbox.connection.js';
 import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
 import { CLAIM, REOPEN, SETTLE } from './redis-inbox.scripts.js';
 
-/** What a {@link RedisInboxStore} is made with. */
+/** Options of {@link RedisInboxStore}. */
 export interface RedisInboxOptions {
-  /** An `ioredis` client, `Redis` or `Cluster`. It stays the caller's: the store never closes it. */
+  /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
   readonly client: RedisClientLike;
   /**
-   * Begins the name of every key, before a colon. Applications that share a Redis, but no ledger, each need their own.
+   * What the name of every key starts with, before a colon. Applications that share a Redis server must use different
+   * prefixes, unless they share their events.
    * @default 'scalekit-webhooks'
    */
   readonly keyPrefix?: string;
   /**
-   * How long an event is remembered after its last claim or settlement, in ms.
+   * How long to keep an event after its last claim or settlement, in milliseconds. Keep events for longer than Scalekit
+   * retries them: 28 hours.
    * @default 2592000000 (30 days)
    */
   readonly retentionMs?: number;
 }
 
-const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
 const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
 
-/** @throws ScalekitWebhooksConfigurationError when an option cannot work */
-export function resolveRedisInboxOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  const { client, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
-  const missing = COMMANDS.find((command) => typeof client?.[command] !== 'function');
-  if (missing) refuseSetting('client', `client must be an ioredis client: it has no ${missing}().`);
-  if (!/^[^{}]+$/.test(keyPrefix)) {
-    throw new ScalekitWebhooksConfigurationError('keyPrefix', MESSAGES.redisKeyPrefixInvalid(keyPrefix));
-  }
-  requirePositiveInteger('retentionMs', retentionMs);
-  return Object.freeze({ client, keyPrefix, retentionMs });
-}
-
 /**
- * The inbox in Redis (5 or newer) or a Redis Cluster: it lasts, and any number of processes share it. A claim and a
- * settlement are one script and one round trip each, by the clock of the server alone.
+ * An inbox in Redis 5 or later, or in a Redis Cluster. It is durable, and many processes can share it. A claim and a
+ * settlement take one script and one round trip each. All times come from the clock of the Redis server.
  *
- * Redis must be set up to keep a ledger, or a retry after a loss runs handlers again:
+ * Configure Redis to keep its data. If it loses some, a retry runs handlers again:
  *
- * - `appendonly yes`. With `appendfsync everysec` a crash of the machine may lose the last second, with `always` nothing.
- * - `maxmemory-policy noeviction`: under any other policy Redis may forget events to make room.
+ * - Set `appendonly yes`. With `appendfsync everysec`, a crash of the machine can lose the last second; with `always`,
+ *   nothing.
+ * - Set `maxmemory-policy noeviction`. With any other policy, Redis can evict events to free memory.
  *
- * While Redis is down, the client decides how long a command waits. The dispatcher answers 503 at the deadline whatever
- * the client does; `maxRetriesPerRequest: 1` and a `commandTimeout` below the handlers' time make it fail sooner.
- * `enableOfflineQueue: false` makes it fail at once, and also while the application is still connecting at its start.
- * BullMQ wants `maxRetriesPerRequest: null`: give it a client of its own.
+ * While Redis is down, the client decides how long a command waits. The dispatcher responds with 503 at its deadline in any
+ * case. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make it fail sooner.
+ * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
+ * `maxRetriesPerRequest: null`, so give it a client of its own.
  *
- * Every failure of Redis or of the client rejects with a `RedisInboxError`.
+ * Every failure of Redis or of the client rejects with a {@link RedisInboxError}.
  *
  * @example
  * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
@@ -76,9 +66,9 @@ export class RedisInboxStore implements InboxStore {
   readonly #reader: RedisEntryReader;
   readonly #retentionMs: string;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
+  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: RedisInboxOptions) {
-    const { client, keyPrefix, retentionMs } = resolveRedisInboxOptions(options);
+    const { client, keyPrefix, retentionMs } = resolveOptions(options);
     this.#connection = new RedisInboxConnection(client);
     this.#keys = new RedisInboxKeys(keyPrefix);
     this.#reader = new RedisEntryReader(this.#connection, this.#keys);
@@ -91,7 +81,7 @@ export class RedisInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const { buffer, byteOffset, byteLength } = event.payload;
-    const answers = await this.#run(CLAIM, event, [
+    const replies = await this.#run(CLAIM, event, [
       lease.token,
       String(lease.durationMs),
       lease.takesOver ?? '',
@@ -100,7 +90,7 @@ export class RedisInboxStore implements InboxStore {
       Buffer.from(buffer, byteOffset, byteLength),
       ...handlerIds,
     ]);
-    return new Map(handlerIds.map((handlerId, position) => [handlerId, toClaim(answers[position])]));
+    return new Map(handlerIds.map((handlerId, position) => [handlerId, toRunClaim(replies[position])]));
   }
 
   async settle(
@@ -128,14 +118,19 @@ export class RedisInboxStore implements InboxStore {
   }
 
   /**
-   * A page of entries, oldest first: by the clock of the server, on a cluster by those of its nodes. The filters
-   * `running`, `queued`, `failed` and `dead` read an index; all others read the entries one by one.
+   * Lists entries, oldest first, by the clock of the server (on a cluster, by the clocks of its nodes). The states
+   * `running`, `queued`, `failed` and `dead` have an index. With any other filter, the store reads entries one by one.
+   *
+   * @throws ScalekitWebhooksConfigurationError when the cursor is not the `nextCursor` of an earlier page
    */
   list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     return this.#reader.list(filter, page);
   }
 
-  /** How many entries match. Reads no entries where there is no filter, or none but a state other than `done`. */
+  /**
+   * Counts the entries that match. Without a filter, or with only a state other than `done`, the store does not have to
+   * read them.
+   */
   count(filter: InboxFilter = {}): Promise<number> {
     return this.#reader.count(filter);
   }
@@ -148,7 +143,7 @@ export class RedisInboxStore implements InboxStore {
     await this.#connection.ping();
   }
 
-  /** Does nothing: the client is the caller's to close. */
+  /** Does nothing: closing the client is up to you. */
   async close(): Promise<void> {}
 
   #run(script: RedisScript, key: InboxKey, args: readonly (string | Buffer)[]): Promise<string[]> {
@@ -156,8 +151,24 @@ export class RedisInboxStore implements InboxStore {
   }
 }
 
-function toClaim(answer = ''): RunClaim {
-  const [state, number] = answer.split(' ');
+const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
+
+function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
+  const { client, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
+  const missing = COMMANDS.find((command) => typeof client?.[command] !== 'function');
+  if (missing) {
+    throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notRedisClient(missing));
+  }
+  if (!/^[^{}]+$/.test(keyPrefix)) {
+    throw new ScalekitWebhooksConfigurationError('keyPrefix', MESSAGES.keyPrefixInvalid(keyPrefix));
+  }
+  requirePositiveInteger('retentionMs', retentionMs);
+  return { client, keyPrefix, retentionMs };
+}
+
+/** Reads one reply of the claim script. */
+function toRunClaim(reply = ''): RunClaim {
+  const [state, number] = reply.split(' ');
   if (state === 'claimed') return { state, attempt: Number(number) };
   if (state === 'running') return { state, leaseEndsInMs: Number(number) };
   return { state: state === 'queued' || state === 'done' ? state : 'dead' };

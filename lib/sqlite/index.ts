@@ -1,3 +1,2 @@
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-database.js';
-export type { SqliteInboxOptions } from './sqlite-inbox.options.js';
-export { SqliteInboxStore } from './sqlite-inbox.store.js';
+export { type SqliteInboxOptions, SqliteInboxStore } from './sqlite-inbox.store.js';

@@ -1,26 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a statement of the ledger binds. */
-export type SqliteValue = string | number | null | Uint8Array;
-
-/** A prepared statement, as far as the ledger uses it. */
-export interface SqliteStatement {
-  /** Runs a statement that returns no rows. */
-  run(...parameters: SqliteValue[]): unknown;
-  /** Every row of a statement that returns some, as objects. */
-  all(...parameters: SqliteValue[]): unknown[];
-}
-
 /**
- * An open connection to a SQLite database: a `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or of
- * `libsql` fits as it is.
+ * An open connection to a SQLite database: a `DatabaseSync` of `node:sqlite`, or a `Database` of `better-sqlite3` or
+ * `libsql`.
  */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
 }
 
-/** Whether something given from outside is such a connection. */
+/** A prepared statement. */
+export interface SqliteStatement {
+  /** Runs a statement that returns no rows. */
+  run(...parameters: SqliteValue[]): unknown;
+  /** Runs a statement that returns rows, and returns all of them as objects. */
+  all(...parameters: SqliteValue[]): unknown[];
+}
+
+/** A value that the store binds to a parameter. */
+export type SqliteValue = string | number | null | Uint8Array;
+
 export function isSqliteDatabase(value: unknown): value is SqliteDatabase {
   if (typeof value !== 'object' || value === null) return false;
   return (
@@ -31,58 +30,70 @@ export function isSqliteDatabase(value: unknown): value is SqliteDatabase {
   );
 }
 
-// SQLITE_BUSY and SQLITE_LOCKED; the bits above the lowest 8 tell the reason.
-const BUSY = 5;
-const LOCKED = 6;
-const PRIMARY_CODE = 0xff;
-
-/** Whether another transaction is in the way, for now: another connection's, or one that is open on this one. */
-export function isOccupiedError(error: unknown): boolean {
-  return isBusyError(error) || isNestedTransactionError(error);
-}
-
-function isBusyError(error: unknown): boolean {
-  const code = column(error, 'code');
-  if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true;
-  const errcode = column(error, 'errcode');
-  return typeof errcode === 'number' && [BUSY, LOCKED].includes(errcode & PRIMARY_CODE);
-}
-
-/** Whether BEGIN failed because a transaction is open on this very connection. */
-export function isNestedTransactionError(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('cannot start a transaction within a transaction');
-}
-
 const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 8;
 
-/** No attempt comes later after the one before it. */
+/** The longest pause between two attempts of {@link retryWhileBusy}. */
 export const LONGEST_PAUSE_MS = LONGEST_WAIT_MS * 1.5;
 
 /**
- * Does work as soon as no other transaction is in the way, on this connection or on others; from its start each time.
- * SQLite's own way to wait for a lock stops the event loop, and with it the handler in this process that holds the
- * lock: so the work is tried, and tried again later.
+ * Does the work when no other transaction is open, on this or another connection. Each attempt starts over.
  *
- * @param giveUpAt by the clock of `performance.now()`, in ms
+ * SQLite's own way to wait for a lock blocks the event loop. If a handler in this process held the lock, it could never
+ * release it.
+ *
+ * @param giveUpAt in ms, by the clock of `performance.now()`
  */
-export async function attemptUntil<T>(
-  giveUpAt: number,
+export async function retryWhileBusy<T>(
   database: SqliteDatabase,
+  giveUpAt: number,
   work: (database: SqliteDatabase) => T,
 ): Promise<T> {
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     try {
       return withoutBlocking(database, work);
     } catch (error) {
-      if (!isOccupiedError(error) || performance.now() >= giveUpAt) throw error;
+      if (!isBusyError(error) || performance.now() >= giveUpAt) throw error;
     }
-    // Processes that wait for the same lock should not come back at the same time.
+    // The random part keeps processes that wait for the same lock from trying again at the same time.
     await delay(wait * (0.5 + Math.random()));
   }
 }
 
-/** Does work in one write transaction, at once. */
+/** Restores the connection's own timeout afterwards: your statements may depend on it. */
+function withoutBlocking<T>(database: SqliteDatabase, work: (database: SqliteDatabase) => T): T {
+  const [row] = database.prepare('PRAGMA busy_timeout').all();
+  database.exec('PRAGMA busy_timeout = 0');
+  try {
+    return work(database);
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${Number(column(row, 'timeout'))}`);
+  }
+}
+
+/** Whether another transaction is open, on another connection or on this one. */
+export function isBusyError(error: unknown): boolean {
+  return isLockError(error) || isNestedTransactionError(error);
+}
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+// The bits above the lowest 8 give more detail.
+const PRIMARY_CODE = 0xff;
+
+function isLockError(error: unknown): boolean {
+  const code = column(error, 'code');
+  if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true;
+  const errcode = column(error, 'errcode');
+  return typeof errcode === 'number' && [SQLITE_BUSY, SQLITE_LOCKED].includes(errcode & PRIMARY_CODE);
+}
+
+/** Whether BEGIN failed because this connection already has an open transaction. */
+export function isNestedTransactionError(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('cannot start a transaction within a transaction');
+}
+
+/** Does the work in a write transaction, without waiting. */
 export function inTransaction<T>(database: SqliteDatabase, work: (database: SqliteDatabase) => T): T {
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -95,7 +106,7 @@ export function inTransaction<T>(database: SqliteDatabase, work: (database: Sqli
   }
 }
 
-/** Runs what may be too late: after some errors, a full disk for one, SQLite has ended the transaction itself. */
+/** For rollbacks: after some errors, such as a full disk, SQLite has already ended the transaction. */
 export function tryExec(database: SqliteDatabase, sql: string): boolean {
   try {
     database.exec(sql);
@@ -105,22 +116,11 @@ export function tryExec(database: SqliteDatabase, sql: string): boolean {
   }
 }
 
-/** The connection's own time-out is put back: statements of the application may depend on it. */
-function withoutBlocking<T>(database: SqliteDatabase, work: (database: SqliteDatabase) => T): T {
-  const [row] = database.prepare('PRAGMA busy_timeout').all();
-  database.exec('PRAGMA busy_timeout = 0');
-  try {
-    return work(database);
-  } finally {
-    database.exec(`PRAGMA busy_timeout = ${Number(column(row, 'timeout'))}`);
-  }
-}
-
 const FULL = 2;
 
 /**
- * Makes commits last and readers free of writers. WAL stays with the file. `synchronous` is the connection's: with less
- * than FULL a power failure could undo what Scalekit was told is done.
+ * Makes commits survive a power failure, and lets readers and writers work side by side. WAL mode is a property of the
+ * file. `synchronous` is one of the connection, and a lower level than FULL could undo a commit.
  */
 export function makeDurable(database: SqliteDatabase): void {
   database.prepare('PRAGMA journal_mode = WAL').all();
@@ -129,16 +129,16 @@ export function makeDurable(database: SqliteDatabase): void {
 }
 
 /**
- * The rows of a SELECT whose one column `json` is a `json_object` of the shape `T`. As JSON, text survives every
- * driver: read as text, libsql and the `node:sqlite` of Node 22 cut it at the first NUL.
+ * Runs a SELECT whose only column, `json`, is a `json_object` of the shape `T`. JSON keeps text intact: libsql, and
+ * `node:sqlite` of Node 22, cut plain text off at the first NUL.
  */
 export function selectJson<T>(database: SqliteDatabase, sql: string, ...parameters: SqliteValue[]): T[] {
-  // `all` and never `get`: after libsql's `get` the statement goes on holding its read lock.
+  // Use `all`, not `get`: with libsql, a statement keeps its read lock after `get`.
   const rows = database.prepare(sql).all(...parameters);
   return rows.map((row) => JSON.parse(String(column(row, 'json'))));
 }
 
-/** One column of a row that a driver gave. */
+/** Reads a property of a row, or of an error, that a driver returned. */
 export function column(row: unknown, name: string): unknown {
   return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
 }

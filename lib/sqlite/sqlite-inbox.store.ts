@@ -1,59 +1,94 @@
-import type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxPageRequest,
-  InboxStore,
-  RunClaim,
-  RunSettlement,
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { requirePositiveInteger } from '../errors/settings.js';
+import {
+  DEFAULT_RETENTION_MS,
+  type InboxEntry,
+  type InboxEvent,
+  type InboxFilter,
+  type InboxKey,
+  type InboxLease,
+  type InboxPage,
+  type InboxPageRequest,
+  type InboxStore,
+  type RunClaim,
+  type RunSettlement,
 } from '../inbox/inbox-store.js';
 import { claimRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
+import { MESSAGES } from './sqlite.messages.js';
 import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
-import { completeInTransaction, pruneEvents, SqliteLedgerRows } from './sqlite.runs.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
-import type { SqliteDatabase } from './sqlite-database.js';
-import { attemptUntil, inTransaction, makeDurable } from './sqlite-database.js';
-import { resolveSqliteInboxOptions, type SqliteInboxOptions } from './sqlite-inbox.options.js';
+import { completeRun, SqliteWriter } from './sqlite.writes.js';
+import {
+  inTransaction,
+  isSqliteDatabase,
+  makeDurable,
+  retryWhileBusy,
+  type SqliteDatabase,
+} from './sqlite-database.js';
 
-// What one transaction forgets at most: others, and the event loop, wait for it.
-const FORGOTTEN_AT_ONCE = 200;
-const RETENTION_PAUSE_MS = 60_000;
+/** Options of {@link SqliteInboxStore}. */
+export interface SqliteInboxOptions {
+  /**
+   * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox a connection of its own. To use
+   * `delivery.complete(tx)`, open it on the same file as your tables. The store never closes it.
+   */
+  database: SqliteDatabase;
+  /**
+   * What the names of the tables start with: 1 to 40 letters, digits and `_`, not starting with a digit.
+   * @default 'scalekit_webhooks_'
+   */
+  tablePrefix?: string;
+  /**
+   * How long to keep an event, in milliseconds. Keep events for longer than Scalekit retries them: 28 hours.
+   * @default 2592000000 (30 days)
+   */
+  retentionMs?: number;
+  /**
+   * How long a claim or a settlement waits for other transactions before it rejects, in milliseconds. Waiting does not
+   * block the event loop.
+   * @default 5000
+   */
+  busyTimeoutMs?: number;
+}
+
+const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
+const DEFAULT_BUSY_TIMEOUT_MS = 5000;
+const PRUNE_INTERVAL_MS = 60_000;
+// The event loop and other processes wait for each batch.
+const PRUNE_BATCH_SIZE = 200;
 
 /**
- * The inbox that lasts, on one machine: in a SQLite file that several processes may share. It makes its tables itself,
- * at the first use. Its clock is that of the machine.
+ * An inbox in a SQLite file, which several processes on one machine can share. It is durable, creates its tables on first
+ * use, and takes the time from the clock of the machine.
  *
- * - Durability: WAL and `synchronous` FULL are set on the connection, so that what Scalekit was told is done outlasts
+ * - Durability: the store sets WAL mode and `synchronous = FULL` on its connection, so that an acknowledged event survives
  *   a power failure.
- * - Waiting: claims and settles are short transactions; those that come together share one. While another is open, on
- *   this connection or on others, they are tried again without holding up the event loop; after `busyTimeoutMs` they
- *   reject with the driver's error.
- * - Sharing a connection with the application is possible (with `:memory:` there is no other way), at a price: the
- *   store then waits for the application's transactions, and the reads may show what is rolled back later.
+ * - Waiting: claims and settlements are short transactions, and those that arrive together share one. If another
+ *   transaction is open, on this or another connection, the store tries again without blocking the event loop. After
+ *   `busyTimeoutMs` it rejects with the driver's error.
+ * - Sharing a connection with your application works, and is the only way with `:memory:`. The store then waits for your
+ *   transactions, and its reads can show changes that are rolled back later.
  *
- * @example new SqliteInboxStore({ database: new DatabaseSync('ledger.db') })
+ * @example new SqliteInboxStore({ database: new DatabaseSync('inbox.db') })
  */
 export class SqliteInboxStore implements InboxStore {
   readonly #database: SqliteDatabase;
-  readonly #writes: SqliteWriteQueue;
-  readonly #busyTimeoutMs: number;
   readonly #tables: SqliteTables;
   readonly #retentionMs: number;
-  #ready: Promise<void> | undefined;
-  #nextRetentionAt = 0;
+  readonly #busyTimeoutMs: number;
+  readonly #writes: SqliteWriteQueue;
+  #prepared: Promise<void> | undefined;
+  #nextPruneAt = 0;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option cannot work */
+  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: SqliteInboxOptions) {
-    const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveSqliteInboxOptions(options);
+    const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
     this.#database = database;
-    this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
-    this.#busyTimeoutMs = busyTimeoutMs;
     this.#tables = sqliteTables(tablePrefix);
     this.#retentionMs = retentionMs;
+    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
   }
 
   claim(
@@ -61,57 +96,57 @@ export class SqliteInboxStore implements InboxStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    return this.#write((ledger) => {
+    return this.#write((writer) => {
       const now = Date.now();
-      const number = ledger.find(event) ?? ledger.record(event, now);
-      const rows = ledger.read(number);
+      const eventNumber = writer.findEvent(event) ?? writer.insertEvent(event, now);
+      const runs = writer.readRuns(eventNumber);
       const claims = new Map<string, RunClaim>();
       for (const handlerId of handlerIds) {
-        const { claim, run } = claimRun(rows.get(handlerId), lease, now);
-        if (run) ledger.write(number, handlerId, run);
+        const { claim, run } = claimRun(runs.get(handlerId), lease, now);
+        if (run) writer.writeRun(eventNumber, handlerId, run);
         claims.set(handlerId, claim);
       }
-      this.#forgetExpired(now);
+      this.#pruneExpired(writer, now);
       return claims;
     });
   }
 
-  async settle(
+  settle(
     key: InboxKey,
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    return this.#write((ledger) => {
+    return this.#write((writer) => {
       const now = Date.now();
-      const number = ledger.find(key);
-      if (number === undefined) return [];
-      const rows = ledger.read(number);
+      const eventNumber = writer.findEvent(key);
+      if (eventNumber === undefined) return [];
+      const runs = writer.readRuns(eventNumber);
       return settlements.flatMap((settlement) => {
         const { handlerId } = settlement;
-        const row = rows.get(handlerId);
-        if (isCompleted(row, settlement, lease)) return [handlerId];
-        const settled = settleRun(row, settlement, lease, now);
+        const run = runs.get(handlerId);
+        if (isCompleted(run, settlement, lease)) return [handlerId];
+        const settled = settleRun(run, settlement, lease, now);
         if (!settled) return [];
-        ledger.write(number, handlerId, settled);
+        writer.writeRun(eventNumber, handlerId, settled);
         return [handlerId];
       });
     });
   }
 
   /**
-   * Records a success in the transaction that is open on `transaction`: a connection to the file of the ledger, the
-   * store's own or another. The record is written before the call returns.
+   * Records a run as done inside your own transaction. The record is written before this method returns its promise.
    *
-   * Begin with `BEGIN IMMEDIATE`, so that the transaction need not be given up when others write, and with
-   * `PRAGMA synchronous = FULL`, which is not better-sqlite3's default. Await little else before the commit: handlers
-   * run side by side, and a second one cannot begin a transaction until the first has ended.
+   * Begin the transaction with `BEGIN IMMEDIATE`, so that it does not fail if others write, and set `synchronous = FULL`
+   * on its connection, which is not the default of better-sqlite3. Await as little as possible before you commit: other
+   * handlers cannot begin a transaction until yours ends.
    *
-   * @throws LeaseLostError when the run has lost its lease: roll back
-   * @throws ScalekitWebhooksConfigurationError when `transaction` is no connection, or none with an open transaction
+   * @param transaction a connection to the inbox's file that has an open transaction: the store's own, or another
+   * @throws LeaseLostError when the run lost its lease; roll back
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not a connection, or has no open transaction
    */
   async complete(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void> {
-    // Neither the queue of writes nor its retries: those wait for this very transaction.
-    completeInTransaction(transaction, this.#tables, key, handlerId, lease);
+    // This does not go through the write queue, which may be waiting for this very transaction.
+    completeRun(transaction, this.#tables, key, handlerId, lease);
   }
 
   payload(key: InboxKey): Promise<Uint8Array | undefined> {
@@ -119,15 +154,15 @@ export class SqliteInboxStore implements InboxStore {
   }
 
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((ledger) => {
+    return this.#write((writer) => {
       const now = Date.now();
-      const number = ledger.find(key);
-      if (number === undefined) return [];
-      return [...ledger.read(number)].flatMap(([handlerId, row]) => {
+      const eventNumber = writer.findEvent(key);
+      if (eventNumber === undefined) return [];
+      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
         const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRun(row, asked, now);
+        const reopened = handlerIds && !asked ? undefined : reopenRun(run, asked, now);
         if (!reopened) return [];
-        ledger.write(number, handlerId, reopened);
+        writer.writeRun(eventNumber, handlerId, reopened);
         return [handlerId];
       });
     });
@@ -146,11 +181,13 @@ export class SqliteInboxStore implements InboxStore {
   }
 
   async prune(before: Date): Promise<number> {
-    let pruned = 0;
+    let total = 0;
     for (;;) {
-      const forgotten = await this.#write(() => this.#forget(before.getTime(), Date.now()));
-      pruned += forgotten;
-      if (forgotten < FORGOTTEN_AT_ONCE) return pruned;
+      const pruned = await this.#write((writer) =>
+        writer.deleteEvents(before.getTime(), Date.now(), PRUNE_BATCH_SIZE),
+      );
+      total += pruned;
+      if (pruned < PRUNE_BATCH_SIZE) return total;
     }
   }
 
@@ -158,49 +195,66 @@ export class SqliteInboxStore implements InboxStore {
     await this.#read((database) => readVersion(database, this.#tables));
   }
 
-  /** Resolves when the writes under way have ended. The connection stays open: it is the caller's. */
+  /** Waits for writes in progress. It does not close the connection. */
   async close(): Promise<void> {
-    await this.#ready?.catch(() => undefined);
+    await this.#prepared?.catch(() => undefined);
     await this.#writes.idle();
   }
 
-  async #write<T>(work: (ledger: SqliteLedgerRows) => T): Promise<T> {
+  async #write<T>(work: (writer: SqliteWriter) => T): Promise<T> {
     await this.#prepare();
-    return this.#writes.write((database) => work(new SqliteLedgerRows(database, this.#tables)));
+    return this.#writes.write((database) => work(new SqliteWriter(database, this.#tables)));
   }
 
   async #read<T>(work: (database: SqliteDatabase) => T): Promise<T> {
     await this.#prepare();
-    return this.#attempt(work);
+    return this.#retry(work);
   }
 
   #prepare(): Promise<void> {
-    this.#ready ??= this.#attempt((database) => {
+    this.#prepared ??= this.#retry((database) => {
       inTransaction(database, () => migrate(database, this.#tables));
       makeDurable(database);
     }).catch((error) => {
-      this.#ready = undefined;
+      this.#prepared = undefined;
       throw error;
     });
-    return this.#ready;
+    return this.#prepared;
   }
 
-  #attempt<T>(work: (database: SqliteDatabase) => T): Promise<T> {
-    return attemptUntil(performance.now() + this.#busyTimeoutMs, this.#database, work);
+  #retry<T>(work: (database: SqliteDatabase) => T): Promise<T> {
+    return retryWhileBusy(this.#database, performance.now() + this.#busyTimeoutMs, work);
   }
 
-  #forgetExpired(now: number): void {
-    if (now < this.#nextRetentionAt) return;
-    const forgotten = this.#forget(now - this.#retentionMs, now);
-    this.#nextRetentionAt = forgotten < FORGOTTEN_AT_ONCE ? now + RETENTION_PAUSE_MS : now;
-  }
-
-  #forget(before: number, now: number): number {
-    return pruneEvents(this.#database, this.#tables, before, now, FORGOTTEN_AT_ONCE);
+  #pruneExpired(writer: SqliteWriter, now: number): void {
+    if (now < this.#nextPruneAt) return;
+    const pruned = writer.deleteEvents(now - this.#retentionMs, now, PRUNE_BATCH_SIZE);
+    this.#nextPruneAt = pruned < PRUNE_BATCH_SIZE ? now + PRUNE_INTERVAL_MS : now;
   }
 }
 
-/** Whether a run that is being settled as done was recorded by `complete` before. */
-function isCompleted(row: RunRecord | undefined, settlement: RunSettlement, lease: InboxLease): boolean {
-  return row?.state === 'done' && settlement.state === 'done' && row.leaseToken === lease.token;
+// SQLite reserves names that start with sqlite_.
+const TABLE_PREFIX = /^(?!sqlite_)[a-z_][a-z0-9_]{0,39}$/i;
+
+function resolveOptions(options: SqliteInboxOptions): Readonly<Required<SqliteInboxOptions>> {
+  const {
+    database,
+    tablePrefix = DEFAULT_TABLE_PREFIX,
+    retentionMs = DEFAULT_RETENTION_MS,
+    busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
+  } = options;
+  if (!isSqliteDatabase(database)) {
+    throw new ScalekitWebhooksConfigurationError('database', MESSAGES.notSqliteDatabase('database'));
+  }
+  if (typeof tablePrefix !== 'string' || !TABLE_PREFIX.test(tablePrefix)) {
+    throw new ScalekitWebhooksConfigurationError('tablePrefix', MESSAGES.tablePrefixInvalid(tablePrefix));
+  }
+  requirePositiveInteger('retentionMs', retentionMs);
+  requirePositiveInteger('busyTimeoutMs', busyTimeoutMs);
+  return { database, tablePrefix, retentionMs, busyTimeoutMs };
+}
+
+/** Whether `complete` has already recorded what is being settled. */
+function isCompleted(run: RunRecord | undefined, settlement: RunSettlement, lease: InboxLease): boolean {
+  return run?.state === 'done' && settlement.state === 'done' && run.leaseToken === lease.token;
 }

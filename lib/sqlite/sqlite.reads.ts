@@ -1,34 +1,15 @@
 import { isArrayBuffer } from 'node:util/types';
-import type {
-  InboxEntry,
-  InboxFilter,
-  InboxKey,
-  InboxPage,
-  InboxPageRequest,
-  RunState,
+import {
+  DEFAULT_PAGE_SIZE,
+  type InboxEntry,
+  type InboxFilter,
+  type InboxKey,
+  type InboxPage,
+  type InboxPageRequest,
+  type RunState,
 } from '../inbox/inbox-store.js';
-import { DEFAULT_PAGE_SIZE } from '../inbox/inbox-store.js';
 import type { SqliteTables } from './sqlite.schema.js';
-import type { SqliteDatabase, SqliteValue } from './sqlite-database.js';
-import { column, selectJson } from './sqlite-database.js';
-
-/** An entry as {@link entryColumn} builds it. */
-interface StoredEntry extends InboxKey {
-  readonly number: number;
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly receivedAt: number;
-  readonly handlers: readonly StoredHandler[];
-}
-
-interface StoredHandler {
-  readonly handlerId: string;
-  readonly state: RunState;
-  readonly attempts: number;
-  readonly updatedAt: number;
-  readonly errorName: string | null;
-  readonly errorMessage: string | null;
-}
+import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
 export function selectEntry(
   database: SqliteDatabase,
@@ -86,14 +67,14 @@ export function selectPayload(
   return row === undefined ? undefined : toBuffer(column(row, 'payload'));
 }
 
-/** Which events match, from the table by whose index they are found in the order of receipt. */
+/** The events that match, from the table whose index returns them in the order of receipt. */
 function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after: number) {
   const parameters: SqliteValue[] = [after];
   let order = 'e.number';
   let from = `FROM ${events} AS e WHERE e.number > ?`;
   if (filter.state !== undefined) {
     order = 'h.event_number';
-    // CROSS: SQLite keeps this order of the tables.
+    // With CROSS JOIN, SQLite reads the tables in this order.
     from = `FROM ${handlers} AS h CROSS JOIN ${events} AS e ON e.number = h.event_number
       WHERE h.event_number > ? AND h.state = ?`;
     parameters.push(filter.state);
@@ -109,12 +90,12 @@ function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after
   return { from, order, parameters };
 }
 
-/** An entry with its handlers in one column, so that one statement reads both from one state of the database. */
+/** An entry and its runs in one column, so that one statement reads both from the same snapshot. */
 function entryColumn({ handlers }: SqliteTables): string {
   return `json_object(
     'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
     'occurredAt', e.occurred_at, 'receivedAt', e.received_at,
-    'handlers', json((
+    'runs', json((
       SELECT json_group_array(json_object(
         'handlerId', r.handler_id, 'state', r.state, 'attempts', r.attempts, 'updatedAt', r.updated_at,
         'errorName', r.error_name, 'errorMessage', r.error_message
@@ -123,19 +104,37 @@ function entryColumn({ handlers }: SqliteTables): string {
   ) AS json`;
 }
 
-function toInboxEntry({ number: _, receivedAt, handlers, ...entry }: StoredEntry): InboxEntry {
+/** The JSON of {@link entryColumn}. */
+interface StoredEntry extends InboxKey {
+  readonly number: number;
+  readonly type: string;
+  readonly occurredAt: string;
+  readonly receivedAt: number;
+  readonly runs: readonly StoredRun[];
+}
+
+interface StoredRun {
+  readonly handlerId: string;
+  readonly state: RunState;
+  readonly attempts: number;
+  readonly updatedAt: number;
+  readonly errorName: string | null;
+  readonly errorMessage: string | null;
+}
+
+function toInboxEntry({ number: _, receivedAt, runs, ...entry }: StoredEntry): InboxEntry {
   return {
     ...entry,
     receivedAt: new Date(receivedAt),
-    runs: handlers.map(({ updatedAt, errorName, errorMessage, ...handler }) => ({
-      ...handler,
+    runs: runs.map(({ updatedAt, errorName, errorMessage, ...run }) => ({
+      ...run,
       updatedAt: new Date(updatedAt),
       ...(errorName !== null && { error: { name: errorName, message: errorMessage ?? '' } }),
     })),
   };
 }
 
-/** libsql gives a blob as an ArrayBuffer, the others as a Uint8Array. */
+/** libsql returns a blob as an ArrayBuffer, the other drivers as a Uint8Array. */
 function toBuffer(blob: unknown): Buffer | undefined {
   if (ArrayBuffer.isView(blob)) return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
   return isArrayBuffer(blob) ? Buffer.from(blob) : undefined;

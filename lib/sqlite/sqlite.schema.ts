@@ -1,30 +1,36 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from './sqlite.messages.js';
-import type { SqliteDatabase } from './sqlite-database.js';
-import { selectJson } from './sqlite-database.js';
+import { type SqliteDatabase, selectJson } from './sqlite-database.js';
 
-/** The names of the ledger's tables. */
-export interface SqliteTables {
-  /** One row: the version of the other tables. */
-  readonly meta: string;
-  readonly events: string;
-  readonly payloads: string;
-  readonly handlers: string;
+/**
+ * Creates the tables, or updates them. Call it in a write transaction, so that only one process does it.
+ * @throws ScalekitWebhooksConfigurationError when a newer version of this package created the tables
+ */
+export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
+  database.exec(`CREATE TABLE IF NOT EXISTS ${tables.meta} (version INTEGER NOT NULL)`);
+  const version = readVersion(database, tables) ?? 0;
+  if (version > MIGRATIONS.length) {
+    throw new ScalekitWebhooksConfigurationError('database', MESSAGES.tablesAreNewer(tables.meta));
+  }
+  if (version === MIGRATIONS.length) return;
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration(tables));
+  database.exec(`DELETE FROM ${tables.meta}`);
+  database.prepare(`INSERT INTO ${tables.meta} (version) VALUES (?)`).run(MIGRATIONS.length);
 }
 
-export function sqliteTables(prefix: string): SqliteTables {
-  return {
-    meta: `${prefix}meta`,
-    events: `${prefix}events`,
-    payloads: `${prefix}payloads`,
-    handlers: `${prefix}handlers`,
-  };
+/** The version of the tables, or undefined if there are none yet. */
+export function readVersion(database: SqliteDatabase, tables: SqliteTables): number | undefined {
+  const [row] = selectJson<{ version: number }>(
+    database,
+    `SELECT json_object('version', version) AS json FROM ${tables.meta}`,
+  );
+  return row?.version;
 }
 
-/** Each takes the tables from the version that is its index to the next. Published ones are never changed. */
+/** Each migration takes the tables to the next version. Never change one that was published. */
 const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
-  // AUTOINCREMENT: a number that was forgotten must not come again, or a cursor would skip its new owner.
-  // The payloads have a table of their own so that reading the ledger does not read past them.
+  // AUTOINCREMENT never reuses the number of a deleted event. Otherwise a cursor could skip a new one.
+  // Payloads have a table of their own, so that queries about events and runs do not have to read past them.
   ({ events, payloads, handlers }) => `
     CREATE TABLE ${events} (
       number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,27 +62,21 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
   `,
 ];
 
-/**
- * Makes the tables, or brings them up to date. To be called in a write transaction, which lets one process do it.
- * @throws ScalekitWebhooksConfigurationError when a newer version of this package has made the tables
- */
-export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
-  database.exec(`CREATE TABLE IF NOT EXISTS ${tables.meta} (version INTEGER NOT NULL)`);
-  const version = readVersion(database, tables) ?? 0;
-  if (version > MIGRATIONS.length) {
-    throw new ScalekitWebhooksConfigurationError('database', MESSAGES.ledgerIsNewer(tables.meta));
-  }
-  if (version === MIGRATIONS.length) return;
-  for (const migration of MIGRATIONS.slice(version)) database.exec(migration(tables));
-  database.exec(`DELETE FROM ${tables.meta}`);
-  database.prepare(`INSERT INTO ${tables.meta} (version) VALUES (?)`).run(MIGRATIONS.length);
+/** The names of the tables. */
+export interface SqliteTables {
+  /** Has one row: the version of the other tables. */
+  readonly meta: string;
+  readonly events: string;
+  readonly payloads: string;
+  /** Has one row for each run. */
+  readonly handlers: string;
 }
 
-/** The version of the tables. */
-export function readVersion(database: SqliteDatabase, tables: SqliteTables): number | undefined {
-  const [row] = selectJson<{ version: number }>(
-    database,
-    `SELECT json_object('version', version) AS json FROM ${tables.meta}`,
-  );
-  return row?.version;
+export function sqliteTables(prefix: string): SqliteTables {
+  return {
+    meta: `${prefix}meta`,
+    events: `${prefix}events`,
+    payloads: `${prefix}payloads`,
+    handlers: `${prefix}handlers`,
+  };
 }

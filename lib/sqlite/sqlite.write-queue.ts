@@ -1,29 +1,29 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import type { SqliteDatabase } from './sqlite-database.js';
 import {
-  attemptUntil,
   inTransaction,
-  isOccupiedError,
+  isBusyError,
   LONGEST_PAUSE_MS,
+  retryWhileBusy,
+  type SqliteDatabase,
   tryExec,
 } from './sqlite-database.js';
 
-/** What one transaction commits at most: the event loop and other processes wait for it. */
-const WRITES_AT_ONCE = 25;
-/** How long a queue that never empties may keep other processes out. */
-const UNBROKEN_WRITING_MS = 50;
+/** The most writes that one transaction commits. The event loop and other processes wait for it. */
+const MAX_BATCH_SIZE = 25;
+/** How long a queue that never empties keeps other processes from writing. */
+const MAX_BUSY_MS = 50;
 const SAVEPOINT = 'scalekit_webhooks_write';
 
 interface QueuedWrite {
   readonly giveUpAt: number;
-  /** Does the work. What it returns tells the caller, once it is committed. */
+  /** Does the work, and returns a function that reports its result. Call it after the commit. */
   run(database: SqliteDatabase): () => void;
   reject(error: unknown): void;
 }
 
 /**
- * Writes in the order of the calls. Those that have come together are committed together, since a commit waits for the
- * disk; each is still written as a whole or not at all, and is told of only after the commit.
+ * Writes to the database in the order of the calls. Writes that arrive together share a transaction, because every commit
+ * waits for the disk. Each write still succeeds or fails on its own, and resolves only after the commit.
  */
 export class SqliteWriteQueue {
   readonly #waiting: QueuedWrite[] = [];
@@ -34,7 +34,7 @@ export class SqliteWriteQueue {
     private readonly busyTimeoutMs: number,
   ) {}
 
-  /** Does work in a write transaction; more than once where the database is busy in between. */
+  /** Does the work in a write transaction. If the database is busy, the work starts over. */
   write<T>(work: (database: SqliteDatabase) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = (database: SqliteDatabase) => inSavepoint(database, work, resolve, reject);
@@ -43,42 +43,42 @@ export class SqliteWriteQueue {
     });
   }
 
-  /** Resolves when the writes that were asked for have ended. */
+  /** Resolves when no write is waiting. */
   async idle(): Promise<void> {
     await this.#draining;
   }
 
   async #drain(): Promise<void> {
-    let begun = performance.now();
+    let busySince = performance.now();
     while (this.#waiting.length > 0) {
-      await this.#commit(this.#waiting.splice(0, WRITES_AT_ONCE));
+      await this.#commit(this.#waiting.splice(0, MAX_BATCH_SIZE));
       await turn();
-      if (performance.now() - begun < UNBROKEN_WRITING_MS) continue;
-      // SQLite's lock knows no order: who always asks at once always gets it.
+      if (performance.now() - busySince < MAX_BUSY_MS) continue;
+      // SQLite's lock is not fair: a process that asks again at once would always get it.
       await delay(LONGEST_PAUSE_MS);
-      begun = performance.now();
+      busySince = performance.now();
     }
     this.#draining = undefined;
   }
 
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {
     try {
-      const tellers = await attemptUntil(writes[0]?.giveUpAt ?? 0, this.database, (database) =>
+      const reports = await retryWhileBusy(this.database, writes[0]?.giveUpAt ?? 0, (database) =>
         inTransaction(database, () => writes.map((write) => write.run(database))),
       );
-      for (const tell of tellers) tell();
+      for (const report of reports) report();
     } catch (error) {
       const now = performance.now();
-      const goOn = writes.filter(({ giveUpAt }) => isOccupiedError(error) && giveUpAt > now);
-      for (const write of writes) if (!goOn.includes(write)) write.reject(error);
-      this.#waiting.unshift(...goOn);
+      const retried = writes.filter(({ giveUpAt }) => isBusyError(error) && giveUpAt > now);
+      for (const write of writes) if (!retried.includes(write)) write.reject(error);
+      this.#waiting.unshift(...retried);
     }
   }
 }
 
 /**
- * Keeps what one write does apart from the others of the transaction.
- * @throws what the work threw, where that has ended the transaction
+ * Undoes a write that fails, and keeps the other writes of the transaction.
+ * @throws the error of the work if it ended the whole transaction
  */
 function inSavepoint<T>(
   database: SqliteDatabase,

@@ -9,7 +9,8 @@ import {
   type ScalekitWebhooksOptions,
 } from '../../lib/index.js';
 import { parseEvent } from '../../lib/parse/parse-event.js';
-import { SECRET, TYPICAL_TYPE } from './events.js';
+import { SECRET } from '../helpers/secrets.js';
+import { TYPICAL_TYPE } from './events.js';
 
 class TypicalHandler {
   @OnScalekitEvent(TYPICAL_TYPE)

@@ -1,7 +1,6 @@
 import { SCALEKIT_EVENT_TYPES, type ScalekitEventType } from '../../lib/index.js';
 import { createScalekitEvent, signWebhook } from '../../lib/testing/index.js';
-
-export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+import { SECRET } from '../helpers/secrets.js';
 
 /** The event that most figures are about: a directory's user, with groups, roles and attributes. */
 export const TYPICAL_TYPE = 'organization.directory.user_created' satisfies ScalekitEventType;

@@ -1,8 +1,9 @@
 import { MemoryInboxStore, verifyWebhookSignature } from '../../lib/index.js';
 import { parseEvent } from '../../lib/parse/parse-event.js';
 import { parseSigningSecret } from '../../lib/verify/signing-secret.js';
+import { SECRET } from '../helpers/secrets.js';
 import { openDispatcher } from './dispatcher.app.js';
-import { bodyOf, headersFor, SECRET, TYPICAL_TYPE } from './events.js';
+import { bodyOf, headersFor, TYPICAL_TYPE } from './events.js';
 import { type Contender, compare, ratio, timingOf } from './rounds.js';
 import type { Section } from './section.js';
 import { microseconds, spread, times } from './text.js';

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll } from '@jest/globals';
 import { PostgresInboxStore } from '../../lib/postgres/index.js';
-import { emptyLedger, passTime } from '../helpers/postgres.js';
+import { emptyInbox, passTime } from '../helpers/postgres.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
 const schema = 'scalekit_webhooks';
@@ -16,6 +16,6 @@ afterAll(() => database.close());
 describeInboxStore('PostgresInboxStore on PGlite', async () => {
   const store = new PostgresInboxStore({ client: database });
   await store.migrate();
-  await emptyLedger(database, schema);
+  await emptyInbox(database, schema);
   return { store, advance: (ms) => passTime(database, schema, ms) };
 });

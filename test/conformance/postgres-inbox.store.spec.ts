@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { Pool } from 'pg';
 import { PostgresInboxStore } from '../../lib/postgres/index.js';
-import { aSchemaName, dropSchema, emptyLedger, openPool, passTime } from '../helpers/postgres.js';
+import { aSchemaName, dropSchema, emptyInbox, openPool, passTime } from '../helpers/postgres.js';
 import { describeWithService } from '../helpers/services.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
@@ -21,7 +21,7 @@ await describeWithService('postgres', 'on Postgres', () => {
   describeInboxStore('PostgresInboxStore', async () => {
     const store = new PostgresInboxStore({ client: pool, schema });
     await store.migrate();
-    await emptyLedger(pool, schema);
+    await emptyInbox(pool, schema);
     return { store, advance: (ms) => passTime(pool, schema, ms) };
   });
 });

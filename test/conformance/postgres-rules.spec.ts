@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type InboxStore, MemoryInboxStore, type RunSettlement } from 'nestjs-scalekit-webhooks';
-import { PostgresLedger } from '../helpers/postgres-ledger.js';
+import { PostgresFixture } from '../helpers/postgres-fixture.js';
 import { describeWithService } from '../helpers/services.js';
 import { anEvent } from './inbox-store.harness.js';
 
@@ -57,14 +57,16 @@ async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
 }
 
 await describeWithService('postgres', 'The rules of claims on Postgres', () => {
-  const ledger = PostgresLedger.use();
+  const postgres = PostgresFixture.use();
 
   it('match those of the memory store for every sequence of steps', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (history) => {
-        await ledger.pool.query(`DELETE FROM "${ledger.schema}".inbox_events`);
+        await postgres.pool.query(`DELETE FROM "${postgres.schema}".inbox_events`);
 
-        expect(await answers(ledger.store, history)).toEqual(await answers(new MemoryInboxStore(), history));
+        expect(await answers(postgres.store, history)).toEqual(
+          await answers(new MemoryInboxStore(), history),
+        );
       }),
       { numRuns: RUNS },
     );

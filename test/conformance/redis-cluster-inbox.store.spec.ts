@@ -1,9 +1,10 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { redisInboxHarness } from '../helpers/redis-inbox.js';
-import { describeWithRedisServers, RedisCluster } from '../helpers/redis-server.js';
+import { RedisCluster } from '../helpers/redis-server.js';
+import { describeWithServers } from '../helpers/services.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
-describeWithRedisServers('RedisInboxStore on a cluster', () => {
+describeWithServers('redis', 'RedisInboxStore on a cluster', () => {
   let cluster: RedisCluster;
 
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { type SqliteDatabase, SqliteInboxStore } from '../../lib/sqlite/index.js';
-import { holdDate, openSqlite, sqliteFile } from '../helpers/sqlite-files.js';
-import { nodeSqlite } from '../helpers/sqlite-of-node.js';
+import { holdDate } from '../helpers/clock.js';
+import { nodeSqlite, openSqlite, sqliteFile } from '../helpers/sqlite-files.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
 function harnessOn(database: SqliteDatabase, dispose?: () => Promise<void>) {

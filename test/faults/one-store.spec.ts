@@ -1,11 +1,10 @@
+import './helpers/timeout.js';
 import { expect, it } from '@jest/globals';
 import { OnScalekitEvent, type ScalekitDelivery, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { runOnExpress } from '../helpers/running-app.js';
-import { SECRET } from '../helpers/test-app.js';
+import { OTHER_SECRET, SECRET } from '../helpers/secrets.js';
 import { describeOnEachStore, type OpenStore } from './helpers/each-store.js';
-
-const OTHER_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 
 async function start({ inbox }: OpenStore) {
   const runs: string[] = [];
@@ -25,20 +24,20 @@ async function start({ inbox }: OpenStore) {
     providers: [Handlers],
   });
   const [eu, us] = ['eu', 'us'].map((endpoint) => new ScalekitWebhookTester(app, { endpoint }));
-  if (!eu || !us) throw new Error('two endpoints were made');
+  if (!eu || !us) throw new Error('There are two endpoints');
   return { inbox, runs, failing, eu, us };
 }
 
-/** One id, and what each endpoint is sent under it. */
-const twins = () => {
+/** An event id, and the event that each endpoint receives with it. */
+const sameId = () => {
   const event = createScalekitEvent('user.created');
   return [event.id, { ...event, display_name: 'of eu' }, { ...event, display_name: 'of us' }] as const;
 };
 
-await describeOnEachStore('two endpoints that get the same event ids', (open) => {
-  it('run each its own event, with keys of its own for other APIs', async () => {
+await describeOnEachStore('two endpoints that receive the same event ids', (open) => {
+  it('each run their own event, with their own idempotency keys', async () => {
     const { eu, us, runs } = await start(await open());
-    const [, ofEu, ofUs] = twins();
+    const [, ofEu, ofUs] = sameId();
 
     expect((await eu.deliver(ofEu)).status).toBe(201);
     expect((await us.deliver(ofUs)).status).toBe(201);
@@ -48,9 +47,9 @@ await describeOnEachStore('two endpoints that get the same event ids', (open) =>
     expect(new Set(runs.map((run) => run.split(' ').at(-1))).size).toBe(2);
   });
 
-  it('retry each its own failures', async () => {
+  it('each retry their own failures', async () => {
     const { eu, us, failing, inbox } = await start(await open());
-    const [eventId, ofEu, ofUs] = twins();
+    const [eventId, ofEu, ofUs] = sameId();
     failing.add('us');
 
     expect((await us.deliver(ofUs)).status).toBe(500);
@@ -61,9 +60,9 @@ await describeOnEachStore('two endpoints that get the same event ids', (open) =>
     expect((await eu.deliver(ofEu)).status).toBe(200);
   });
 
-  it('keep each its own bytes, and are read and reopened each for itself', async () => {
+  it('each keep their own payload, and are read and reopened separately', async () => {
     const { eu, us, inbox } = await start(await open());
-    const [eventId, ofEu, ofUs] = twins();
+    const [eventId, ofEu, ofUs] = sameId();
     await Promise.all([eu.deliver(ofEu), us.deliver(ofUs)]);
 
     const bytes = await inbox.payload({ endpoint: 'us', eventId });

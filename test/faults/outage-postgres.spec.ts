@@ -1,12 +1,14 @@
-import { beforeAll, beforeEach, expect, it } from '@jest/globals';
+import './helpers/timeout.js';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { Pool } from 'pg';
-import { describeWithPostgresServers, PostgresServer } from './helpers/postgres-server.js';
-import { type Ailment, expectToOutlast, runsAcross } from './helpers/store-outage.js';
-import { undoAfterTest } from './helpers/tidy.js';
-import { until } from './helpers/until.js';
+import { cleanUpAfterTest } from '../helpers/cleanup.js';
+import { PostgresServer } from '../helpers/postgres-server.js';
+import { describeWithServers } from '../helpers/services.js';
+import { until } from '../helpers/until.js';
+import { expectToSurvive, type Outage, runsDuring } from './helpers/store-outage.js';
 
-describeWithPostgresServers('A Postgres ledger', () => {
+describeWithServers('postgres', 'If the Postgres of the inbox', () => {
   let server: PostgresServer;
   let pool: Pool;
   let inbox: PostgresInboxStore;
@@ -15,11 +17,13 @@ describeWithPostgresServers('A Postgres ledger', () => {
     server = await PostgresServer.start();
   });
 
+  afterAll(() => server.stop());
+
   beforeEach(() => {
-    // One connection, which waits for the server as long as it must.
+    // A single connection without timeouts.
     pool = new Pool({ connectionString: server.url, max: 1 });
     pool.on('error', () => {});
-    undoAfterTest(() => pool.end());
+    cleanUpAfterTest(() => pool.end());
     inbox = new PostgresInboxStore({ client: pool });
   });
 
@@ -33,35 +37,40 @@ describeWithPostgresServers('A Postgres ledger', () => {
     );
   }
 
-  const isDown: Ailment = async () => {
-    await server.stop();
+  const isDown: Outage = async () => {
+    await server.kill();
     return () => server.launch();
   };
-  const hangs: Ailment = () => server.hang();
-  /** What managed databases do when the disk is full. */
-  const isReadOnly: Ailment = async () => {
+  const hangs: Outage = async () => {
+    const resume = await server.hang();
+    cleanUpAfterTest(resume);
+    return resume;
+  };
+  /** Managed databases do this when their disk is full. */
+  const isReadOnly: Outage = async () => {
     await setReadOnly('on');
     return () => setReadOnly('off');
   };
-  const hasNoConnectionLeft: Ailment = async () => {
+  const hasNoConnectionLeft: Outage = async () => {
     const client = await pool.connect();
     return () => client.release();
   };
 
-  it('that is down has deliveries refused until it is up', () => expectToOutlast(inbox, isDown));
+  it('is down, deliveries are answered with 503 until it is up', () => expectToSurvive(inbox, isDown));
 
-  it('that hangs has deliveries refused until it answers', () => expectToOutlast(inbox, hangs));
+  it('hangs, deliveries are answered with 503 until it responds', () => expectToSurvive(inbox, hangs));
 
-  it('that takes no writes has deliveries refused until it does', () => expectToOutlast(inbox, isReadOnly));
+  it('is read-only, deliveries are answered with 503 until it is not', () =>
+    expectToSurvive(inbox, isReadOnly));
 
-  it('whose pool has no connection left has deliveries refused until it has', () =>
-    expectToOutlast(inbox, hasNoConnectionLeft));
+  it('has no free connection, deliveries are answered with 503 until it has one', () =>
+    expectToSurvive(inbox, hasNoConnectionLeft));
 
-  it('that goes down while handlers run has them run again, since it could not take their record', async () => {
-    expect(await runsAcross(inbox, isDown)).toEqual([2, 2]);
+  it('goes down while handlers run, they run again, because nothing recorded them', async () => {
+    expect(await runsDuring(inbox, isDown)).toEqual([2, 2]);
   });
 
-  it('that hangs while handlers run takes their record when it answers again', async () => {
-    expect(await runsAcross(inbox, hangs)).toEqual([1, 1]);
+  it('hangs while handlers run, they are recorded when it responds again', async () => {
+    expect(await runsDuring(inbox, hangs)).toEqual([1, 1]);
   });
 });

@@ -1,3 +1,4 @@
+import './helpers/timeout.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
@@ -14,25 +15,26 @@ import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { cleanUpAfterTest } from '../helpers/cleanup.js';
 import { deferred } from '../helpers/deferred.js';
-import { describeWithRedisServers, RedisServer } from '../helpers/redis-server.js';
+import { DURABLE, RedisServer } from '../helpers/redis-server.js';
 import { runOnExpress } from '../helpers/running-app.js';
 import { aUserCreated, startScriptedApp } from '../helpers/scripted-app.js';
+import { SECRET } from '../helpers/secrets.js';
+import { describeWithServers } from '../helpers/services.js';
 import { openSqlite, sqliteFile } from '../helpers/sqlite-files.js';
-import { SECRET } from '../helpers/test-app.js';
+import { until } from '../helpers/until.js';
 import { redisOutages } from './helpers/redis-outages.js';
-import { undoAfterTest } from './helpers/tidy.js';
-import { until } from './helpers/until.js';
 
-// Long enough that a delivery to healthy services is in time on a busy machine, short enough to wait for when they hang.
+// Long enough for a delivery on a busy machine, short enough to wait for when a service hangs.
 const HANDLER_TIMEOUT_MS = 1500;
 
-describeWithRedisServers('With a queue', () => {
+describeWithServers('redis', 'With a queue', () => {
   let server: RedisServer;
   let queue: Queue;
 
   beforeAll(async () => {
-    server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
+    server = await RedisServer.start(...DURABLE);
   });
 
   afterAll(() => server.stop());
@@ -46,14 +48,14 @@ describeWithRedisServers('With a queue', () => {
     const connection = { host: '127.0.0.1', port: server.port, retryStrategy: () => 20 };
     const opened = new Queue('scalekit', { connection, ...options });
     opened.on('error', () => {});
-    undoAfterTest(() => opened.close());
+    cleanUpAfterTest(() => opened.close());
     await opened.waitUntilReady();
     return opened;
   }
 
-  const transportOf = (given: Queue) =>
+  const transportFor = (ownQueue: Queue) =>
     new BullMqTransport({
-      queue: given,
+      queue: ownQueue,
       worker: { lockDuration: 1500, stalledInterval: 500 },
       attempts: 1,
       handlerTimeoutMs: HANDLER_TIMEOUT_MS,
@@ -62,7 +64,7 @@ describeWithRedisServers('With a queue', () => {
   async function start(inbox?: InboxStore) {
     const app = await startScriptedApp(() => new ExpressAdapter(), {
       inbox: inbox ?? new SqliteInboxStore({ database: openSqlite(await sqliteFile()) }),
-      transport: transportOf(queue),
+      transport: transportFor(queue),
       handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     });
     const statesOf = async ({ id: eventId }: { id: string }) => {
@@ -74,49 +76,46 @@ describeWithRedisServers('With a queue', () => {
         () => statesOf(event),
         (states) => states.length === 2 && states.every((state) => state === 'done'),
       );
-    const whenWorkedOff = () =>
+    const whenDrained = () =>
       until(
         () => queue.getJobCounts('wait', 'active', 'delayed'),
         (counts) => Object.values(counts).every((count) => count === 0),
       );
-    const accepted = (event: object) =>
+    const untilAccepted = (event: object) =>
       until(
         async () => (await app.scalekit.deliver(event)).status,
         (status) => status < 300,
       );
     const calls = () => [app.first.mock.calls.length, app.second.mock.calls.length];
-    return { ...app, statesOf, whenDone, whenWorkedOff, accepted, calls };
+    return { ...app, statesOf, whenDone, whenDrained, untilAccepted, calls };
   }
 
-  describe('whose Redis', () => {
-    it.each(['is down', 'hangs', 'is full'])(
-      '%s, a delivery is answered with 503 meanwhile',
-      async (ailment) => {
-        const outages = await redisOutages(server);
-        const { scalekit, accepted, whenDone, whenWorkedOff, calls } = await start();
-        const event = aUserCreated();
-        const cures: Record<string, () => Promise<() => unknown>> = {
-          'is down': () => server.kill().then(() => () => server.launch()),
-          hangs: async () => outages.hang(),
-          'is full': () => outages.fill(),
-        };
-        const cure = await cures[ailment]?.();
+  describe('if its Redis', () => {
+    it.each(['is down', 'hangs', 'is full'])('%s, deliveries are answered with 503', async (outage) => {
+      const outages = await redisOutages(server);
+      const { scalekit, untilAccepted, whenDone, whenDrained, calls } = await start();
+      const event = aUserCreated();
+      const begin: Record<string, () => Promise<() => unknown>> = {
+        'is down': () => server.kill().then(() => () => server.launch()),
+        hangs: async () => outages.hang(),
+        'is full': () => outages.fill(),
+      };
+      const repair = await begin[outage]?.();
 
-        const { status, headers } = await scalekit.deliver(event);
-        expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^\d+$/)]);
-        expect(calls()).toEqual([0, 0]);
+      const { status, headers } = await scalekit.deliver(event);
+      expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^\d+$/)]);
+      expect(calls()).toEqual([0, 0]);
 
-        await cure?.();
-        await accepted(event);
-        await whenDone(event);
-        await whenWorkedOff();
-        expect(calls()).toEqual([1, 1]);
-        expect(await queue.getFailedCount()).toBe(0);
-      },
-    );
+      await repair?.();
+      await untilAccepted(event);
+      await whenDone(event);
+      await whenDrained();
+      expect(calls()).toEqual([1, 1]);
+      expect(await queue.getFailedCount()).toBe(0);
+    });
 
-    it('goes down while a job runs, the run counts and is not repeated', async () => {
-      const { scalekit, first, whenDone, whenWorkedOff, calls } = await start();
+    it('goes down while a job runs, the run is recorded and not repeated', async () => {
+      const { scalekit, first, whenDone, whenDrained, calls } = await start();
       const [gate, started] = [deferred(), deferred()];
       first.mockImplementation(async () => {
         started.resolve();
@@ -130,11 +129,11 @@ describeWithRedisServers('With a queue', () => {
       await server.launch();
 
       await whenDone(event);
-      await whenWorkedOff();
+      await whenDrained();
       expect(calls()).toEqual([1, 1]);
     });
 
-    it('is down, the application closes all the same', async () => {
+    it('is down, the application still closes', async () => {
       const { app } = await start();
       await server.kill();
 
@@ -144,33 +143,33 @@ describeWithRedisServers('With a queue', () => {
     });
   });
 
-  it('whose ledger goes down, no job is lost, though it has but one attempt', async () => {
-    const ledgerServer = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
-    undoAfterTest(() => ledgerServer.stop());
-    const client = new Redis(ledgerServer.port, '127.0.0.1', {
+  it('no job is lost if the inbox goes down, even with a single attempt', async () => {
+    const inboxServer = await RedisServer.start(...DURABLE);
+    cleanUpAfterTest(() => inboxServer.stop());
+    const client = new Redis(inboxServer.port, '127.0.0.1', {
       maxRetriesPerRequest: 0,
       retryStrategy: () => 20,
     });
     client.on('error', () => {});
-    undoAfterTest(() => client.disconnect());
+    cleanUpAfterTest(() => client.disconnect());
     const { scalekit, first, second, whenDone } = await start(new RedisInboxStore({ client }));
-    // One job has run and finds no ledger to settle in; the other finds none to claim from.
-    const answered = deferred();
-    first.mockImplementationOnce(() => answered.promise.then(() => ledgerServer.kill()));
+    // One job has run, but cannot be settled. The other cannot be claimed.
+    const responded = deferred();
+    first.mockImplementationOnce(() => responded.promise.then(() => inboxServer.kill()));
     const event = aUserCreated();
     expect((await scalekit.deliver(event)).status).toBe(202);
-    answered.resolve();
+    responded.resolve();
     await until(
       () => queue.getJobCounts('failed', 'delayed'),
       ({ failed = 0, delayed = 0 }) => failed + delayed === 2,
     );
-    await ledgerServer.launch();
+    await inboxServer.launch();
 
     await whenDone(event);
     expect([first.mock.calls.length, second.mock.calls.length]).toEqual([2, 1]);
   });
 
-  it('that two endpoints fill, each through a transport of its own, none works in vain for the other', async () => {
+  it('two endpoints can share the queue, each with its own transport, and work only on their own jobs', async () => {
     const inbox = new SqliteInboxStore({ database: openSqlite(await sqliteFile()) });
     const ran: string[] = [];
     class Handlers {
@@ -179,14 +178,14 @@ describeWithRedisServers('With a queue', () => {
         ran.push(endpoint);
       }
     }
-    // `BullModule.registerQueue()` in two places makes two objects of one queue, too.
+    // Calling `BullModule.registerQueue()` in two modules also creates two objects for one queue.
     const endpoint = async (name: string) =>
       ScalekitWebhooksModule.forRoot({
         name,
         path: name,
         signingSecret: SECRET,
         inbox,
-        transport: transportOf(await openQueue({ prefix: String(queue.opts.prefix) })),
+        transport: transportFor(await openQueue({ prefix: String(queue.opts.prefix) })),
       });
     const app = await runOnExpress({
       imports: [await endpoint('eu'), await endpoint('us')],
@@ -210,9 +209,9 @@ describeWithRedisServers('With a queue', () => {
     expect(ran.toSorted()).toEqual(['eu', 'eu', 'us', 'us']);
   });
 
-  it('whose workers no longer have the handler of a job, its row is as dead as the job in the end', async () => {
+  it('a run becomes dead together with its job if the workers no longer have its handler', async () => {
     const inbox = new SqliteInboxStore({ database: openSqlite(await sqliteFile()) });
-    class Former {
+    class Removed {
       @OnScalekitEvent('user.created')
       handle() {}
     }
@@ -221,19 +220,19 @@ describeWithRedisServers('With a queue', () => {
         imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox, transport })],
         providers,
       });
-    const former = await release(new BullMqTransport({ queue, worker: false, attempts: 2, backoff: 1 }), [
-      Former,
+    const before = await release(new BullMqTransport({ queue, worker: false, attempts: 2, backoff: 1 }), [
+      Removed,
     ]);
     const event = aUserCreated();
-    expect((await new ScalekitWebhookTester(former).deliver(event)).status).toBe(202);
+    expect((await new ScalekitWebhookTester(before).deliver(event)).status).toBe(202);
 
-    await release(transportOf(queue), []);
+    await release(transportFor(queue), []);
     await until(
       () => queue.getFailedCount(),
       (count) => count === 1,
     );
     expect(await inbox.list()).toMatchObject({
-      entries: [{ runs: [{ state: 'dead', error: { message: expect.stringContaining('Former.handle') } }] }],
+      entries: [{ runs: [{ state: 'dead', error: { message: expect.stringContaining('Removed.handle') } }] }],
     });
   });
 });

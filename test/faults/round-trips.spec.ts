@@ -1,11 +1,12 @@
+import './helpers/timeout.js';
 import { expect, it } from '@jest/globals';
 import { OnScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { runOnExpress } from '../helpers/running-app.js';
-import { SECRET } from '../helpers/test-app.js';
+import { SECRET } from '../helpers/secrets.js';
 import { describeOnEachStore } from './helpers/each-store.js';
 
-/** A class with so many handlers of one event. */
+/** A class with `count` handlers for one event. */
 function handlersClass(count: number) {
   class Handlers {}
   for (let number = 0; number < count; number += 1) {
@@ -25,7 +26,7 @@ await describeOnEachStore('a delivery', (open) => {
       providers: [handlersClass(count)],
     });
     const scalekit = new ScalekitWebhookTester(app);
-    // The first delivery also makes the tables, or loads the scripts.
+    // The first delivery also creates the tables, or loads the scripts.
     await scalekit.deliver(createScalekitEvent('user.created'));
     const event = createScalekitEvent('user.created');
     const before = roundTrips();

@@ -1,7 +1,8 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { OTHER_SECRET } from '../helpers/secrets.js';
 import { nowInSeconds, PATH, randomEvent, signedDelivery, validDelivery } from './deliveries.js';
 import { type Expected, type FuzzCase, type FuzzRequest, type Header, withHeaders } from './fuzz-request.js';
-import { OTHER_SECRET, TOLERANCE_SECONDS } from './oracle.js';
+import { TOLERANCE_SECONDS } from './oracle.js';
 import { hugeJson, notJson, oddJson } from './payloads.js';
 import { Random } from './random.js';
 

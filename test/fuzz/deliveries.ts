@@ -1,7 +1,8 @@
 import { SCALEKIT_EVENT_TYPES, unlistedScalekitEvent } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+import { SECRET } from '../helpers/secrets.js';
 import type { FuzzRequest, Header } from './fuzz-request.js';
-import { SECRET, scalekitSignature, standardSignature } from './oracle.js';
+import { scalekitSignature, standardSignature } from './oracle.js';
 import type { Random } from './random.js';
 
 export interface SigningOptions {

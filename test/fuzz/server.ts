@@ -5,7 +5,7 @@ import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
-import { SECRET } from './oracle.js';
+import { SECRET } from '../helpers/secrets.js';
 
 /** What the server tells when it is asked to close. */
 export interface ServerReport {

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 
 type Level = 'log' | 'error' | 'warn' | 'debug';
 
-/** A logger that keeps what it is told, for tests of what the operator sees. */
+/** A logger that records its lines, for tests of what an operator sees. */
 export class CapturedLogger implements LoggerService {
   readonly lines: { readonly level: Level; readonly text: string; readonly context: string }[] = [];
 
@@ -22,7 +22,7 @@ export class CapturedLogger implements LoggerService {
     this.#keep('debug', message, context);
   }
 
-  /** What the library itself said, at one level or at any. */
+  /** The lines that the library logged, at one level or at all of them. */
   ours(level?: Level): readonly string[] {
     return this.lines
       .filter((line) => line.context.startsWith('ScalekitWebhooks:') && (level ?? line.level) === line.level)

@@ -1,10 +1,10 @@
 import type { InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 
-/** A display name that only payloads hold. */
+/** A display name that only payloads contain. */
 export const PAYLOAD_MARKER = 'payload-marker';
 
-/** Records an event whose one handler, `Users.sync`, ended this way; returns its id. */
+/** Records an event with one run, of `Users.sync`, that ended in this way or is still running. Returns the event's id. */
 export async function recordEvent(
   store: InboxStore,
   end: Omit<RunSettlement, 'handlerId'> | undefined,

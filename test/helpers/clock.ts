@@ -1,19 +1,24 @@
 import { afterEach, jest } from '@jest/globals';
 
-/** Stops the time that the library and the test see; the network goes on. It runs again when the test ends. */
+const NEVER_FAKED = [
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+] as const;
+
+/** Stops the time that the library and the test see, timeouts included. The network still works. */
 export function holdClock(): void {
-  jest.useFakeTimers({
-    doNotFake: [
-      'hrtime',
-      'nextTick',
-      'performance',
-      'queueMicrotask',
-      'setImmediate',
-      'clearImmediate',
-      'setInterval',
-      'clearInterval',
-    ],
-  });
+  jest.useFakeTimers({ doNotFake: [...NEVER_FAKED] });
+}
+
+/** Stops the date alone: timeouts still fire. */
+export function holdDate(): void {
+  jest.useFakeTimers({ doNotFake: [...NEVER_FAKED, 'setTimeout', 'clearTimeout'] });
 }
 
 afterEach(() => {

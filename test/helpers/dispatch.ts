@@ -3,9 +3,9 @@ import { ScalekitEventDispatcher, ScalekitWebhooksModule } from 'nestjs-scalekit
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from './captured-logger.js';
 import { runOnExpress } from './running-app.js';
-import { SECRET } from './test-app.js';
+import { SECRET } from './secrets.js';
 
-/** Starts an application with these handlers, and dispatches a `user.created` event, without HTTP. */
+/** Starts an application with these handlers, and dispatches a `user.created` event without HTTP. */
 export async function dispatch({ imports = [], ...metadata }: ModuleMetadata) {
   const logger = new CapturedLogger();
   const app = await runOnExpress(

@@ -1,4 +1,4 @@
-/** TypeScript sources import each other as `./name.js`; Jest runs them as `./name.ts`. */
+/** TypeScript files import each other as `./name.js`. Jest runs `./name.ts`. */
 module.exports = (request, options) => {
   try {
     return options.defaultResolver(request, options);

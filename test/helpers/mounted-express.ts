@@ -2,9 +2,9 @@ import { createServer } from 'node:http';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 
-/** Nest on Express, mounted in another Express application that has a middleware of its own before it. */
+/** Nest on Express, mounted in another Express application behind a middleware. */
 export class MountedExpressAdapter extends ExpressAdapter {
-  /** @param onError hears of errors that reach the outer application, which answers them otherwise */
+  /** @param onError is called with errors that reach the outer application, instead of its own error handler */
   constructor(
     private readonly before: RequestHandler,
     private readonly onError?: (error: unknown) => void,

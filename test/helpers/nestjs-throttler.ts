@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import * as common from '@nestjs/common';
 import * as core from '@nestjs/core';
 
-// The throttler is CommonJS, and Jest on Node 20 cannot `require` Nest 12, which is ESM, as Node itself can.
+// The throttler is CommonJS. Jest on Node 20 cannot `require` Nest 12, which is ESM.
 jest.doMock('@nestjs/common', () => common);
 jest.doMock('@nestjs/core', () => core);
 

@@ -1,14 +1,14 @@
 import type { ModuleMetadata } from '@nestjs/common';
 import { OnScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
-import { SECRET } from './test-app.js';
+import { SECRET } from './secrets.js';
 
-/** Takes `user.created`, and does nothing about it. */
+/** Receives `user.created`, and does nothing. */
 export class PlainHandlers {
   @OnScalekitEvent('user.created')
   created() {}
 }
 
-/** An application of one endpoint with one handler. */
+/** An application with one endpoint and one handler. */
 export function aPlainEndpoint(): Required<Pick<ModuleMetadata, 'imports' | 'providers'>> {
   return {
     imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Pool, type PoolConfig } from 'pg';
-import type { PostgresQueryable } from '../../lib/postgres/index.js';
+import { type PostgresQueryable, queryRows } from '../../lib/postgres/postgres-queryable.js';
 import { serviceUrl } from './service-url.js';
 
-/** A pool to the tests' Postgres, to be ended by the test. */
+/** Opens a pool on the tests' Postgres. The test has to end it. */
 export function openPool(config: PoolConfig = {}): Pool {
   return new Pool({ connectionString: serviceUrl('postgres'), ...config });
 }
@@ -17,12 +17,11 @@ export async function dropSchema(client: PostgresQueryable, schema: string): Pro
   await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
 }
 
-/** Empties a ledger. */
-export async function emptyLedger(client: PostgresQueryable, schema: string): Promise<void> {
+export async function emptyInbox(client: PostgresQueryable, schema: string): Promise<void> {
   await client.query(`TRUNCATE "${schema}".inbox_events CASCADE`);
 }
 
-/** Lets time pass for a ledger: all that is written there happened that much earlier. */
+/** Moves everything in an inbox into the past, as if time had passed. */
 export async function passTime(client: PostgresQueryable, schema: string, ms: number): Promise<void> {
   const earlier = `- ${ms} * interval '1 millisecond'`;
   await client.query(`UPDATE "${schema}".inbox_events SET received_at = received_at ${earlier}`);
@@ -31,14 +30,21 @@ export async function passTime(client: PostgresQueryable, schema: string, ms: nu
   );
 }
 
-/** Resolves when as many statements that mention the schema wait for a lock. */
-export async function untilBlocked(client: PostgresQueryable, schema: string, statements = 1): Promise<void> {
-  for (;;) {
-    const result = await client.query(
-      `SELECT pid FROM pg_stat_activity
-       WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0`,
-      [schema],
-    );
-    if (('rows' in result ? result.rows : result).length >= statements) return;
+/** Resolves when a statement that mentions the schema waits for a lock. */
+export async function untilBlocked(client: PostgresQueryable, schema: string): Promise<void> {
+  const waiting = `SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0`;
+  while ((await queryRows(client, waiting, [schema])).length === 0);
+}
+
+/** A client that records the statements that it runs. */
+export class RecordingClient implements PostgresQueryable {
+  readonly statements: string[] = [];
+
+  constructor(private readonly client: PostgresQueryable) {}
+
+  query(text: string, values?: unknown[]) {
+    this.statements.push(text);
+    return this.client.query(text, values);
   }
 }

@@ -3,7 +3,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 
-/** A request byte by byte: the headers are those given and no others, a list of chunks goes without a length. */
+/** A request with exactly these headers. A list of chunks is sent without a Content-Length. */
 export interface RawRequest {
   readonly path?: string;
   readonly method?: string;
@@ -11,7 +11,7 @@ export interface RawRequest {
   readonly body?: Uint8Array | string | readonly Uint8Array[];
 }
 
-export interface RawAnswer {
+interface RawResponse {
   readonly status: number | undefined;
   readonly text: string;
   readonly headers: IncomingMessage['headers'];
@@ -22,11 +22,11 @@ export function portOf(app: INestApplication): number {
   return port;
 }
 
-/** Sends a request over a connection of its own. */
+/** Sends a request on a new connection. */
 export async function send(
   app: INestApplication,
   { path = '/webhooks/scalekit', method = 'POST', headers = {}, body = '' }: RawRequest,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const outgoing = request({ host: '127.0.0.1', port: portOf(app), path, method, headers, agent: false });
   if (typeof body === 'string' || body instanceof Uint8Array) outgoing.end(body);
   else {

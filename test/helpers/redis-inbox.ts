@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
 import { RedisInboxStore } from '../../lib/redis/index.js';
 
-// Moves all that an inbox has stored under one key into the past.
+// Moves the data of a key into the past, as if time had passed.
 const SHIFT = `
 local key, ms = KEYS[1], tonumber(ARGV[1])
 local kind = redis.call('TYPE', key).ok
@@ -18,7 +18,7 @@ if kind == 'hash' then
     local field, value = fields[i], fields[i + 1]
     if field == 'receivedAt' then
       redis.call('HINCRBY', key, field, -ms * 1000)
-    elseif string.match(field, '^row:') then
+    elseif string.match(field, '^run:') then
       local head, at, tail = string.match(value, '^(%S+ %S+ )(%S+)( .*)$')
       redis.call('HSET', key, field, head .. (at - ms) .. tail)
     elseif string.match(field, '^lease:') then
@@ -30,7 +30,7 @@ end
 redis.call('PEXPIRE', key, redis.call('PTTL', key) - ms)
 `;
 
-/** A store under a key prefix of its own, with a clock that can be moved on. */
+/** A store with a key prefix of its own, whose time can be advanced. */
 export function redisInboxHarness(client: Redis | Cluster, options: { retentionMs?: number } = {}) {
   const keyPrefix = `test:${randomUUID()}`;
   const keys = () => keysBelow(client, keyPrefix);

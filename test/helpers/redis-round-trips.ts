@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
-/** Counts groups of commands that leave in the same tick: each group is one round trip. */
+/** Counts round trips: commands that are sent in the same tick share one. */
 export function countRoundTrips(client: Redis): () => number {
   let [roundTrips, open] = [0, false];
   const send = client.sendCommand.bind(client);

@@ -1,15 +1,18 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { describe, it } from '@jest/globals';
 import { Cluster } from 'ioredis';
+import { endProcess, endWithThisProcess, isRunning } from './child-process.js';
+import { freePort } from './free-port.js';
 
-/** A Redis server of a test's own, on a free port, with nothing left of it in the end. */
+/** The options of a server that loses nothing in a crash. */
+export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'] as const;
+
+/** A Redis server on a free port and a directory of its own. */
 export class RedisServer {
   #process?: ChildProcess;
 
@@ -26,50 +29,47 @@ export class RedisServer {
     return server;
   }
 
-  /** Starts it, or starts it again on what it had stored. */
+  /** Starts the server, on the data that it had before. */
   async launch(): Promise<void> {
-    const settings = [
-      '--port',
-      String(this.port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      this.directory,
-      '--save',
-      '',
-    ];
-    const process = spawn('redis-server', [...settings, ...this.options], {
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory];
+    const child = spawn('redis-server', [...place, '--save', '', ...this.options], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    this.#process = process;
-    const failed = once(process, 'error').then(([error]) => Promise.reject(error));
-    await Promise.race([failed, readiness(process)]);
+    this.#process = child;
+    endWithThisProcess(child);
+    const failed = once(child, 'error').then(([error]) => Promise.reject(error));
+    await Promise.race([failed, untilReady(child)]);
   }
 
-  /** Starts it again where a test has killed it. */
+  /** Starts the server if a test has killed it. */
   async launchIfDown(): Promise<void> {
-    if (!this.#isUp()) await this.launch();
+    if (!this.#process || !isRunning(this.#process)) await this.launch();
   }
 
-  /** Ends it as a power cut would. */
+  /** Ends it as a crash would. */
   async kill(): Promise<void> {
-    if (!this.#process || !this.#isUp()) return;
-    const exit = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await exit;
+    if (this.#process) await endProcess(this.#process);
   }
 
+  /** Ends it, and deletes its data. */
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
   }
-
-  #isUp(): boolean {
-    return this.#process?.exitCode === null && this.#process.signalCode === null;
-  }
 }
 
-/** A cluster of three nodes, each with a third of the slots. */
+async function untilReady({ stdout }: ChildProcess): Promise<void> {
+  if (!stdout) return;
+  let isReady = false;
+  for await (const line of createInterface(stdout)) {
+    isReady = line.includes('Ready to accept connections');
+    if (isReady) break;
+  }
+  if (!isReady) throw new Error('redis-server did not start');
+  stdout.resume();
+}
+
+/** A cluster of three servers, each with a third of the slots. */
 export class RedisCluster {
   private constructor(
     readonly client: Cluster,
@@ -94,32 +94,6 @@ export class RedisCluster {
   }
 }
 
-/** A `describe` that starts servers of its own: left out where Redis is not installed, and with `CI=true` a failure. */
-export function describeWithRedisServers(suite: string, body: () => void): void {
-  const installed = ['redis-server', 'redis-cli'].every((name) => !spawnSync(name, ['--version']).error);
-  if (installed || process.env.CI === 'true') {
-    describe(suite, body);
-    return;
-  }
-  process.stderr.write(`Left out: ${suite}. Install redis-server and redis-cli.\n`);
-  describe.skip(suite, () => {
-    it('is left out: redis-server and redis-cli are not installed', () => {});
-  });
-}
-
-async function readiness(process: ChildProcess): Promise<void> {
-  if (!process.stdout) return;
-  for await (const line of createInterface(process.stdout)) {
-    if (line.includes('Ready to accept connections')) break;
-  }
-  process.stdout.resume();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+export function isRedisInstalled(): boolean {
+  return ['redis-server', 'redis-cli'].every((name) => !spawnSync(name, ['--version']).error);
 }

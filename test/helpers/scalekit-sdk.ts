@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 
-// Jest on Node 20 cannot `require` jose, which is ESM; the SDK needs it for access tokens, not for webhooks.
+// Jest on Node 20 cannot `require` jose, which is ESM. The SDK needs it only for access tokens.
 jest.mock('jose', () => ({}));
 
 /** The real Scalekit SDK. */

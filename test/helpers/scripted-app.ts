@@ -13,11 +13,12 @@ import {
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from './captured-logger.js';
 import { closeAfterTest } from './running-app.js';
-import { type AdapterFactory, SECRET, startApp } from './test-app.js';
+import { SECRET } from './secrets.js';
+import { type AdapterFactory, startApp } from './test-app.js';
 
 type Run = (event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery) => Promise<unknown>;
 
-/** A handler that does what the test says. */
+/** A handler whose behavior the test defines. */
 export class First {
   readonly run = jest.fn<Run>();
 
@@ -27,7 +28,7 @@ export class First {
   }
 }
 
-/** Another handler of the same event. */
+/** Another handler for the same event. */
 export class Second {
   readonly run = jest.fn<Run>();
 
@@ -37,12 +38,12 @@ export class Second {
   }
 }
 
-/** An event that both handlers take; each call makes another. */
+/** A new event that both handlers receive. */
 export function aUserCreated() {
   return createScalekitEvent('user.created');
 }
 
-/** An application with scripted handlers, and all that a test wants to look at. */
+/** An application with these handlers, and what a test needs of it. */
 export interface ScriptedApp {
   readonly app: INestApplication;
   readonly scalekit: ScalekitWebhookTester;
@@ -53,7 +54,7 @@ export interface ScriptedApp {
   readonly second: Second['run'];
 }
 
-/** Starts it, closed when the test ends. */
+/** Starts the application. It is closed when the test ends. */
 export async function startScriptedApp(
   adapter: AdapterFactory,
   options: ScalekitWebhooksOptions = {},

@@ -1,14 +1,13 @@
-/** A real service that tests run against. */
+/** A service that tests connect to. */
 export type Service = 'postgres' | 'redis';
 
-interface ServiceFacts {
+interface ServiceDetails {
   readonly label: string;
   readonly variable: string;
   readonly defaultUrl: string;
 }
 
-/** How each is called and found. */
-export const SERVICES: Readonly<Record<Service, ServiceFacts>> = {
+export const SERVICES: Readonly<Record<Service, ServiceDetails>> = {
   postgres: {
     label: 'Postgres',
     variable: 'POSTGRES_URL',

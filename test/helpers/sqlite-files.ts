@@ -1,47 +1,34 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, jest } from '@jest/globals';
 import Database from 'libsql';
-
-const undo: (() => unknown)[] = [];
+import type { SqliteDatabase } from '../../lib/sqlite/index.js';
+import { cleanUpAfterTest } from './cleanup.js';
 
 /** The path of a database that does not exist yet. It is deleted when the test ends. */
 export async function sqliteFile(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'scalekit-sqlite-'));
-  undo.push(() => rm(directory, { recursive: true, force: true }));
-  return join(directory, 'ledger.db');
+  cleanUpAfterTest(() => rm(directory, { recursive: true, force: true }));
+  return join(directory, 'inbox.db');
 }
 
-/** A connection that is closed when the test ends. */
+/** Opens a connection, which is closed when the test ends. */
 export function openSqlite(file: string, options?: Database.Options): Database.Database {
   const database = new Database(file, options);
-  undo.push(() => database.close());
+  cleanUpAfterTest(() => database.close());
   return database;
 }
 
-/** Stops the calendar's time alone: what waits for a lock goes on. */
-export function holdDate(): void {
-  jest.useFakeTimers({
-    doNotFake: [
-      'hrtime',
-      'nextTick',
-      'performance',
-      'queueMicrotask',
-      'setImmediate',
-      'clearImmediate',
-      'setInterval',
-      'clearInterval',
-      'setTimeout',
-      'clearTimeout',
-    ],
-  });
+interface NodeSqlite {
+  readonly DatabaseSync: new (file: string) => SqliteDatabase & { close(): void };
 }
 
-/** What a test did, undone in reverse. Runs after each test; to be called where a test goes on. */
-export async function tidyUpSqlite(): Promise<void> {
-  for (const step of undo.splice(0).reverse()) await step();
-  jest.useRealTimers();
+/** `node:sqlite`, or undefined on a Node that does not have it (before 22.13). */
+export function nodeSqlite(): NodeSqlite | undefined {
+  const found: unknown = process.getBuiltinModule?.('node:sqlite');
+  return isNodeSqlite(found) ? found : undefined;
 }
 
-afterEach(tidyUpSqlite);
+function isNodeSqlite(value: unknown): value is NodeSqlite {
+  return typeof value === 'object' && value !== null && 'DatabaseSync' in value;
+}

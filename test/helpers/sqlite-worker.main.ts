@@ -1,8 +1,8 @@
-// What a process of its own does on a ledger; see sqlite-processes.ts.
+// The tasks that a process of its own does on an inbox file. See sqlite-processes.ts.
 import { once } from 'node:events';
 import Database from 'libsql';
 import { SqliteInboxStore } from '../../lib/sqlite/index.js';
-import { aLease, anEvent, numberedEvents } from './sqlite-events.js';
+import { aLease, anEvent } from '../conformance/inbox-store.harness.js';
 
 const HANDLERS = ['A.run', 'B.run'];
 const [task = '', file = '', parameter = ''] = process.argv.slice(3);
@@ -10,14 +10,14 @@ const database = new Database(file);
 
 const tasks: Record<string, () => Promise<void>> = {
   /**
-   * Claims and settles so many events, from a place of its own on: the first alone, and when all processes have begun, the
-   * others a few at a time. Prints what it was given.
+   * Claims and settles `count` events, beginning with the one at `first`. It waits before the first event, and again before
+   * the others, so that all processes work at the same time. Prints what it claimed.
    */
   async claimAll() {
     const [count = 0, first = 0] = parameter.split(' ').map(Number);
-    const events = numberedEvents(count);
+    const events = Array.from({ length: count }, (_, number) => anEvent({ eventId: `evt_${number}` }));
     const waiting = [...events.slice(first), ...events.slice(0, first)];
-    await go();
+    await untilTold();
     const store = new SqliteInboxStore({ database, busyTimeoutMs: 30_000 });
     const claimed: string[] = [];
     const handleNext = async () => {
@@ -32,7 +32,7 @@ const tasks: Record<string, () => Promise<void>> = {
       return true;
     };
     await handleNext();
-    await go();
+    await untilTold();
     const lanes = Array.from({ length: 5 }, async () => {
       while (await handleNext());
     });
@@ -40,27 +40,27 @@ const tasks: Record<string, () => Promise<void>> = {
     console.log(JSON.stringify(claimed));
   },
 
-  /** Claims an event and waits for its end. */
+  /** Claims an event, and waits to be killed. */
   async claimOne() {
-    await new SqliteInboxStore({ database }).claim(anEvent(parameter), HANDLERS, aLease());
-    await go();
+    await new SqliteInboxStore({ database }).claim(anEvent({ eventId: parameter }), HANDLERS, aLease());
+    await untilTold();
   },
 
-  /** Claims an event, writes an effect and its record in one transaction, and waits for its end before the commit. */
+  /** Writes an effect and completes its run in one transaction, and waits to be killed before the commit. */
   async completeOne() {
     const store = new SqliteInboxStore({ database });
-    const event = anEvent(parameter);
+    const event = anEvent({ eventId: parameter });
     const lease = aLease();
     await store.claim(event, HANDLERS, lease);
     database.exec('BEGIN IMMEDIATE');
     database.prepare('INSERT INTO effects (event_id) VALUES (?)').run(event.eventId);
     await store.complete(database, event, 'A.run', lease);
-    await go();
+    await untilTold();
   },
 };
 
-/** Tells that it is ready, and waits. */
-async function go(): Promise<void> {
+/** Says that it is ready, and waits. */
+async function untilTold(): Promise<void> {
   console.log('ready');
   await once(process.stdin, 'data');
 }

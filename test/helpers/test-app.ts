@@ -4,18 +4,17 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
-/** 32 made-up bytes in the form of a signing secret. */
-export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+export { SECRET } from './secrets.js';
 
 export type AdapterFactory = () => AbstractHttpAdapter;
 
-/** For `describe.each`: every test of HTTP behaviour runs on both platforms. */
+/** For `describe.each`: tests of HTTP run on both platforms. */
 export const ADAPTERS: readonly (readonly [string, AdapterFactory])[] = [
   ['express', () => new ExpressAdapter()],
   ['fastify', () => new FastifyAdapter()],
 ];
 
-/** An application that listens on a free port of 127.0.0.1. `configure` is what `main.ts` would do. */
+/** Starts an application on a free port of 127.0.0.1. `configure` does what `main.ts` would do. */
 export async function startApp(
   adapter: AdapterFactory,
   metadata: ModuleMetadata,

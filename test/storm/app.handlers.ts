@@ -14,7 +14,7 @@ export class HandlerTools {
     readonly effects?: TransactionalEffects,
   ) {}
 
-  /** A number that this run always gets, whatever process it is in. */
+  /** A random number that is the same for an attempt in every process. */
   draw(handlerId: string, eventId: string, attempt: number): number {
     const words = JSON.stringify([this.seed, handlerId, eventId, attempt]);
     return createHash('sha256').update(words).digest().readUInt32BE();
@@ -26,9 +26,9 @@ export class HandlerTools {
 }
 
 const WORK_MS = 3;
-const FAILURE = 'one run in five fails';
+const FAILURE = 'one attempt in five fails';
 
-/** A handler without a transaction: its effect and its record are apart, and a kill can come between. */
+/** A handler without a transaction. A kill can come between its effect and the record of its run. */
 @Injectable()
 export class Plain {
   constructor(@Inject(HandlerTools) private readonly tools: HandlerTools) {}
@@ -44,7 +44,7 @@ export class Plain {
   }
 }
 
-/** A handler whose effect and record are one: it fails anywhere between its begin and its end. */
+/** A handler whose effect commits together with the record of its run. It can fail at any step. */
 @Injectable()
 export class Transactional {
   constructor(@Inject(HandlerTools) private readonly tools: HandlerTools) {}

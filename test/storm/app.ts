@@ -1,10 +1,11 @@
-// One process of the application under the storm. It gets warm, waits for a port, and listens until it is killed.
+// One process of the application. It loads its packages, waits for a port, and listens until it is killed.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import { SECRET } from '../helpers/secrets.js';
 import { HandlerTools, Plain, Transactional } from './app.handlers.js';
-import { openLedger, openTransport } from './app.ledger.js';
+import { openInbox, openTransport } from './app.inbox.js';
 import { Journal } from './journal.js';
 import { journaled } from './journaled-inbox.js';
 import {
@@ -12,7 +13,6 @@ import {
   type AppSettings,
   HANDLER_TIMEOUT_MS,
   type ListenCommand,
-  SECRET,
   SETTINGS_VARIABLE,
   usesQueue,
 } from './storm.settings.js';
@@ -21,7 +21,7 @@ const settings: AppSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}')
 
 process.once('disconnect', () => process.exit());
 const journal = new Journal(settings.journalDirectory);
-const { inbox, effects } = await openLedger(settings);
+const { inbox, effects } = await openInbox(settings);
 const transport = usesQueue(settings.mode) ? await openTransport(settings) : undefined;
 process.once('message', ({ port }: ListenCommand) => listen(port));
 report('warm');

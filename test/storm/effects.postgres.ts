@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { TransactionalEffects } from './effects.js';
 
-/** Effects in the database of the ledger. Nothing in the table forbids a second effect of an event. */
+/** Effects in the database of the inbox. The table allows a second effect of an event, so that the storm can find it. */
 export class PostgresEffects implements TransactionalEffects {
   constructor(private readonly pool: Pool) {}
 
@@ -14,7 +14,7 @@ export class PostgresEffects implements TransactionalEffects {
     work: (transaction: unknown, insert: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
     const client = await this.pool.connect();
-    // A connection that is lost between two statements must not end the process.
+    // Losing the connection between two statements must not end the process.
     const ignore = () => {};
     client.on('error', ignore);
     try {

@@ -2,16 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
 import type { TransactionalEffects } from './effects.js';
 
-const PATIENCE_MS = 1000;
+const BUSY_TIMEOUT_MS = 1000;
 
-/** Effects in the file of the ledger, by a connection of their own. */
+/** Effects in the file of the inbox, on a connection of their own. */
 export class SqliteEffects implements TransactionalEffects {
   readonly #database: Database.Database;
 
   constructor(file: string) {
     this.#database = new Database(file);
-    // The first to open the file after a kill recovers its log; the others have to wait for that.
-    this.#database.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}`);
+    // After a kill, the first process to open the file recovers its log, and the others have to wait.
+    this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     this.#database.exec('PRAGMA synchronous = FULL');
     this.#database.exec('PRAGMA busy_timeout = 0');
   }
@@ -47,9 +47,9 @@ export class SqliteEffects implements TransactionalEffects {
     this.#database.close();
   }
 
-  /** Waits for other processes, and for other handlers of this one, without holding up the event loop. */
+  /** Waits for other processes, and for other handlers of this one, without blocking the event loop. */
   async #begin(): Promise<void> {
-    const giveUpAt = performance.now() + PATIENCE_MS;
+    const giveUpAt = performance.now() + BUSY_TIMEOUT_MS;
     for (;;) {
       try {
         this.#database.exec('BEGIN IMMEDIATE');

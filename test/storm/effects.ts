@@ -1,13 +1,13 @@
-/** Where an effect is made and its success recorded: in one transaction. */
+/** Effects that commit together with the record of their run. */
 export interface TransactionalEffects {
-  /** Makes the tables. */
+  /** Creates the table. */
   prepare(): Promise<void>;
-  /** Works in a transaction: `insert` makes the effect, `transaction` goes to `delivery.complete()`. */
+  /** Runs `work` in a transaction. `insert` makes the effect, and `transaction` is for `delivery.complete()`. */
   transact(
     eventId: string,
     work: (transaction: unknown, insert: () => Promise<void>) => Promise<void>,
   ): Promise<void>;
-  /** How often each event has had its effect. */
+  /** How many effects each event has had. */
   count(): Promise<Map<string, number>>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { endProcess, isRunning } from '../helpers/child-process.js';
 import { type AppReport, type AppSettings, type ListenCommand, SETTINGS_VARIABLE } from './storm.settings.js';
 
 const APP = new URL('./app.js', import.meta.url);
@@ -15,12 +15,12 @@ class Member {
     const env = { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) };
     this.#child = fork(APP, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#warm = this.#hear('warm');
-    // A spare may end unused.
+    // A spare process may be ended before anything waits for it.
     this.#warm.catch(() => undefined);
   }
 
   get isUp(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   get pid(): number {
@@ -36,16 +36,13 @@ class Member {
     this.listensSince = performance.now();
   }
 
-  async kill(): Promise<void> {
-    if (!this.isUp) return;
-    const exit = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exit;
+  kill(): Promise<void> {
+    return endProcess(this.#child);
   }
 
   #hear(expected: AppReport): Promise<void> {
     return new Promise((resolve, reject) => {
-      const failed = () => reject(new Error(`a process of the application is not ${expected}`));
+      const failed = () => reject(new Error(`A process of the application is not ${expected}`));
       const timer = setTimeout(failed, START_TIMEOUT_MS);
       this.#child.on('message', (message) => {
         if (message === expected) done(resolve);
@@ -59,11 +56,11 @@ class Member {
   }
 }
 
-/** The application's processes, one for each port, and a warm one that takes the place of the next to be killed. */
+/** The processes of the application, one for each port, and a spare one that replaces the next process to be killed. */
 export class Fleet {
-  /** Processes that were killed while they listened. */
+  /** The ids of the processes that were killed. */
   readonly killed = new Set<number>();
-  /** What went wrong with a process: none may end by itself. */
+  /** Errors of the processes, none of which may end on its own. */
   readonly faults: string[] = [];
   readonly #members: Member[] = [];
   #spare: Member;
@@ -82,12 +79,12 @@ export class Fleet {
     return fleet;
   }
 
-  /** Kills the process that has listened for longest, and starts another in its place. */
+  /** Kills the process that has listened the longest, and replaces it. */
   async killOldest(): Promise<void> {
     const [oldest, ...others] = this.#members
       .filter(({ isUp, listensSince }) => isUp && listensSince > 0)
       .sort((a, b) => a.listensSince - b.listensSince);
-    // Where processes take longer to start than to be killed, soon none would be left.
+    // Always leave one process: on a slow machine, processes are killed faster than they start.
     if (!oldest || others.length === 0) return;
     this.killed.add(oldest.pid);
     await oldest.kill();
@@ -97,7 +94,7 @@ export class Fleet {
   async stop(): Promise<void> {
     this.#closing = true;
     const ended = this.#members.filter(({ isUp, pid }) => !isUp && !this.killed.has(pid));
-    this.faults.push(...ended.map(({ pid }) => `process ${pid} ended by itself`));
+    this.faults.push(...ended.map(({ pid }) => `process ${pid} ended on its own`));
     await Promise.all([...this.#members, this.#spare].map((member) => member.kill()));
   }
 

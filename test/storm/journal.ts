@@ -1,10 +1,10 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * What happened to a run: it began; its effect was made; the inbox recorded its end, refused to (`lapsed`: another run
- * had taken over), or could not be reached (`unsettled`).
+ * What happened to an attempt: it began; it made its effect; the inbox recorded its end (`settled`), refused to because
+ * another attempt had taken over (`lapsed`), or could not be reached (`unsettled`).
  */
 export type Step = 'begin' | 'effect' | 'settled' | 'lapsed' | 'unsettled';
 
@@ -18,7 +18,7 @@ export interface JournalLine {
   readonly attempt: number;
 }
 
-/** A file to which one process appends; what is written outlasts a SIGKILL. */
+/** A file to which one process appends. Its lines survive a SIGKILL. */
 export class Journal {
   readonly #file: number;
 
@@ -29,13 +29,9 @@ export class Journal {
   write(step: Step, handlerId: string, eventId: string, attempt: number): void {
     writeSync(this.#file, `${Date.now()} ${step} ${handlerId} ${eventId} ${attempt}\n`);
   }
-
-  close(): void {
-    closeSync(this.#file);
-  }
 }
 
-/** What all processes wrote. */
+/** The lines of all processes. */
 export async function readJournals(directory: string): Promise<JournalLine[]> {
   const files = await readdir(directory);
   const journals = await Promise.all(

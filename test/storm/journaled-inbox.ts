@@ -1,26 +1,26 @@
 import type { InboxKey, InboxLease, InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
 import type { Journal } from './journal.js';
 
-/** Has the journal tell of each run whether the inbox recorded its end. */
+/** Writes to the journal whether the inbox recorded the end of each attempt. */
 export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
   const attempts = new Map<string, number>();
-  const runOf = (handlerId: string, { token }: InboxLease) => `${token} ${handlerId}`;
+  const attemptKey = (handlerId: string, { token }: InboxLease) => `${token} ${handlerId}`;
 
   const watched: Pick<InboxStore, 'claim' | 'settle'> = {
     async claim(event, handlerIds, lease) {
       const claims = await inbox.claim(event, handlerIds, lease);
       for (const [handlerId, claim] of claims) {
-        if (claim.state === 'claimed') attempts.set(runOf(handlerId, lease), claim.attempt);
+        if (claim.state === 'claimed') attempts.set(attemptKey(handlerId, lease), claim.attempt);
       }
       return claims;
     },
     async settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease) {
       const note = (step: 'settled' | 'lapsed' | 'unsettled', handlerId: string) => {
-        const run = runOf(handlerId, lease);
-        journal.write(step, handlerId, key.eventId, attempts.get(run) ?? 0);
-        attempts.delete(run);
+        const attempt = attemptKey(handlerId, lease);
+        journal.write(step, handlerId, key.eventId, attempts.get(attempt) ?? 0);
+        attempts.delete(attempt);
       };
-      // A run that was put into a queue has not begun.
+      // A run that was queued has not begun.
       const ended = settlements.filter(({ state, error }) => state !== 'queued' || error);
       try {
         const written = await inbox.settle(key, settlements, lease);

@@ -1,47 +1,47 @@
 import type { JournalLine } from './journal.js';
 import { PLAIN } from './storm.settings.js';
 
-/** A time in which a service was down, in ms since 1970. */
+/** When a service was down, in ms since 1970. */
 export interface Outage {
   readonly from: number;
   readonly to: number;
 }
 
-/** What the storm left behind. */
+/** What the storm left behind, and what happened during it. */
 export interface Evidence {
   readonly eventIds: readonly string[];
-  /** The events that were answered with a 2xx at least once. */
+  /** The events that were answered with a 2xx status at least once. */
   readonly acknowledged: ReadonlySet<string>;
   readonly lines: readonly JournalLine[];
-  /** How often each event has its transactional effect; undefined where the mode has no transactions. */
+  /** How many transactional effects each event has; undefined if the mode has no transactions. */
   readonly transactional?: ReadonlyMap<string, number>;
   readonly killed: ReadonlySet<number>;
   readonly outages: readonly Outage[];
 }
 
-/** What became of the promises. */
+/** Which promises were kept. */
 export interface Verdict {
-  /** Acknowledged events without the effect of one of their handlers. */
+  /** Acknowledged events that lack the effect of a handler. */
   readonly lost: readonly string[];
-  /** Events whose transactional effect is there more than once. */
+  /** Events with more than one transactional effect. */
   readonly repeatedTransactional?: readonly string[];
   /** Plain effects beyond the first of each event. */
   readonly repeatedPlain: number;
-  /** Runs that did not get to the record of their end since their process was killed, or their store was down. */
+  /** Attempts whose end was not recorded, because their process was killed or their store was down. */
   readonly cutByKill: number;
   readonly cutByOutage: number;
-  /** Events with more repeated plain effects than runs that were cut short after their effect. */
+  /** Events with more repeated plain effects than attempts that were cut short after their effect. */
   readonly unexplained: readonly string[];
-  /** Runs that were taken over while they ran, and runs whose end could not be recorded though all was up. */
+  /** Attempts that were taken over while they ran, and attempts whose end could not be recorded although all was up. */
   readonly lapsed: number;
   readonly unsettled: number;
 }
 
-// The connections to a service come back a little later than it does.
+// After an outage, clients take a while to connect again.
 const RECOVERY_MS = 3000;
 
-/** One run of a handler, as its process saw it. */
-interface Run {
+/** One attempt, as its process saw it. */
+interface Attempt {
   readonly handlerId: string;
   readonly eventId: string;
   readonly pid: number;
@@ -51,13 +51,13 @@ interface Run {
 }
 
 export function judge({ eventIds, acknowledged, lines, transactional, killed, outages }: Evidence): Verdict {
-  const runs = runsOf(lines);
-  const isCutByKill = ({ end, pid }: Run) => end === undefined && killed.has(pid);
-  const isCutByOutage = ({ end, endedAt }: Run) =>
+  const attempts = attemptsOf(lines);
+  const isCutByKill = ({ end, pid }: Attempt) => end === undefined && killed.has(pid);
+  const isCutByOutage = ({ end, endedAt }: Attempt) =>
     end === 'unsettled' && outages.some(({ from, to }) => endedAt >= from && endedAt <= to + RECOVERY_MS);
-  const isCut = (run: Run) => isCutByKill(run) || isCutByOutage(run);
+  const isCut = (attempt: Attempt) => isCutByKill(attempt) || isCutByOutage(attempt);
 
-  const withEffect = runs.filter(({ handlerId, effect }) => handlerId === PLAIN && effect);
+  const withEffect = attempts.filter(({ handlerId, effect }) => handlerId === PLAIN && effect);
   const effects = countByEvent(withEffect);
   const cutAfterEffect = countByEvent(withEffect.filter(isCut));
   const surplus = (eventId: string) => Math.max(0, (effects.get(eventId) ?? 0) - 1);
@@ -69,30 +69,30 @@ export function judge({ eventIds, acknowledged, lines, transactional, killed, ou
       repeatedTransactional: eventIds.filter((id) => (transactional.get(id) ?? 0) > 1),
     }),
     repeatedPlain: eventIds.reduce((sum, id) => sum + surplus(id), 0),
-    cutByKill: runs.filter(isCutByKill).length,
-    cutByOutage: runs.filter(isCutByOutage).length,
+    cutByKill: attempts.filter(isCutByKill).length,
+    cutByOutage: attempts.filter(isCutByOutage).length,
     unexplained: eventIds.filter((id) => surplus(id) > (cutAfterEffect.get(id) ?? 0)),
-    lapsed: runs.filter(({ end }) => end === 'lapsed').length,
-    unsettled: runs.filter((run) => run.end === 'unsettled' && !isCutByOutage(run)).length,
+    lapsed: attempts.filter(({ end }) => end === 'lapsed').length,
+    unsettled: attempts.filter((attempt) => attempt.end === 'unsettled' && !isCutByOutage(attempt)).length,
   };
 }
 
-function runsOf(lines: readonly JournalLine[]): Run[] {
-  const runs = new Map<string, Run>();
+function attemptsOf(lines: readonly JournalLine[]): Attempt[] {
+  const attempts = new Map<string, Attempt>();
   for (const { pid, at, step, handlerId, eventId, attempt } of lines) {
     const key = `${pid} ${handlerId} ${eventId} ${attempt}`;
-    // A claim that came too late is given back without a run.
-    if (step !== 'begin' && !runs.has(key)) continue;
-    const run = runs.get(key) ?? { handlerId, eventId, pid, effect: false, endedAt: 0 };
-    runs.set(key, run);
-    if (step === 'effect') run.effect = true;
-    else if (step !== 'begin') Object.assign(run, { end: step, endedAt: at });
+    // A claim that came too late is settled without an attempt.
+    if (step !== 'begin' && !attempts.has(key)) continue;
+    const found = attempts.get(key) ?? { handlerId, eventId, pid, effect: false, endedAt: 0 };
+    attempts.set(key, found);
+    if (step === 'effect') found.effect = true;
+    else if (step !== 'begin') Object.assign(found, { end: step, endedAt: at });
   }
-  return [...runs.values()];
+  return [...attempts.values()];
 }
 
-function countByEvent(runs: readonly Run[]): Map<string, number> {
+function countByEvent(attempts: readonly Attempt[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { eventId } of runs) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+  for (const { eventId } of attempts) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
   return counts;
 }

@@ -1,9 +1,10 @@
-// `npm run storm`: what the library promises, under everything that can go wrong at once. Needs a build.
-import { type StormForce, type StormResult, storm } from './storm.js';
+// `npm run storm`: the stress test. It kills processes and restarts servers while events arrive, and checks that no event is
+// lost and no transactional effect is repeated. It needs a build.
+import { type StormOptions, type StormResult, storm } from './storm.js';
 import { STORM_MODES, type StormMode } from './storm.settings.js';
 
 const { STORM_EVENTS, STORM_SEED, STORM_MODE, STORM_KILL_MS, STORM_LIMIT_S } = process.env;
-const force: StormForce = {
+const options: StormOptions = {
   events: Number(STORM_EVENTS ?? 5000),
   seed: Number(STORM_SEED ?? 1),
   processes: 3,
@@ -14,16 +15,16 @@ const force: StormForce = {
 const modes = STORM_MODE ? STORM_MODE.split(',').map(modeNamed) : STORM_MODES;
 const SHOWN = 5;
 
-// So that the servers are ended too.
+// Exiting ends the servers too.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const rows: Record<string, string | number>[] = [];
 for (const mode of modes) {
-  const result = await storm(mode, force);
+  const result = await storm(mode, options);
   rows.push(rowOf(result));
   console.log(`${mode}: ${JSON.stringify(result.totals.statuses)}`);
   for (const broken of brokenPromises(result)) {
-    console.log(`${mode}: ${broken}; repeat with STORM_MODE=${mode} STORM_SEED=${force.seed}`);
+    console.log(`${mode}: ${broken}; repeat with STORM_MODE=${mode} STORM_SEED=${options.seed}`);
     process.exitCode = 1;
   }
 }
@@ -58,12 +59,12 @@ function brokenPromises(result: StormResult): string[] {
   const unacknowledged = totals.events - totals.acknowledged;
   return [
     unacknowledged > 0 && `${unacknowledged} events were not acknowledged in time`,
-    open > 0 && `${open} handlers are still open, or dead, in the ledger`,
+    open > 0 && `${open} entries in the inbox are still open, or dead`,
     lost.length > 0 && `${lost.length} events are lost: ${some(lost)}`,
     repeatedTransactional.length > 0 &&
       `${repeatedTransactional.length} transactional effects are repeated: ${some(repeatedTransactional)}`,
     unexplained.length > 0 &&
-      `${unexplained.length} plain effects are repeated that nothing cut short (${result.lapsed} runs were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
+      `${unexplained.length} events have repeated plain effects although nothing cut an attempt short (${result.lapsed} attempts were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
     ...faults,
   ].filter((broken) => typeof broken === 'string');
 }

@@ -2,9 +2,9 @@ import type { SimulatedAttempt } from 'nestjs-scalekit-webhooks/testing';
 
 const EVERY_MS = 10_000;
 
-/** Tells on stderr, now and then, how far a storm is. */
+/** Prints to stderr every ten seconds how far a storm has come. */
 export class Progress {
-  /** Events of which a first delivery was sent. */
+  /** The events that were sent at least once. */
   readonly begun = new Set<string>();
   readonly #acknowledged = new Set<string>();
   readonly #startedAt = performance.now();

@@ -1,40 +1,40 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { PostgresServer } from '../helpers/postgres-server.js';
+import { DURABLE, RedisServer } from '../helpers/redis-server.js';
 import type { Outage } from './judge.js';
-import type { OwnServer } from './own-server.js';
-import { StormPostgres } from './postgres.server.js';
-import { StormRedis } from './redis.server.js';
 import { type StormMode, usesPostgres, usesRedis } from './storm.settings.js';
 
-const DOWN_MS = 300;
+const PAUSE_MS = 300;
 
-/** The servers that a mode needs, of the storm's own. */
+/** The servers that a mode needs, started for the storm alone. */
 export class StormServices {
   readonly outages: Outage[] = [];
-  /** A restart under way, if any. */
+  /** Resolves when no restart is in progress. */
   restarting: Promise<void> = Promise.resolve();
 
   private constructor(
-    readonly postgres: StormPostgres | undefined,
-    readonly redis: StormRedis | undefined,
+    readonly postgres: PostgresServer | undefined,
+    readonly redis: RedisServer | undefined,
   ) {}
 
   static async start(mode: StormMode): Promise<StormServices> {
-    const postgres = usesPostgres(mode) ? await StormPostgres.start() : undefined;
-    return new StormServices(postgres, usesRedis(mode) ? await StormRedis.start() : undefined);
+    const postgres = usesPostgres(mode) ? await PostgresServer.start() : undefined;
+    return new StormServices(postgres, usesRedis(mode) ? await RedisServer.start(...DURABLE) : undefined);
   }
 
-  get #servers(): OwnServer[] {
+  get #servers(): (PostgresServer | RedisServer)[] {
     return [this.postgres, this.redis].filter((server) => server !== undefined);
   }
 
-  /** Crashes every server once and starts it again; not to be awaited by what goes on meanwhile. */
+  /** Crashes each server and starts it again, in the background. */
   restart(): void {
     this.restarting = this.restarting.then(async () => {
       for (const server of this.#servers) {
         const from = Date.now();
-        await server.crashAndRestart();
+        await server.kill();
+        await server.launch();
         this.outages.push({ from, to: Date.now() });
-        await delay(DOWN_MS);
+        await delay(PAUSE_MS);
       }
     });
   }

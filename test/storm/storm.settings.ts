@@ -1,34 +1,33 @@
-/** What the application under the storm keeps its ledger in, and how it starts its handlers. */
+/** Where the application keeps its inbox, and whether it has a queue. */
 export const STORM_MODES = ['postgres', 'sqlite', 'redis', 'bullmq-postgres', 'bullmq-redis'] as const;
 export type StormMode = (typeof STORM_MODES)[number];
 
-/** What each process of the application is told. */
+/** The settings of each process of the application. */
 export interface AppSettings {
   readonly mode: StormMode;
   readonly seed: number;
-  /** Each process appends to a file of its own here. */
+  /** Where each process writes a file of its own. */
   readonly journalDirectory: string;
   readonly sqliteFile: string;
   readonly postgresUrl: string;
   readonly redisPort: number;
 }
 
-/** What the parent sends a warm process: take this port. */
+/** Tells a process to listen. */
 export interface ListenCommand {
   readonly port: number;
 }
 
-/** What a process tells its parent. */
+/** What a process reports. */
 export type AppReport = 'warm' | 'listening';
 
-export const SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 export const SETTINGS_VARIABLE = 'STORM_APP';
 /** The ids of the handlers. */
 export const PLAIN = 'Plain.handle';
 export const TRANSACTIONAL = 'Transactional.handle';
-/** Short, so that a run that was cut short is soon taken over: its lease is twice as long. */
+/** Short, so that a run that was cut short is soon claimed again: its lease is twice as long. */
 export const HANDLER_TIMEOUT_MS = 1500;
-/** One run in so many fails. */
+/** One attempt in this many fails. */
 export const FAILURE_RATE = 5;
 
 export function usesPostgres(mode: StormMode): boolean {

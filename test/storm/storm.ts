@@ -9,33 +9,34 @@ import {
   type SimulatedAttempt,
   type SimulationTotals,
 } from 'nestjs-scalekit-webhooks/testing';
-import { openLedger } from './app.ledger.js';
+import { freePort } from '../helpers/free-port.js';
+import { SECRET } from '../helpers/secrets.js';
+import { openInbox } from './app.inbox.js';
 import { Fleet } from './fleet.js';
 import { readJournals } from './journal.js';
 import { judge, type Verdict } from './judge.js';
-import { freePort } from './own-server.js';
 import { Progress } from './progress.js';
 import { StormServices } from './services.js';
-import { type AppSettings, SECRET, type StormMode } from './storm.settings.js';
+import type { AppSettings, StormMode } from './storm.settings.js';
 
-/** How hard it blows. */
-export interface StormForce {
+/** The size of a storm. */
+export interface StormOptions {
   readonly events: number;
   readonly seed: number;
   readonly processes: number;
   readonly killEveryMs: number;
   readonly restarts: number;
-  /** After so long it is ended, whatever is open. */
+  /** The storm ends after this time, even if deliveries are open. */
   readonly limitMs: number;
 }
 
-/** What a storm came to. */
+/** The result of a storm. */
 export interface StormResult extends Verdict {
   readonly mode: StormMode;
   readonly totals: SimulationTotals;
   readonly kills: number;
   readonly restarts: number;
-  /** Handlers that the ledger still holds as queued, running or failed. */
+  /** Entries with a run that is still queued, running, failed or dead. */
   readonly open: number;
   readonly faults: readonly string[];
   readonly seconds: number;
@@ -48,43 +49,43 @@ const TYPES: readonly ScalekitEventType[] = [
 ];
 const COPIES = 6;
 const CONCURRENCY = 32;
-// Scalekit's first retries on a fast clock, and then for as long as it takes: this sender does not give up.
+// Scalekit's first retries, sped up, and then a retry every two seconds: this sender does not give up.
 const SCHEDULE = [0, 100, 250, 500, 1000, ...Array.from({ length: 200 }, () => 2000)];
 const STANDSTILL_MS = 60_000;
 const DRAIN_PAUSE_MS = 200;
 
-/** Lets a storm blow at an application in one mode, and judges what it left. */
-export async function storm(mode: StormMode, force: StormForce): Promise<StormResult> {
+/** Runs a storm against the application in one mode, and judges what is left of it. */
+export async function storm(mode: StormMode, options: StormOptions): Promise<StormResult> {
   const startedAt = performance.now();
   const directory = await mkdtemp(join(tmpdir(), `storm-${mode}-`));
   const services = await StormServices.start(mode);
   const settings: AppSettings = {
     mode,
-    seed: force.seed,
+    seed: options.seed,
     journalDirectory: join(directory, 'journals'),
     sqliteFile: join(directory, 'storm.db'),
     postgresUrl: services.postgres?.url ?? '',
     redisPort: services.redis?.port ?? 0,
   };
   await mkdir(settings.journalDirectory);
-  const ledger = await openLedger(settings);
+  const storage = await openInbox(settings);
   try {
-    await ledger.effects?.prepare();
-    const events = Array.from({ length: force.events }, (_, index) =>
+    await storage.effects?.prepare();
+    const events = Array.from({ length: options.events }, (_, index) =>
       createScalekitEvent(
         TYPES[index % TYPES.length] ?? 'user.created',
         {},
-        { seed: `${force.seed}-${index}` },
+        { seed: `${options.seed}-${index}` },
       ),
     );
-    const { fleet, report, open } = await blow(settings, force, services, ledger.inbox, events);
+    const { fleet, report, open } = await deliverAll(settings, options, services, storage.inbox, events);
     const verdict = judge({
       eventIds: events.map(({ id }) => id),
       acknowledged: new Set(
         report.events.filter(({ state }) => state === 'acknowledged').map(({ id }) => id),
       ),
       lines: await readJournals(settings.journalDirectory),
-      transactional: await ledger.effects?.count(),
+      transactional: await storage.effects?.count(),
       killed: fleet.killed,
       outages: services.outages,
     });
@@ -99,23 +100,24 @@ export async function storm(mode: StormMode, force: StormForce): Promise<StormRe
       seconds: (performance.now() - startedAt) / 1000,
     };
   } finally {
-    await ledger.close();
+    await storage.close();
     await services.stop();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function blow(
+/** Delivers the events while processes are killed and services restart. */
+async function deliverAll(
   settings: AppSettings,
-  force: StormForce,
+  options: StormOptions,
   services: StormServices,
   inbox: InboxStore,
   events: readonly { id: string; type: string }[],
 ) {
-  const ports = await Promise.all(Array.from({ length: force.processes }, freePort));
+  const ports = await Promise.all(Array.from({ length: options.processes }, freePort));
   const fleet = await Fleet.start(settings, ports);
-  const calm = new AbortController();
-  const killing = killUntil(calm.signal, fleet, force.killEveryMs);
+  const finished = new AbortController();
+  const killing = killUntil(finished.signal, fleet, options.killEveryMs);
   try {
     const simulator = new ScalekitDeliverySimulator({
       urls: ports.map((port) => `http://127.0.0.1:${port}/webhooks/scalekit`),
@@ -124,32 +126,32 @@ async function blow(
       concurrency: CONCURRENCY,
       duplicates: COPIES,
       reorder: true,
-      seed: force.seed,
-      onAttempt: restartsAlongTheWay(services, new Progress(settings.mode, force.events), force),
+      seed: options.seed,
+      onAttempt: restartServices(services, new Progress(settings.mode, options.events), options),
     });
-    const report = await simulator.send(events, { signal: AbortSignal.timeout(force.limitMs) });
+    const report = await simulator.send(events, { signal: AbortSignal.timeout(options.limitMs) });
     await services.restarting;
     const open = await drain(inbox);
     return { fleet, report, open };
   } finally {
-    calm.abort();
+    finished.abort();
     await killing;
     await fleet.stop();
   }
 }
 
-/** Kills a process every so often, until there is calm. */
-async function killUntil(calm: AbortSignal, fleet: Fleet, everyMs: number): Promise<void> {
+/** Kills a process at an interval until the signal is aborted. */
+async function killUntil(signal: AbortSignal, fleet: Fleet, everyMs: number): Promise<void> {
   const started: Promise<void>[] = [];
-  while (!calm.aborted) {
-    await delay(everyMs, undefined, { signal: calm }).catch(() => undefined);
-    if (!calm.aborted) started.push(fleet.killOldest());
+  while (!signal.aborted) {
+    await delay(everyMs, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted) started.push(fleet.killOldest());
   }
   await Promise.all(started);
 }
 
-/** Restarts the services when equal parts of the events have been sent. */
-function restartsAlongTheWay(services: StormServices, progress: Progress, { events, restarts }: StormForce) {
+/** Restarts the services after equal shares of the events. */
+function restartServices(services: StormServices, progress: Progress, { events, restarts }: StormOptions) {
   let due = 1;
   return (attempt: SimulatedAttempt) => {
     progress.note(attempt);
@@ -159,7 +161,7 @@ function restartsAlongTheWay(services: StormServices, progress: Progress, { even
   };
 }
 
-/** Waits until queues are empty, or nothing moves any more; resolves to how many entries are still open. */
+/** Waits until all runs are done, or nothing changes any more. Resolves to how many entries are still open. */
 async function drain(inbox: InboxStore): Promise<number> {
   let fewest = Number.POSITIVE_INFINITY;
   let giveUpAt = 0;

@@ -3,9 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitDeliverySimulator } from 'nestjs-scalekit-webhooks/testing';
 import { run } from '../helpers/running-app.js';
-import { ADAPTERS, SECRET } from '../helpers/test-app.js';
-
-const NEW_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+import { OTHER_SECRET as NEW_SECRET, SECRET } from '../helpers/secrets.js';
+import { ADAPTERS } from '../helpers/test-app.js';
 
 @Injectable()
 class Seats {

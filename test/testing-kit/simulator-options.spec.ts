@@ -5,9 +5,8 @@ import {
   type ScalekitDeliverySimulatorOptions,
 } from 'nestjs-scalekit-webhooks/testing';
 import { SimulatedSecrets } from '../../lib/testing/delivery-simulator.secrets.js';
-import { SECRET } from '../helpers/test-app.js';
+import { OTHER_SECRET as OTHER, SECRET } from '../helpers/secrets.js';
 
-const OTHER = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 const VALID = { urls: 'http://127.0.0.1:1/', secrets: SECRET };
 
 describe('The delivery simulator', () => {

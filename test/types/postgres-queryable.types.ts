@@ -2,14 +2,14 @@ import type { PGlite, Transaction } from '@electric-sql/pglite';
 import type { Client, Pool, PoolClient } from 'pg';
 import { PostgresInboxStore, type PostgresQueryable } from '../../lib/postgres/index.js';
 
-// Checked by `tsc`, never run.
+// `tsc` checks this file. It never runs.
 
 declare const pool: Pool;
 declare const client: Client;
 declare const poolClient: PoolClient;
 declare const pglite: PGlite;
 declare const pgliteTransaction: Transaction;
-/** As TypeORM declares it on its DataSource, EntityManager and QueryRunner. */
+/** The method of TypeORM's DataSource, EntityManager and QueryRunner. */
 declare const typeOrm: { query<T = unknown>(query: string, parameters?: unknown[]): Promise<T> };
 
 export const queryables: PostgresQueryable[] = [pool, client, poolClient, pglite, pgliteTransaction];
@@ -18,8 +18,8 @@ export const stores = [
   new PostgresInboxStore({ client: pool }),
   new PostgresInboxStore({ client: pglite }),
   new PostgresInboxStore({ client: typeOrm }),
-  // @ts-expect-error a client is needed
+  // @ts-expect-error the client is required
   new PostgresInboxStore({}),
-  // @ts-expect-error this is no client
+  // @ts-expect-error this is not a client
   new PostgresInboxStore({ client: { query: 'SELECT 1' } }),
 ];

@@ -7,7 +7,7 @@ import { signWebhook } from 'nestjs-scalekit-webhooks/testing';
 
 export type HaltingPlace = 'before the commit' | 'after the commit';
 
-const FILES = ['../../../test/faults/helpers/run-typescript.mjs', './halting-app.main.ts'].map((file) =>
+const FILES = ['../../../test/helpers/run-typescript.mjs', './halting-app.main.ts'].map((file) =>
   fileURLToPath(new URL(file, import.meta.url)),
 );
 

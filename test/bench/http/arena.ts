@@ -1,4 +1,4 @@
-import { freePort } from '../../faults/helpers/free-port.js';
+import { freePort } from '../../helpers/free-port.js';
 import { Child } from '../child.js';
 import type { LoadOrder, LoadReport } from './load.js';
 import { RECEIVER_NAMES, type ReceiverName } from './receivers.js';

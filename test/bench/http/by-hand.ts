@@ -1,5 +1,6 @@
 import { Scalekit } from '@scalekit-sdk/node';
-import { SECRET, TYPICAL_TYPE } from '../events.js';
+import { SECRET } from '../../helpers/secrets.js';
+import { TYPICAL_TYPE } from '../events.js';
 import { handleEvent } from './handled.js';
 
 const sdk = new Scalekit('https://example.scalekit.dev', 'skc_1', 'none');

@@ -1,7 +1,8 @@
 // The process that loads a receiver. Each message is an order, each answer what came of it.
 import { createHmac } from 'node:crypto';
 import autocannon from 'autocannon';
-import { bodyOf, headersFor, SECRET, TYPICAL_TYPE } from '../events.js';
+import { SECRET } from '../../helpers/secrets.js';
+import { bodyOf, headersFor, TYPICAL_TYPE } from '../events.js';
 import { PATH } from './receiver.js';
 
 /** What to load, and how. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { createNodeMiddleware, Webhooks } from '@octokit/webhooks';
-import { SECRET } from '../events.js';
+import { SECRET } from '../../helpers/secrets.js';
 import { handleEvent } from './handled.js';
 import { PATH, type Receiver } from './receiver.js';
 

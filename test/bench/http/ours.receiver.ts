@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from '../../../lib/index.js';
-import { SECRET, TYPICAL_TYPE } from '../events.js';
+import { SECRET } from '../../helpers/secrets.js';
+import { TYPICAL_TYPE } from '../events.js';
 import { handleEvent } from './handled.js';
 import { nestReceivers } from './nest-receivers.js';
 

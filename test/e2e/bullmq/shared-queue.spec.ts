@@ -4,9 +4,9 @@ import { Queue } from 'bullmq';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { QueuedRunEnd } from '../../../lib/dispatch/event-transport.js';
-import { until } from '../../faults/helpers/until.js';
 import { type Deferred, deferred } from '../../helpers/deferred.js';
 import { describeWithService } from '../../helpers/services.js';
+import { until } from '../../helpers/until.js';
 
 const DONE: QueuedRunEnd = { state: 'done' };
 

@@ -6,8 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
+import { SECRET } from '../../helpers/secrets.js';
 
-const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const env = { SCALEKIT_WEBHOOK_SECRET: `${SECRET}, whsec_b2xk` };
 
 interface ReceivedEvent {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
 import { recordEvent } from '../../helpers/cli-inbox.js';
-import { PostgresLedger } from '../../helpers/postgres-ledger.js';
+import { PostgresFixture } from '../../helpers/postgres-fixture.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { serviceUrl } from '../../helpers/service-url.js';
@@ -30,20 +30,20 @@ async function runEachCommand(store: InboxStore, options: string[]): Promise<voi
 }
 
 await describeWithService('postgres', 'scalekit-webhooks inbox on Postgres', (url) => {
-  const ledger = PostgresLedger.use();
+  const postgres = PostgresFixture.use();
 
   it('lists, shows, reopens and prunes events', async () => {
-    await runEachCommand(ledger.store, ['--store', url, '--schema', ledger.schema]);
+    await runEachCommand(postgres.store, ['--store', url, '--schema', postgres.schema]);
   });
 
   it('reports a missing inbox, and does not create one', async () => {
-    const options = ['--store', url, '--schema', `${ledger.schema}_none`];
+    const options = ['--store', url, '--schema', `${postgres.schema}_none`];
 
     const { exitCode, stderr } = await runCliCaptured(['inbox', 'list', ...options]);
 
     expect(stderr).toMatch(/No inbox found in the database.*--schema/);
     expect(exitCode).toBe(1);
-    const schemas = await ledger.pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [options[3]]);
+    const schemas = await postgres.pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [options[3]]);
     expect(schemas.rows).toEqual([]);
   });
 

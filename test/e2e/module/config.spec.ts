@@ -4,9 +4,7 @@ import { type ConfigFactory, ConfigModule, registerAs } from '@nestjs/config';
 import { OnScalekitEvent, ScalekitWebhooksModule, scalekitWebhooksConfig } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { runOnExpress } from '../../helpers/running-app.js';
-import { SECRET } from '../../helpers/test-app.js';
-
-const OTHER_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+import { OTHER_SECRET, SECRET } from '../../helpers/secrets.js';
 
 class Handlers {
   @OnScalekitEvent('user.created')

@@ -9,9 +9,8 @@ import {
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { run, runOnExpress } from '../../helpers/running-app.js';
-import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
-
-const OTHER_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+import { OTHER_SECRET, SECRET } from '../../helpers/secrets.js';
+import { ADAPTERS } from '../../helpers/test-app.js';
 
 const seen: string[] = [];
 beforeEach(() => {

@@ -10,9 +10,9 @@ import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webh
 import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { run } from '../../helpers/running-app.js';
 import { Scalekit } from '../../helpers/scalekit-sdk.js';
-import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+import { OTHER_SECRET, SECRET } from '../../helpers/secrets.js';
+import { ADAPTERS } from '../../helpers/test-app.js';
 
-const OTHER_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 const REFUSED = { received: false };
 
 class Handlers {

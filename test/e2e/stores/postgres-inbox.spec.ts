@@ -7,22 +7,21 @@ import {
   prismaQueryable,
 } from '../../../lib/postgres/index.js';
 import { aLease, anEvent, FAILURE } from '../../conformance/inbox-store.harness.js';
-import { openPool, passTime } from '../../helpers/postgres.js';
-import { PostgresLedger } from '../../helpers/postgres-ledger.js';
-import { RecordingClient } from '../../helpers/recording-client.js';
+import { openPool, passTime, RecordingClient } from '../../helpers/postgres.js';
+import { PostgresFixture } from '../../helpers/postgres-fixture.js';
 import { describeWithService } from '../../helpers/services.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 await describeWithService('postgres', 'PostgresInboxStore', () => {
-  const ledger = PostgresLedger.use();
+  const postgres = PostgresFixture.use();
 
   function storeOn(client: PostgresQueryable, options: { retentionMs?: number } = {}) {
-    return new PostgresInboxStore({ client, schema: ledger.schema, ...options });
+    return new PostgresInboxStore({ client, schema: postgres.schema, ...options });
   }
 
-  it('takes two round trips a delivery, however many handlers there are', async () => {
-    const client = new RecordingClient(ledger.pool);
+  it('takes two round trips per delivery, for any number of handlers', async () => {
+    const client = new RecordingClient(postgres.pool);
     const store = storeOn(client);
     await store.claim(anEvent(), ['A.run'], aLease());
     await store.close();
@@ -39,49 +38,49 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
     expect(client.statements).toHaveLength(3);
   });
 
-  it('gives back the bytes that it was given', async () => {
+  it('returns the payload byte for byte', async () => {
     const payload = Uint8Array.from({ length: 70_000 }, (_, index) => index % 256);
     const [event, empty] = [anEvent({ payload }), anEvent({ payload: new Uint8Array() })];
-    await ledger.store.claim(event, [], aLease());
-    await ledger.store.claim(empty, [], aLease());
+    await postgres.store.claim(event, [], aLease());
+    await postgres.store.claim(empty, [], aLease());
 
-    expect(Buffer.compare((await ledger.store.payload(event)) ?? Buffer.from('none'), payload)).toBe(0);
-    expect(await ledger.store.payload(empty)).toHaveLength(0);
+    expect(Buffer.compare((await postgres.store.payload(event)) ?? Buffer.from('none'), payload)).toBe(0);
+    expect(await postgres.store.payload(empty)).toHaveLength(0);
   });
 
-  it('refuses a cursor that is none of its own', async () => {
-    await expect(ledger.store.list({}, { cursor: '1; DROP' })).rejects.toMatchObject({ setting: 'cursor' });
-    await expect(ledger.store.list({}, { cursor: '' })).rejects.toMatchObject({ setting: 'cursor' });
+  it('rejects a cursor that it did not return', async () => {
+    await expect(postgres.store.list({}, { cursor: '1; DROP' })).rejects.toMatchObject({ setting: 'cursor' });
+    await expect(postgres.store.list({}, { cursor: '' })).rejects.toMatchObject({ setting: 'cursor' });
   });
 
-  it('leaves the client of its caller open', async () => {
-    const store = storeOn(ledger.pool);
+  it('does not close the client', async () => {
+    const store = storeOn(postgres.pool);
     await store.close();
 
-    expect((await ledger.pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    expect((await postgres.pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  describe('does the same through', () => {
+  describe('works the same with', () => {
     const clients: Record<string, () => PostgresQueryable> = {
       TypeORM: () => ({
         query: async (text, values) => {
-          const { command, rows, rowCount } = await ledger.pool.query(text, values);
+          const { command, rows, rowCount } = await postgres.pool.query(text, values);
           return command === 'UPDATE' || command === 'DELETE' ? [rows, { rowCount }].flat() : rows;
         },
       }),
       Prisma: () =>
         prismaQueryable({
-          $queryRawUnsafe: async (text, ...values) => (await ledger.pool.query(text, values)).rows,
+          $queryRawUnsafe: async (text, ...values) => (await postgres.pool.query(text, values)).rows,
         }),
-      'prepared statements': () => preparedQueryable(ledger.pool),
-      'a pool with type parsers of its own': () => ({
+      'prepared statements': () => preparedQueryable(postgres.pool),
+      'a pool with custom type parsers': () => ({
         query: (text, values) =>
-          ledger.pool.query({ text, values, types: { getTypeParser: () => (value: string) => value } }),
+          postgres.pool.query({ text, values, types: { getTypeParser: () => (value: string) => value } }),
       }),
     };
 
     it.each(Object.keys(clients))('%s', async (name) => {
-      const store: InboxStore = storeOn(clients[name]?.() ?? ledger.pool);
+      const store: InboxStore = storeOn(clients[name]?.() ?? postgres.pool);
       const event = anEvent({ payload: Buffer.from('bytes') });
       const [first, second] = [aLease(), aLease()];
       await store.claim(event, ['A.run', 'B.run'], first);
@@ -98,8 +97,8 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
         state: 'claimed',
         attempt: 2,
       });
-      expect(await store.get(event)).toEqual(await ledger.store.get(event));
-      expect(await store.list()).toEqual(await ledger.store.list());
+      expect(await store.get(event)).toEqual(await postgres.store.get(event));
+      expect(await store.list()).toEqual(await postgres.store.list());
       expect(await store.count()).toBe(1);
       expect(Buffer.from((await store.payload(event)) ?? []).toString()).toBe('bytes');
       await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], second);
@@ -109,7 +108,7 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
     });
   });
 
-  it('prepares a statement once for a connection', async () => {
+  it('prepares each statement once per connection', async () => {
     const pool = openPool({ max: 1 });
     try {
       const store = storeOn(preparedQueryable(pool));
@@ -129,33 +128,33 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
     }
   });
 
-  it("goes by the server's clock alone", async () => {
+  it('takes the time only from the clock of the server', async () => {
     const event = anEvent();
     const now = jest.spyOn(Date, 'now');
     try {
       now.mockReturnValue(new Date('2001-01-01').getTime());
-      await ledger.store.claim(event, ['A.run'], aLease());
+      await postgres.store.claim(event, ['A.run'], aLease());
       now.mockReturnValue(new Date('2101-01-01').getTime());
 
-      expect((await ledger.store.claim(event, ['A.run'], aLease())).get('A.run')).toMatchObject({
+      expect((await postgres.store.claim(event, ['A.run'], aLease())).get('A.run')).toMatchObject({
         state: 'running',
       });
     } finally {
       now.mockRestore();
     }
-    const entry = await ledger.store.get(event);
+    const entry = await postgres.store.get(event);
     expect(Math.abs((entry?.receivedAt.getTime() ?? 0) - Date.now())).toBeLessThan(DAY_MS);
   });
 
-  describe('forgets', () => {
-    it('what is older than 30 days when it is used, and keeps the rest', async () => {
+  describe('prunes', () => {
+    it('events older than 30 days while it is used, and keeps the others', async () => {
       const [old, recent] = [anEvent(), anEvent()];
-      await ledger.store.claim(old, [], aLease());
-      await passTime(ledger.pool, ledger.schema, 2 * DAY_MS);
-      await ledger.store.claim(recent, [], aLease());
-      await passTime(ledger.pool, ledger.schema, 29 * DAY_MS);
+      await postgres.store.claim(old, [], aLease());
+      await passTime(postgres.pool, postgres.schema, 2 * DAY_MS);
+      await postgres.store.claim(recent, [], aLease());
+      await passTime(postgres.pool, postgres.schema, 29 * DAY_MS);
 
-      const store = storeOn(ledger.pool);
+      const store = storeOn(postgres.pool);
       await store.claim(anEvent(), [], aLease());
       await store.close();
 
@@ -163,31 +162,31 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
       expect(await store.get(recent)).toBeDefined();
     });
 
-    it('what is older than it is told to keep', async () => {
+    it('events older than retentionMs', async () => {
       const old = anEvent();
-      await ledger.store.claim(old, [], aLease());
-      await passTime(ledger.pool, ledger.schema, 1000);
+      await postgres.store.claim(old, [], aLease());
+      await passTime(postgres.pool, postgres.schema, 1000);
 
-      const store = storeOn(ledger.pool, { retentionMs: 500 });
+      const store = storeOn(postgres.pool, { retentionMs: 500 });
       await store.claim(anEvent(), [], aLease());
       await store.close();
 
       expect(await store.get(old)).toBeUndefined();
     });
 
-    it('more than fits one statement', async () => {
-      await ledger.pool.query(
-        `INSERT INTO "${ledger.schema}".inbox_events (endpoint, event_id, type, occurred_at, payload)
+    it('more events than fit into one statement', async () => {
+      await postgres.pool.query(
+        `INSERT INTO "${postgres.schema}".inbox_events (endpoint, event_id, type, occurred_at, payload)
          SELECT 'default', 'evt_' || number, 'user.created', '', '' FROM generate_series(1, 1200) AS number`,
       );
 
-      expect(await ledger.store.prune(new Date('2999-01-01'))).toBe(1200);
+      expect(await postgres.store.prune(new Date('2999-01-01'))).toBe(1200);
     });
 
-    it('later where the database fails meanwhile, with no harm to the claim', async () => {
+    it('later if pruning fails, and the claim still succeeds', async () => {
       const failing: PostgresQueryable = {
         query: (text, values) =>
-          text.includes('forgotten') ? Promise.reject(new Error('down')) : ledger.pool.query(text, values),
+          text.includes('forgotten') ? Promise.reject(new Error('down')) : postgres.pool.query(text, values),
       };
       const store = storeOn(failing);
 
@@ -196,14 +195,14 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
     });
   });
 
-  describe('rejects, and is well again,', () => {
+  describe('rejects, and recovers,', () => {
     const pools: { end(): Promise<void> }[] = [];
 
     afterEach(async () => {
       await Promise.all(pools.splice(0).map((pool) => pool.end()));
     });
 
-    it('where no server listens', async () => {
+    it('if no server listens', async () => {
       const pool = openPool({ connectionString: 'postgres://postgres@127.0.0.1:1/test' });
       pools.push(pool);
       let client: PostgresQueryable = pool;
@@ -213,43 +212,43 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
       await expect(store.claim(anEvent(), ['A.run'], aLease())).rejects.toMatchObject({
         code: 'ECONNREFUSED',
       });
-      client = ledger.pool;
+      client = postgres.pool;
       await expect(store.ping()).resolves.toBeUndefined();
     });
 
-    it('where a statement takes longer than the client allows', async () => {
+    it('if a statement exceeds the timeout of the client', async () => {
       const event = anEvent();
-      const transaction = await ledger.begin();
-      await ledger.storeIn(transaction).claim(event, ['A.run'], aLease());
+      const transaction = await postgres.begin();
+      await postgres.storeIn(transaction).claim(event, ['A.run'], aLease());
       const pool = openPool({ statement_timeout: 300 });
       pools.push(pool);
       const store = storeOn(pool);
 
       await expect(store.claim(event, ['A.run'], aLease())).rejects.toMatchObject({ code: '57014' });
-      await ledger.commit(transaction);
+      await postgres.commit(transaction);
       expect((await store.claim(event, ['A.run'], aLease())).get('A.run')).toMatchObject({
         state: 'running',
       });
     });
 
-    it('where the server ends the connection', async () => {
+    it('if the server ends the connection', async () => {
       const event = anEvent();
-      const transaction = await ledger.begin();
-      await ledger.storeIn(transaction).claim(event, ['A.run'], aLease());
-      const pool = openPool({ application_name: ledger.schema });
+      const transaction = await postgres.begin();
+      await postgres.storeIn(transaction).claim(event, ['A.run'], aLease());
+      const pool = openPool({ application_name: postgres.schema });
       pool.on('error', () => {});
       pools.push(pool);
       const store = storeOn(pool);
 
       const claim = store.claim(event, ['A.run'], aLease());
       const rejected = expect(claim).rejects.toMatchObject({ code: '57P01' });
-      await ledger.untilBlocked();
-      await ledger.pool.query(
+      await postgres.untilBlocked();
+      await postgres.pool.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
-        [ledger.schema],
+        [postgres.schema],
       );
       await rejected;
-      await ledger.rollback(transaction);
+      await postgres.rollback(transaction);
       expect((await store.claim(event, ['A.run'], aLease())).get('A.run')).toMatchObject({
         state: 'claimed',
       });

@@ -6,11 +6,10 @@ import {
   postgresSchemaSql,
 } from '../../../lib/postgres/index.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
-import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
-import { RecordingClient } from '../../helpers/recording-client.js';
+import { aSchemaName, dropSchema, openPool, RecordingClient } from '../../helpers/postgres.js';
 import { describeWithService } from '../../helpers/services.js';
 
-await describeWithService('postgres', 'The tables in Postgres', () => {
+await describeWithService('postgres', 'The tables of PostgresInboxStore', () => {
   let pool: Pool;
   let schema: string;
 
@@ -31,8 +30,8 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
     return rows.map(({ version }) => version);
   }
 
-  describe('are made', () => {
-    it('once, by ten connections at once', async () => {
+  describe('are created', () => {
+    it('once, by ten stores at the same time', async () => {
       const stores = Array.from({ length: 10 }, () => new PostgresInboxStore({ client: pool, schema }));
 
       await Promise.all(stores.map((store) => store.migrate()));
@@ -40,7 +39,7 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
       expect(await versions()).toEqual([1]);
     });
 
-    it('before the first use, once for all that is asked at the same time', async () => {
+    it('before the first use, once for concurrent calls', async () => {
       const client = new RecordingClient(pool);
       const store = new PostgresInboxStore({ client, schema });
 
@@ -50,7 +49,7 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
       expect(client.statements.filter((text) => text.startsWith('DO '))).toHaveLength(1);
     });
 
-    it('at the next use where the first attempt failed', async () => {
+    it('at the next use if the first attempt failed', async () => {
       let failures = 1;
       const client: PostgresQueryable = {
         query: async (text, values) => {
@@ -64,7 +63,7 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
       expect(await store.count()).toBe(0);
     });
 
-    it('by the SQL that is printed, as often as it is run', async () => {
+    it('by the SQL of postgresSchemaSql, which can be repeated', async () => {
       await pool.query(postgresSchemaSql(schema));
       await pool.query(postgresSchemaSql(schema));
 
@@ -83,14 +82,14 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
     });
   });
 
-  it('are not made where the store is told not to', async () => {
+  it('are not created with migrate: false', async () => {
     const store = new PostgresInboxStore({ client: pool, schema, migrate: false });
 
     await expect(store.ping()).rejects.toThrow('does not exist');
     await expect(store.claim(anEvent(), ['A.run'], aLease())).rejects.toThrow('does not exist');
   });
 
-  it('keep what is in them when they are brought up to date again', async () => {
+  it('keep their data when the migration runs again', async () => {
     const store = new PostgresInboxStore({ client: pool, schema });
     const event = anEvent();
     await store.claim(event, ['A.run'], aLease());
@@ -100,7 +99,7 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
     expect(await store.get(event)).toBeDefined();
   });
 
-  it('need no more rights than to read and write, once they are there', async () => {
+  it('need only the rights to read and write, once they exist', async () => {
     await new PostgresInboxStore({ client: pool, schema }).migrate();
     const client = await pool.connect();
     try {
@@ -121,7 +120,7 @@ await describeWithService('postgres', 'The tables in Postgres', () => {
     }
   });
 
-  it('are shared by the stores of one schema, and by no others', async () => {
+  it('are shared only by the stores of the same schema', async () => {
     const event = anEvent();
     const other = aSchemaName();
     const [one, two, apart] = [schema, schema, other].map(

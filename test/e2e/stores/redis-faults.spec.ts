@@ -3,24 +3,25 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from 'ioredis';
 import { RedisInboxError, RedisInboxStore } from '../../../lib/redis/index.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
-import { describeWithRedisServers, RedisServer } from '../../helpers/redis-server.js';
+import { DURABLE, RedisServer } from '../../helpers/redis-server.js';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
+import { describeWithServers } from '../../helpers/services.js';
 import { ADAPTERS } from '../../helpers/test-app.js';
 
 function connect({ port }: RedisServer): Redis {
   const client = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 0, retryStrategy: () => 20 });
-  // Without a listener, ioredis prints each failed attempt to connect.
+  // Without a listener, ioredis prints every failed attempt to connect.
   client.on('error', () => {});
   return client;
 }
 
-describeWithRedisServers('RedisInboxStore', () => {
+describeWithServers('redis', 'RedisInboxStore', () => {
   let server: RedisServer;
   let client: Redis;
   let store: RedisInboxStore;
 
   beforeAll(async () => {
-    server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
+    server = await RedisServer.start(...DURABLE);
   });
 
   beforeEach(async () => {
@@ -57,8 +58,8 @@ describeWithRedisServers('RedisInboxStore', () => {
     });
   });
 
-  describe('on a server that is killed', () => {
-    it('rejects, and is well again with all that it knew once the server is back', async () => {
+  describe('after the server was killed', () => {
+    it('rejects until the server is back, and has lost nothing then', async () => {
       const [event, lease] = [anEvent(), aLease()];
       await store.claim(event, ['A.run', 'B.run'], lease);
       await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
@@ -78,24 +79,27 @@ describeWithRedisServers('RedisInboxStore', () => {
       expect(await store.payload(event)).toEqual(event.payload);
     });
 
-    it.each(ADAPTERS)('has %s answer 503, and the retry run what is not done', async (_name, adapter) => {
-      const { scalekit, first } = await startScriptedApp(adapter, { inbox: store });
-      const event = aUserCreated();
-      await server.kill();
+    it.each(ADAPTERS)(
+      'makes %s respond with 503, and the retry runs what is not done',
+      async (_name, adapter) => {
+        const { scalekit, first } = await startScriptedApp(adapter, { inbox: store });
+        const event = aUserCreated();
+        await server.kill();
 
-      expect((await scalekit.deliver(event)).status).toBe(503);
-      expect(first).not.toHaveBeenCalled();
-      const ready = new Promise((resolve) => client.once('ready', resolve));
-      await server.launch();
-      await ready;
+        expect((await scalekit.deliver(event)).status).toBe(503);
+        expect(first).not.toHaveBeenCalled();
+        const ready = new Promise((resolve) => client.once('ready', resolve));
+        await server.launch();
+        await ready;
 
-      expect((await scalekit.deliver(event)).status).toBe(201);
-      expect((await scalekit.deliver(event)).status).toBe(200);
-      expect(first).toHaveBeenCalledTimes(1);
-    });
+        expect((await scalekit.deliver(event)).status).toBe(201);
+        expect((await scalekit.deliver(event)).status).toBe(200);
+        expect(first).toHaveBeenCalledTimes(1);
+      },
+    );
   });
 
-  it('tells why Redis refused, and nothing of the payload', async () => {
+  it('says why Redis refused a command, without the payload', async () => {
     await client.config('SET', 'maxmemory', '1');
     const error: unknown = await store.claim(anEvent(), ['A.run'], aLease()).catch((reason) => reason);
     await client.config('SET', 'maxmemory', '0');

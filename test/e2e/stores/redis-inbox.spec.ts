@@ -34,7 +34,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
     await store.settle(event, [{ handlerId: 'A.run', ...end }], lease);
   }
 
-  describe('makes two round trips a delivery', () => {
+  describe('takes two round trips per delivery', () => {
     it.each([1, 50])('with %i handlers', async (count) => {
       await record(anEvent(), { state: 'done' });
       const handlerIds = Array.from({ length: count }, (_, number) => `Handler.${number}`);
@@ -53,12 +53,12 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
     });
   });
 
-  describe('goes by the clock of the server', () => {
+  describe('takes the time only from the clock of the server', () => {
     afterEach(() => {
       jest.restoreAllMocks();
     });
 
-    it.each([-240_000, 240_000])('when that of the process is %i ms off', async (skewMs) => {
+    it.each([-240_000, 240_000])('if the clock of the process is %i ms off', async (skewMs) => {
       const event = anEvent();
       await store.claim(event, ['A.run'], aLease());
       const receivedAt = (await store.get(event))?.receivedAt;
@@ -73,7 +73,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
   });
 
   describe('keeps the payload', () => {
-    it('of 1 MB byte for byte, whatever bytes they are', async () => {
+    it('of 1 MB byte for byte', async () => {
       const event = anEvent({ payload: randomBytes(1024 * 1024) });
 
       await record(event, { state: 'done' });
@@ -81,7 +81,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       expect(Buffer.compare((await store.payload(event)) ?? Buffer.of(), event.payload)).toBe(0);
     });
 
-    it('that is a part of a larger buffer', async () => {
+    it('if it is part of a larger buffer', async () => {
       const event = anEvent({ payload: new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 4) });
 
       await record(event, { state: 'done' });
@@ -89,7 +89,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       expect([...((await store.payload(event)) ?? [])]).toEqual([2, 3, 4]);
     });
 
-    it('with which the event came first', async () => {
+    it('of the first delivery of an event', async () => {
       const event = anEvent();
       await record(event, { state: 'failed', error: FAILURE });
 
@@ -109,8 +109,8 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
     });
   });
 
-  describe('forgets an event', () => {
-    it('after the retention, with all that listed it', async () => {
+  describe('deletes an event', () => {
+    it('after retentionMs, and removes it from the indexes', async () => {
       await record(anEvent(), { state: 'failed', error: FAILURE });
       await harness.advance(RETENTION_MS + 1);
 
@@ -120,7 +120,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       expect(await harness.keys()).toEqual([]);
     });
 
-    it('not as long as it is claimed or settled', async () => {
+    it('not while it is still claimed or settled', async () => {
       const [event, lease] = [anEvent(), aLease({ durationMs: RETENTION_MS * 2 })];
       await store.claim(event, ['A.run'], lease);
       await harness.advance(RETENTION_MS - 10_000);
@@ -133,7 +133,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       expect(await store.payload(event)).toEqual(event.payload);
     });
 
-    it('without anybody reading: a claim drops what has expired from the indexes of its bucket', async () => {
+    it('from the indexes of a bucket with the next claim, even if nobody reads them', async () => {
       const events = Array.from({ length: 20 }, () => anEvent());
       for (const event of events) await record(event, { state: 'dead', error: FAILURE });
       await harness.advance(RETENTION_MS + 1);
@@ -143,7 +143,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       expect(indexes).toEqual([]);
     });
 
-    it('that was deleted by hand, as soon as a list meets it', async () => {
+    it('from the indexes if list finds it deleted by hand', async () => {
       const [gone, kept] = [anEvent(), anEvent()];
       await record(gone, { state: 'done' });
       await record(kept, { state: 'done' });
@@ -172,7 +172,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       }
     });
 
-    it('an event under the state that it has now, and no other', async () => {
+    it('an event only under its current state', async () => {
       const event = anEvent();
       const counts = async () =>
         Object.fromEntries(
@@ -194,12 +194,12 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       }
     });
 
-    it('nothing for a cursor that it never gave', async () => {
+    it('nothing for a cursor that it did not return', async () => {
       await expect(store.list({}, { cursor: 'elsewhere' })).rejects.toMatchObject({ setting: 'cursor' });
     });
   });
 
-  it('shares its events with another store of the same prefix', async () => {
+  it('shares its events with a store of the same prefix', async () => {
     const other = new RedisInboxStore({ client, keyPrefix: harness.keyPrefix });
     const event = anEvent();
     const answers = await Promise.all(
@@ -221,7 +221,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
     await other.dispose();
   });
 
-  it('works through a client that has a key prefix of its own', async () => {
+  it('works with a client that has its own key prefix', async () => {
     const prefixed = new Redis(url, { keyPrefix: `${harness.keyPrefix}:app:` });
     const inbox = new RedisInboxStore({ client: prefixed, keyPrefix: 'inbox' });
     const event = anEvent();
@@ -233,7 +233,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
     await prefixed.quit();
   });
 
-  it('leaves the client open when it is closed', async () => {
+  it('does not close the client', async () => {
     await store.close();
 
     expect(await client.ping()).toBe('PONG');

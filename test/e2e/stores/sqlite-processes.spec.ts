@@ -1,19 +1,20 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
-import { aLease, anEvent, LEASE_MS } from '../../helpers/sqlite-events.js';
-import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { aLease, anEvent, LEASE_MS } from '../../conformance/inbox-store.harness.js';
+import { holdDate } from '../../helpers/clock.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 import { startSqliteWorker } from '../../helpers/sqlite-processes.js';
 
 const PROCESSES = 4;
 const EVENTS = 100;
 
-describe('several processes on one file', () => {
-  it('make the tables once and are given each handler once, together', async () => {
+describe('Several processes with a SqliteInboxStore on one file', () => {
+  it('create the tables once, and claim each handler once', async () => {
     const file = await sqliteFile();
     const workers = Array.from({ length: PROCESSES }, (_, number) =>
       startSqliteWorker('claimAll', file, `${EVENTS} ${(number * EVENTS) / PROCESSES}`),
     );
-    for (const _ of ['to make the tables', 'to claim what is left']) {
+    for (const _ of ['create the tables', 'claim the other events']) {
       await Promise.all(workers.map((worker) => worker.line()));
       for (const worker of workers) worker.proceed();
     }
@@ -31,8 +32,8 @@ describe('several processes on one file', () => {
   }, 30_000);
 });
 
-describe('a process that is killed', () => {
-  it('between claim and settle leaves its runs to the one that comes after the lease', async () => {
+describe('A process that is killed', () => {
+  it('between claim and settle leaves its runs to the first claim after the lease', async () => {
     const file = await sqliteFile();
     const worker = startSqliteWorker('claimOne', file, 'evt_1');
     await worker.line();
@@ -40,18 +41,18 @@ describe('a process that is killed', () => {
     holdDate();
     const store = new SqliteInboxStore({ database: openSqlite(file) });
 
-    const claims = await store.claim(anEvent('evt_1'), ['A.run'], aLease());
+    const claims = await store.claim(anEvent({ eventId: 'evt_1' }), ['A.run'], aLease());
     expect(claims.get('A.run')?.state).toBe('running');
     jest.setSystemTime(Date.now() + LEASE_MS + 1);
 
-    const later = await store.claim(anEvent('evt_1'), ['A.run', 'B.run'], aLease());
+    const later = await store.claim(anEvent({ eventId: 'evt_1' }), ['A.run', 'B.run'], aLease());
     expect(Object.fromEntries(later)).toEqual({
       'A.run': { state: 'claimed', attempt: 2 },
       'B.run': { state: 'claimed', attempt: 2 },
     });
   });
 
-  it('before the commit of its transaction leaves neither the effect nor its record', async () => {
+  it('before the commit of its transaction leaves neither its effect nor its record', async () => {
     const file = await sqliteFile();
     const database = openSqlite(file);
     database.exec('CREATE TABLE effects (event_id TEXT)');
@@ -62,7 +63,7 @@ describe('a process that is killed', () => {
 
     expect(database.prepare('SELECT * FROM effects').all()).toEqual([]);
     expect(await store.count({ state: 'done' })).toBe(0);
-    const claims = await store.claim(anEvent('evt_1'), ['A.run'], aLease());
+    const claims = await store.claim(anEvent({ eventId: 'evt_1' }), ['A.run'], aLease());
     expect(claims.get('A.run')?.state).toBe('running');
   });
 });

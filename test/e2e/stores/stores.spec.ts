@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { type InboxStore, NonRetryableEventError, ScalekitInbox } from 'nestjs-scalekit-webhooks';
-import { PostgresLedger } from '../../helpers/postgres-ledger.js';
+import { PostgresFixture } from '../../helpers/postgres-fixture.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { describeWithService } from '../../helpers/services.js';
 import { ADAPTERS } from '../../helpers/test-app.js';
 
-/** What a replay does on any store that lasts. */
+/** The replays that work on every durable store. */
 function describeReplays(store: () => InboxStore): void {
   describe.each(ADAPTERS)('on %s', (_name, adapter) => {
     it('runs dead handlers again, by id and by filter', async () => {
@@ -32,7 +32,7 @@ function describeReplays(store: () => InboxStore): void {
       expect(await inbox.prune(new Date('2999-01-01'))).toBe(3);
     });
 
-    it('runs a named handler that is done', async () => {
+    it('runs a handler that is done, if it is named', async () => {
       const { app, dispatcher, first, second } = await startScriptedApp(adapter, { inbox: store() });
       const inbox = app.get(ScalekitInbox, { strict: false });
       const event = aUserCreated();
@@ -49,9 +49,9 @@ function describeReplays(store: () => InboxStore): void {
 }
 
 await describeWithService('postgres', 'Replays from Postgres', () => {
-  const ledger = PostgresLedger.use();
+  const postgres = PostgresFixture.use();
 
-  describeReplays(() => ledger.store);
+  describeReplays(() => postgres.store);
 });
 
 await describeWithService('redis', 'Replays from Redis', (url) => {

@@ -1,44 +1,45 @@
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import { Heir } from './heir.js';
+import { temporaryDirectory } from '../../helpers/cleanup.js';
 import type { HoldPoint } from './hold-points.js';
-import type { LedgerPlace } from './ledgers.js';
+import { RestartedShop } from './restarted-shop.js';
 import { ShopProcess } from './shop-process.js';
-import { aDirectory } from './tidy.js';
+import type { StorageLocation } from './shop-storage.js';
 
-/** Where a process can be killed as it takes a delivery. */
-export type KillPoint = HoldPoint | 'after the answer';
+/** The points at which a process can be killed while it handles a delivery. */
+export type KillPoint = HoldPoint | 'after the response';
 
-/** How many runs stand still there, where a shop has two handlers. */
-const STOPS: Partial<Record<KillPoint, number>> = { 'before the effect': 2, 'after the answer': 0 };
+/** How many runs are held at a point, in a shop with two handlers. */
+const HELD_RUNS: Partial<Record<KillPoint, number>> = { 'before the effect': 2, 'after the response': 0 };
 
-/** Kills a process that runs a shop for each point, when each has come to its point of one delivery. */
-export async function crashAt(points: ReadonlyMap<KillPoint, LedgerPlace>) {
-  const directory = await aDirectory();
+/** Starts a process that runs a shop for each point, and kills it when every shop has reached its point of a delivery. */
+export async function crashAt(locations: ReadonlyMap<KillPoint, StorageLocation>) {
+  const points = [...locations.keys()];
+  const directory = await temporaryDirectory();
   const event = createScalekitEvent('user.created');
-  const shops = [...points].map(([point, place], number) => {
+  const shops = [...locations].map(([point, location], number) => {
     const notes = join(directory, `notes-${number}`);
-    return { place, notes, ...(point !== 'after the answer' && { holdAt: point }) };
+    return { location, notes, ...(point !== 'after the response' && { holdAt: point }) };
   });
-  const doomed = new ShopProcess(shops);
-  await doomed.ready();
-  const answers = shops.map((_, shop) => doomed.deliver(shop, event));
-  await doomed.held([...points.keys()].map((point) => STOPS[point] ?? 1));
-  const answered = [...points.keys()].indexOf('after the answer');
-  await answers[answered];
-  await doomed.kill();
-  expect((await Promise.all(answers)).filter((status) => status !== undefined)).toHaveLength(
-    answered < 0 ? 0 : 1,
+  const shopProcess = new ShopProcess(shops);
+  await shopProcess.ready();
+  const responses = shops.map((_, shop) => shopProcess.deliver(shop, event));
+  await shopProcess.held(points.map((point) => HELD_RUNS[point] ?? 1));
+  await responses[points.indexOf('after the response')];
+  await shopProcess.kill();
+  const statuses = await Promise.all(responses);
+  expect(statuses.map((status) => status !== undefined)).toEqual(
+    points.map((point) => point === 'after the response'),
   );
 
-  /** Starts one of the shops again, delivers once more, and tells what has run in all. */
+  /** Starts one of the shops again, delivers the event again, and returns the status and how often handlers ran in all. */
   return async (point: KillPoint) => {
-    const shop = shops[[...points.keys()].indexOf(point)];
-    if (!shop) throw new Error(`nothing was killed ${point}`);
-    const heir = await Heir.start(shop.place, shop.notes);
-    const status = await heir.redeliver(event);
-    expect(new Set(Object.values(await heir.statesOf(event.id)))).toEqual(new Set(['done']));
-    return { status, ...(await heir.runsOf(event.id)) };
+    const shop = shops[points.indexOf(point)];
+    if (!shop) throw new Error(`No shop was killed ${point}`);
+    const restarted = await RestartedShop.start(shop.location, shop.notes);
+    const status = await restarted.redeliver(event);
+    expect(new Set(Object.values(await restarted.statesOf(event.id)))).toEqual(new Set(['done']));
+    return { status, ...(await restarted.runsOf(event.id)) };
   };
 }

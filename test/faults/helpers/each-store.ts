@@ -3,37 +3,36 @@ import { Redis } from 'ioredis';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
-import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
-import { RecordingClient } from '../../helpers/recording-client.js';
+import { cleanUpAfterTest } from '../../helpers/cleanup.js';
+import { aSchemaName, dropSchema, openPool, RecordingClient } from '../../helpers/postgres.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
 import { countRoundTrips } from '../../helpers/redis-round-trips.js';
 import { describeWithService } from '../../helpers/services.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
-import { undoAfterTest } from './tidy.js';
 
-/** A store of a test's own. */
+/** An empty store, which is removed when the test ends. */
 export interface OpenStore {
   readonly inbox: InboxStore;
-  /** How often it has gone to its database; for SQLite, how many transactions it has begun. */
+  /** How many round trips the store has made. For SQLite: how many transactions it has begun. */
   roundTrips(): number;
 }
 
-/** A `describe` on each store that lasts, to be awaited at the top of a spec file. */
+/** A `describe` for each durable store. Await it at the top of a spec file. */
 export async function describeOnEachStore(
   suite: string,
   body: (open: () => Promise<OpenStore>) => void,
 ): Promise<void> {
-  describe(`On SQLite ${suite}`, () => body(openOnSqlite));
+  describe(`On SQLite: ${suite}`, () => body(openOnSqlite));
   await describeOnEachServer(suite, body);
 }
 
-/** The same for the stores that several machines can share. */
+/** Like {@link describeOnEachStore}, for the stores that several machines can share. */
 export async function describeOnEachServer(
   suite: string,
   body: (open: () => Promise<OpenStore>) => void,
 ): Promise<void> {
-  await describeWithService('postgres', `On Postgres ${suite}`, () => body(openOnPostgres));
-  await describeWithService('redis', `On Redis ${suite}`, (url) => body(() => openOnRedis(url)));
+  await describeWithService('postgres', `On Postgres: ${suite}`, () => body(openOnPostgres));
+  await describeWithService('redis', `On Redis: ${suite}`, (url) => body(() => openOnRedis(url)));
 }
 
 async function openOnSqlite(): Promise<OpenStore> {
@@ -50,8 +49,8 @@ async function openOnSqlite(): Promise<OpenStore> {
 async function openOnPostgres(): Promise<OpenStore> {
   const pool = openPool();
   const schema = aSchemaName();
-  undoAfterTest(() => pool.end());
-  undoAfterTest(() => dropSchema(pool, schema));
+  cleanUpAfterTest(() => pool.end());
+  cleanUpAfterTest(() => dropSchema(pool, schema));
   const client = new RecordingClient(pool);
   return { inbox: new PostgresInboxStore({ client, schema }), roundTrips: () => client.statements.length };
 }
@@ -59,7 +58,7 @@ async function openOnPostgres(): Promise<OpenStore> {
 async function openOnRedis(url: string): Promise<OpenStore> {
   const client = new Redis(url);
   const { store: inbox, dispose } = redisInboxHarness(client);
-  undoAfterTest(() => client.quit());
-  undoAfterTest(dispose);
+  cleanUpAfterTest(() => client.quit());
+  cleanUpAfterTest(dispose);
   return { inbox, roundTrips: countRoundTrips(client) };
 }

@@ -1,6 +1,6 @@
 import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
 
-/** Where a process can be held, to be killed there: between any two steps of a delivery or of a job. */
+/** The points at which a process can be held, in order to kill it there: between any two steps of a delivery or a job. */
 export type HoldPoint =
   | 'before the claim'
   | 'after the claim'
@@ -12,12 +12,12 @@ export type HoldPoint =
   | 'before the queue has it'
   | 'after the queue has it';
 
-/** Goes on at once, or never. */
+/** Resolves at once, or never. */
 export type Hold = (point: HoldPoint) => Promise<void>;
 
 export const HOLD_NOWHERE: Hold = async () => {};
 
-/** Holds on both sides of claims and settlements. Leases are short, so that nobody waits for the end of one. */
+/** Holds before and after claims and settlements. Gives every claim a lease of `leaseMs`. */
 export function holdInbox(inbox: InboxStore, hold: Hold, leaseMs: number): InboxStore {
   const [claim, settle] = [inbox.claim.bind(inbox), inbox.settle.bind(inbox)];
   inbox.claim = async (event, handlerIds, lease) => {
@@ -35,7 +35,7 @@ export function holdInbox(inbox: InboxStore, hold: Hold, leaseMs: number): Inbox
   return inbox;
 }
 
-/** Holds on both sides of what a transport does with a delivery. */
+/** Holds before and after a transport queues the runs of a delivery. */
 export function holdTransport(transport: EventTransport, hold: Hold): EventTransport {
   const start = transport.start.bind(transport);
   transport.start = (batch) => {
@@ -46,7 +46,7 @@ export function holdTransport(transport: EventTransport, hold: Hold): EventTrans
     });
     return batch.runs.map(async (_run, position) => {
       const settlement = (await started)[position];
-      if (!settlement) throw new Error('the transport returned too few');
+      if (!settlement) throw new Error('The transport returned too few settlements');
       return settlement;
     });
   };

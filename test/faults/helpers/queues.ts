@@ -1,16 +1,17 @@
 import { Queue } from 'bullmq';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 
-/** Which queue, in a form that a process can be told. */
-export interface QueuePlace {
+/** Where a shop has its queue. It can be passed to another process. */
+export interface QueueLocation {
   readonly url: string;
   readonly prefix: string;
-  /** Whether the process works on the queue as well. */
+  /** Whether the process also works on the queue. */
   readonly worker: boolean;
 }
 
-/** Opens a queue, as each process does for itself. Jobs of a worker that was killed are noticed quickly. */
-export function openQueue({ url, prefix, worker }: QueuePlace): { queue: Queue; transport: BullMqTransport } {
+/** The intervals are short, so that the jobs of a killed worker are soon taken over. */
+export function openQueue(location: QueueLocation): { queue: Queue; transport: BullMqTransport } {
+  const { url, prefix, worker } = location;
   const queue = new Queue('scalekit', { connection: { url }, prefix });
   queue.on('error', () => {});
   const transport = new BullMqTransport({

@@ -1,19 +1,19 @@
 import { Redis } from 'ioredis';
+import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import type { RedisServer } from '../../helpers/redis-server.js';
-import { undoAfterTest } from './tidy.js';
 
-/** Makes a Redis server ail in the ways that one does, short of its end; each function gives the cure. */
+/** The ways in which a Redis server can fail without ending. Each one returns a function that repairs it. */
 export async function redisOutages({ port }: RedisServer) {
   const admin = new Redis(port, '127.0.0.1', { retryStrategy: () => 20 });
   admin.on('error', () => {});
-  undoAfterTest(() => admin.disconnect());
+  cleanUpAfterTest(() => admin.disconnect());
   const pid = Number(/process_id:(\d+)/.exec(await admin.info('server'))?.[1]);
   return {
-    /** It keeps its connections, and answers nobody. */
+    /** It keeps its connections, but does not respond. */
     hang(): () => void {
       process.kill(pid, 'SIGSTOP');
       const resume = () => process.kill(pid, 'SIGCONT');
-      undoAfterTest(resume);
+      cleanUpAfterTest(resume);
       return resume;
     },
     /** It has no memory left for anything new. */

@@ -8,15 +8,14 @@ import {
   type ScalekitEvent,
   ScalekitWebhooksModule,
 } from 'nestjs-scalekit-webhooks';
+import { SECRET } from '../../helpers/secrets.js';
 import type { Hold } from './hold-points.js';
-import type { Ledger } from './ledgers.js';
-
-export const SHOP_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+import type { ShopStorage } from './shop-storage.js';
 
 /** What the handlers work with. */
-export interface Shop {
-  readonly ledger: Ledger;
-  /** A file of lines: the effects of the plain handler, and the runs of the other one. */
+interface Shop {
+  readonly storage: ShopStorage;
+  /** A file in which each attempt that gets as far as its effect leaves a line. */
   readonly notes: string;
   readonly hold: Hold;
   readonly transport?: EventTransport;
@@ -24,9 +23,9 @@ export interface Shop {
 
 const SHOP = Symbol('shop');
 
-/** Its effect is out in the world: no transaction holds it together with its row in the ledger. */
+/** Its effect happens outside of the inbox's database, like an e-mail. No transaction includes both. */
 @Injectable()
-export class PlainHandler {
+class PlainHandler {
   constructor(@Inject(SHOP) private readonly shop: Shop) {}
 
   @OnScalekitEvent('user.created', { id: 'plain' })
@@ -36,17 +35,17 @@ export class PlainHandler {
   }
 }
 
-/** Its effect and its row in the ledger commit together. */
+/** Its effect and the record of its run commit together. */
 @Injectable()
-export class TransactionalHandler {
+class TransactionalHandler {
   constructor(@Inject(SHOP) private readonly shop: Shop) {}
 
   @OnScalekitEvent('user.created', { id: 'transactional' })
   async handle(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery): Promise<void> {
-    const { ledger, hold } = this.shop;
+    const { storage, hold } = this.shop;
     await hold('before the effect');
     note(this.shop, 'transactional', event.id);
-    await ledger.addEffect?.(event.id, async (transaction) => {
+    await storage.addEffect?.(event.id, async (transaction) => {
       await delivery.complete(transaction);
       await hold('before the commit');
     });
@@ -56,26 +55,26 @@ export class TransactionalHandler {
 
 /** A shop that receives `user.created`. */
 export function shopModule(shop: Shop): DynamicModule {
-  const { ledger, transport } = shop;
+  const { storage, transport } = shop;
   class ShopModule {}
   return {
     module: ShopModule,
     imports: [
       ScalekitWebhooksModule.forRoot({
-        signingSecret: SHOP_SECRET,
-        inbox: ledger.inbox,
+        signingSecret: SECRET,
+        inbox: storage.inbox,
         ...(transport && { transport }),
       }),
     ],
     providers: [
       { provide: SHOP, useValue: shop },
       PlainHandler,
-      ...(ledger.addEffect ? [TransactionalHandler] : []),
+      ...(storage.addEffect ? [TransactionalHandler] : []),
     ],
   };
 }
 
-/** How often a handler went as far as its effect for an event, in all processes. */
+/** How often a handler got as far as its effect for an event, in all processes. */
 export function notesOf(notes: string, handlerId: string, eventId: string): number {
   const lines = existsSync(notes) ? readFileSync(notes, 'utf8').split('\n') : [];
   return lines.filter((line) => line === `${handlerId} ${eventId}`).length;

@@ -2,12 +2,12 @@ import { expect } from '@jest/globals';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
-import { until } from './until.js';
+import { until } from '../../helpers/until.js';
 
-/** Makes a store ail, and gives the cure. */
-export type Ailment = () => Promise<() => unknown>;
+/** Makes a store fail. Resolves to a function that repairs it. */
+export type Outage = () => Promise<() => unknown>;
 
-// So large that it fits into nothing that was there before.
+// Makes deliveries too large for a database that is full.
 const PADDING = ' '.repeat(200_000);
 
 async function startApp(inbox: InboxStore, handlerTimeoutMs: number) {
@@ -27,36 +27,36 @@ async function startApp(inbox: InboxStore, handlerTimeoutMs: number) {
   };
 }
 
-/** Deliveries that come during an outage get 503, before it ends; they lose nothing, and all is well after it. */
-export async function expectToOutlast(inbox: InboxStore, ailment: Ailment): Promise<void> {
+/** Deliveries during the outage are answered with 503 while it lasts. Afterwards nothing is lost, and all works again. */
+export async function expectToSurvive(inbox: InboxStore, outage: Outage): Promise<void> {
   const { send, acknowledged, statesOf, calls } = await startApp(inbox, 400);
   const [before, meanwhile] = [aUserCreated(), aUserCreated()];
   expect((await send(before)).status).toBe(201);
-  const cure = await ailment();
+  const repair = await outage();
 
   const { status, headers } = await send(meanwhile);
   expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^[1-9]\d*$/)]);
   expect(calls()).toEqual([1, 1]);
 
-  await cure();
+  await repair();
   expect(await acknowledged(meanwhile)).toBe(201);
   expect(await acknowledged(before)).toBe(200);
   expect(calls()).toEqual([2, 2]);
   expect(await statesOf(meanwhile.id)).toEqual(['done', 'done']);
 }
 
-/** An outage that begins while handlers run has the delivery refused. Resolves to how often each handler ran in all. */
-export async function runsAcross(inbox: InboxStore, ailment: Ailment): Promise<readonly number[]> {
-  // Time enough for the outage to begin before the handlers' deadline.
+/** Starts an outage while handlers run: the delivery is answered with 503. Resolves to how often each handler ran in all. */
+export async function runsDuring(inbox: InboxStore, outage: Outage): Promise<readonly number[]> {
+  // Long enough for the outage to start before the handlers time out.
   const { send, first, acknowledged, statesOf, calls } = await startApp(inbox, 1500);
   const event = aUserCreated();
-  let cure: (() => unknown) | undefined;
+  let repair: (() => unknown) | undefined;
   first.mockImplementationOnce(async () => {
-    cure = await ailment();
+    repair = await outage();
   });
 
   expect((await send(event)).status).toBe(503);
-  await cure?.();
+  await repair?.();
   await acknowledged(event);
   expect(await statesOf(event.id)).toEqual(['done', 'done']);
   return calls();

@@ -1,10 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PostgresRetention } from '../../../lib/postgres/postgres-inbox.store.js';
+import { PostgresInboxStore, type PostgresQueryable, type PostgresRow } from '../../../lib/postgres/index.js';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { deferred } from '../../helpers/deferred.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 
-describe('Forgetting beside the work', () => {
+/** A store on a client that has no events, and prunes as the test says. */
+function storeThatPrunes(prune: () => Promise<PostgresRow[]>): PostgresInboxStore {
+  const client: PostgresQueryable = {
+    query: async (text) => (text.includes('DELETE FROM') ? prune() : []),
+  };
+  return new PostgresInboxStore({ client, migrate: false });
+}
+
+describe('The retention of PostgresInboxStore', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -13,41 +22,40 @@ describe('Forgetting beside the work', () => {
     jest.useRealTimers();
   });
 
-  it('starts at the first reminder, and then once an hour at most', () => {
-    const forget = jest.fn(async () => {});
-    const retention = new PostgresRetention(forget);
+  it('prunes with the first claim, and then once an hour at most', async () => {
+    const prune = jest.fn(async () => []);
+    const store = storeThatPrunes(prune);
 
-    retention.remind();
-    retention.remind();
-    expect(forget).toHaveBeenCalledTimes(1);
+    await store.claim(anEvent(), [], aLease());
+    await store.claim(anEvent(), [], aLease());
+    expect(prune).toHaveBeenCalledTimes(1);
     jest.advanceTimersByTime(HOUR_MS - 1);
-    retention.remind();
-    expect(forget).toHaveBeenCalledTimes(1);
+    await store.claim(anEvent(), [], aLease());
+    expect(prune).toHaveBeenCalledTimes(1);
     jest.advanceTimersByTime(1);
-    retention.remind();
-    expect(forget).toHaveBeenCalledTimes(2);
+    await store.claim(anEvent(), [], aLease());
+    expect(prune).toHaveBeenCalledTimes(2);
   });
 
-  it('lets its end be waited for', async () => {
-    const round = deferred();
-    const retention = new PostgresRetention(() => round.promise);
-    retention.remind();
-    let isAtRest = false;
-    const rest = retention.rest().then(() => {
-      isAtRest = true;
+  it('finishes its work before close resolves', async () => {
+    const pruned = deferred<PostgresRow[]>();
+    const store = storeThatPrunes(() => pruned.promise);
+    await store.claim(anEvent(), [], aLease());
+    let isClosed = false;
+    const closed = store.close().then(() => {
+      isClosed = true;
     });
 
     await Promise.resolve();
-    expect(isAtRest).toBe(false);
-    round.resolve();
-    await rest;
+    expect(isClosed).toBe(false);
+    pruned.resolve([]);
+    await closed;
   });
 
-  it('is no failure of the work that reminded it', async () => {
-    const retention = new PostgresRetention(() => Promise.reject(new Error('down')));
+  it('does not fail the claim or close when it fails', async () => {
+    const store = storeThatPrunes(() => Promise.reject(new Error('down')));
 
-    retention.remind();
-
-    await expect(retention.rest()).resolves.toBeUndefined();
+    await expect(store.claim(anEvent(), [], aLease())).resolves.toBeDefined();
+    await expect(store.close()).resolves.toBeUndefined();
   });
 });

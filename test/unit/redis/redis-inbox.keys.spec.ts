@@ -8,17 +8,17 @@ const ids = fc.oneof(
 );
 const inboxKeys = fc.record({ endpoint: ids, eventId: ids });
 
-/** The part of a key that chooses its slot, by the rule of the cluster specification. */
+/** The part of a key that determines its slot, according to the cluster specification. */
 function hashTag(key: string): string {
   return /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
 }
 
-describe('The keys of a Redis inbox', () => {
-  it('name an event so that its name can be read back, whatever its ids', () => {
+describe('The keys of RedisInboxStore', () => {
+  it('contain a name of the event that can be read back, for any id', () => {
     fc.assert(fc.property(inboxKeys, (key) => expect(keyOfMember(memberOf(key))).toEqual(key)));
   });
 
-  it('are ASCII without blanks, and have one pair of braces', () => {
+  it('are ASCII without spaces, with one pair of braces', () => {
     const keys = new RedisInboxKeys('prefix');
     fc.assert(
       fc.property(inboxKeys, (key) => {
@@ -27,7 +27,7 @@ describe('The keys of a Redis inbox', () => {
     );
   });
 
-  it('are all in one slot where a script uses them together', () => {
+  it('are in the same slot if a script uses them together', () => {
     const keys = new RedisInboxKeys('shop:webhooks');
     fc.assert(
       fc.property(inboxKeys, (key) => {
@@ -36,13 +36,13 @@ describe('The keys of a Redis inbox', () => {
     );
   });
 
-  it('stay readable for the ids that Scalekit gives', () => {
+  it('are readable for the ids of Scalekit', () => {
     expect(new RedisInboxKeys('p').event({ endpoint: 'default', eventId: 'evt_123' })).toMatch(
       /^p:\{\d+\}:event:default:evt_123$/,
     );
   });
 
-  it('spread events over all buckets', () => {
+  it('distribute events over all buckets', () => {
     const keys = new RedisInboxKeys('p');
     const tags = Array.from({ length: 500 }, (_, id) =>
       hashTag(keys.event({ endpoint: 'default', eventId: `evt_${id}` })),

@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { type RedisClientLike, RedisInboxStore } from '../../../lib/redis/index.js';
-import { resolveRedisInboxOptions } from '../../../lib/redis/redis-inbox.store.js';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 
 const client: RedisClientLike = {
   evalsha: async () => [],
@@ -10,28 +10,29 @@ const client: RedisClientLike = {
   ping: async () => 'PONG',
 };
 
-describe('The options of a RedisInboxStore', () => {
-  it('default to the prefix scalekit-webhooks and to 30 days', () => {
-    expect(resolveRedisInboxOptions({ client })).toEqual({
-      client,
-      keyPrefix: 'scalekit-webhooks',
-      retentionMs: 2_592_000_000,
-    });
+describe('The options of RedisInboxStore', () => {
+  it('default to the prefix scalekit-webhooks and to 30 days', async () => {
+    const evalsha = jest.fn(client.evalsha);
+    await new RedisInboxStore({ client: { ...client, evalsha } }).claim(anEvent(), ['A.run'], aLease());
+
+    const [, , firstKey, ...others] = evalsha.mock.calls[0] ?? [];
+    expect(firstKey).toMatch(/^scalekit-webhooks:/);
+    expect(others).toContain('2592000000');
   });
 
-  it.each(['', 'a{b', 'a}b', '{tag}'])('refuse the prefix %j', (keyPrefix) => {
+  it.each(['', 'a{b', 'a}b', '{tag}'])('reject the prefix %j', (keyPrefix) => {
     expect(() => new RedisInboxStore({ client, keyPrefix })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting: 'keyPrefix' }),
     );
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse a retention of %p', (retentionMs) => {
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('reject retentionMs: %p', (retentionMs) => {
     expect(() => new RedisInboxStore({ client, retentionMs })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting: 'retentionMs' }),
     );
   });
 
-  it('refuse a client that cannot run scripts, and name what it lacks', () => {
+  it('reject a client that cannot run scripts, and name the missing method', () => {
     const other = Object.assign({ ...client }, { evalsha: undefined });
 
     expect(() => Reflect.construct(RedisInboxStore, [{ client: other }])).toThrow('evalsha');

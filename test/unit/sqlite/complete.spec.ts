@@ -2,12 +2,13 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type Database from 'libsql';
 import { LeaseLostError } from '../../../lib/errors/errors.js';
 import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
-import { aLease, anEvent, LEASE_MS } from '../../helpers/sqlite-events.js';
-import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { aLease, anEvent, LEASE_MS } from '../../conformance/inbox-store.harness.js';
+import { holdDate } from '../../helpers/clock.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 
 const DONE = [{ handlerId: 'A.run', state: 'done' as const }];
 
-describe.each(['a connection of its own', "the store's connection"])('complete on %s', (kind) => {
+describe.each(['another connection', "the store's connection"])('SqliteInboxStore.complete on %s', (kind) => {
   let database: Database.Database;
   let store: SqliteInboxStore;
   const event = anEvent();
@@ -17,7 +18,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     const file = await sqliteFile();
     database = openSqlite(file);
     store = new SqliteInboxStore({
-      database: kind === 'a connection of its own' ? openSqlite(file) : database,
+      database: kind === 'another connection' ? openSqlite(file) : database,
     });
     database.exec('CREATE TABLE seats (taken INTEGER)');
     await store.claim(event, ['A.run', 'B.run'], lease);
@@ -60,7 +61,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await claimAgain()).toMatchObject({ state: 'running' });
   });
 
-  it('counts the settlement as written that follows it', async () => {
+  it('accepts the settlement that follows', async () => {
     await store.complete(database, event, 'A.run', lease);
     database.exec('COMMIT');
 
@@ -69,7 +70,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await claimAgain()).toEqual({ state: 'done' });
   });
 
-  it('cannot be undone by a settlement that tells of a failure', async () => {
+  it('is not undone by a settlement that says failed', async () => {
     await store.complete(database, event, 'A.run', lease);
     database.exec('COMMIT');
 
@@ -82,14 +83,14 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await claimAgain()).toEqual({ state: 'done' });
   });
 
-  it('may be called twice', async () => {
+  it('can be called twice', async () => {
     await store.complete(database, event, 'A.run', lease);
 
     await expect(store.complete(database, event, 'A.run', lease)).resolves.toBeUndefined();
     database.exec('COMMIT');
   });
 
-  it('rejects when another run has taken over', async () => {
+  it('rejects if another attempt has taken over', async () => {
     const next = await loseLease();
 
     const completed = store.complete(database, event, 'A.run', lease);
@@ -101,7 +102,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await store.settle(event, DONE, next)).toEqual(['A.run']);
   });
 
-  it('rejects when the run that took over is done', async () => {
+  it('rejects if the attempt that took over is done', async () => {
     const next = await loseLease();
     await store.complete(database, event, 'A.run', next);
     database.exec('COMMIT');
@@ -111,13 +112,13 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     database.exec('ROLLBACK');
   });
 
-  it('rejects for a handler that was never claimed', async () => {
+  it('rejects if the handler was never claimed', async () => {
     await expect(store.complete(database, event, 'C.run', lease)).rejects.toThrow(LeaseLostError);
     await expect(store.complete(database, anEvent(), 'A.run', lease)).rejects.toThrow(LeaseLostError);
     database.exec('ROLLBACK');
   });
 
-  it('holds as long as nobody has taken over, though the lease has run out', async () => {
+  it('succeeds after the lease has ended, if no other attempt has taken over', async () => {
     holdDate();
     jest.setSystemTime(Date.now() + LEASE_MS + 1);
 
@@ -127,7 +128,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await claimAgain()).toEqual({ state: 'done' });
   });
 
-  it('refuses a connection without a transaction, and writes nothing', async () => {
+  it('rejects a connection without a transaction, and writes nothing', async () => {
     database.exec('ROLLBACK');
 
     const completed = store.complete(database, event, 'A.run', lease);
@@ -137,7 +138,7 @@ describe.each(['a connection of its own', "the store's connection"])('complete o
     expect(await claimAgain()).toMatchObject({ state: 'running' });
   });
 
-  it('refuses what is no connection', async () => {
+  it('rejects a value that is not a connection', async () => {
     for (const transaction of [undefined, 'tx', { query: () => [] }]) {
       await expect(store.complete(transaction, event, 'A.run', lease)).rejects.toMatchObject({
         setting: 'transaction',

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type Database from 'libsql';
 import { type SqliteDatabase, SqliteInboxStore } from '../../../lib/sqlite/index.js';
-import { aLease, anEvent } from '../../helpers/sqlite-events.js';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { openSqlite } from '../../helpers/sqlite-files.js';
 
-/** As better-sqlite3 does, it refuses to run what returns rows, and to read what returns none. */
+/** Like better-sqlite3, it refuses to `run` a statement that returns rows, and to read one that returns none. */
 function asStrictAsBetterSqlite3(database: Database.Database): SqliteDatabase {
   return {
     exec: (sql) => database.exec(sql),
@@ -25,7 +25,7 @@ function asStrictAsBetterSqlite3(database: Database.Database): SqliteDatabase {
   };
 }
 
-async function useAll(database: SqliteDatabase): Promise<void> {
+async function useEveryMethod(database: SqliteDatabase): Promise<void> {
   const store = new SqliteInboxStore({ database });
   const event = anEvent();
   const lease = aLease();
@@ -42,16 +42,16 @@ async function useAll(database: SqliteDatabase): Promise<void> {
   expect(await store.prune(new Date(Date.now() + 1))).toBe(1);
 }
 
-describe('the connection', () => {
-  it('may be as strict as that of better-sqlite3', async () => {
-    await expect(useAll(asStrictAsBetterSqlite3(openSqlite(':memory:')))).resolves.toBeUndefined();
+describe('The connection of SqliteInboxStore', () => {
+  it('can be as strict as better-sqlite3', async () => {
+    await expect(useEveryMethod(asStrictAsBetterSqlite3(openSqlite(':memory:')))).resolves.toBeUndefined();
   });
 
-  it('may give whole numbers as BigInt', async () => {
+  it('can return integers as BigInt', async () => {
     const database = openSqlite(':memory:', { timeout: 1234 });
     database.defaultSafeIntegers();
 
-    await expect(useAll(database)).resolves.toBeUndefined();
+    await expect(useEveryMethod(database)).resolves.toBeUndefined();
     expect(database.prepare('PRAGMA busy_timeout').all()).toEqual([{ timeout: 1234n }]);
   });
 });

@@ -1,10 +1,15 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { SqliteDatabase } from '../../../lib/sqlite/index.js';
 import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
-import { aLease, anEvent, LEASE_MS, numberedEvents } from '../../helpers/sqlite-events.js';
-import { holdDate, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { aLease, anEvent, LEASE_MS } from '../../conformance/inbox-store.harness.js';
+import { holdDate } from '../../helpers/clock.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+function someEvents(count: number) {
+  return Array.from({ length: count }, () => anEvent());
+}
 
 async function handle(store: SqliteInboxStore, event = anEvent()) {
   const lease = aLease();
@@ -17,7 +22,7 @@ function pragma(database: SqliteDatabase, name: string): unknown {
 }
 
 describe('SqliteInboxStore', () => {
-  it('makes nothing before its first use', async () => {
+  it('creates nothing before its first use', async () => {
     const database = openSqlite(await sqliteFile());
     const store = new SqliteInboxStore({ database });
 
@@ -26,7 +31,7 @@ describe('SqliteInboxStore', () => {
     expect(database.prepare('SELECT name FROM sqlite_schema').all()).not.toEqual([]);
   });
 
-  it('writes ahead to a log, and waits until that is on the disk', async () => {
+  it('sets WAL mode and synchronous = FULL', async () => {
     const database = openSqlite(await sqliteFile());
     database.exec('PRAGMA synchronous = NORMAL');
 
@@ -36,7 +41,7 @@ describe('SqliteInboxStore', () => {
     expect(pragma(database, 'synchronous')).toBe(2);
   });
 
-  it('leaves a connection alone that is more careful', async () => {
+  it('keeps a stricter setting of the connection', async () => {
     const database = openSqlite(await sqliteFile(), { timeout: 3000 });
     database.exec('PRAGMA synchronous = EXTRA');
 
@@ -46,7 +51,7 @@ describe('SqliteInboxStore', () => {
     expect(pragma(database, 'busy_timeout')).toBe(3000);
   });
 
-  it('remembers when it is opened again', async () => {
+  it('keeps its data when the file is opened again', async () => {
     const file = await sqliteFile();
     const event = anEvent();
     await handle(new SqliteInboxStore({ database: openSqlite(file) }), event);
@@ -57,7 +62,7 @@ describe('SqliteInboxStore', () => {
     expect(Buffer.from((await again.payload(event)) ?? [])).toEqual(event.payload);
   });
 
-  it('keeps ledgers with different table prefixes apart', async () => {
+  it('separates inboxes with different table prefixes', async () => {
     const database = openSqlite(':memory:');
     await handle(new SqliteInboxStore({ database, tablePrefix: 'one_' }));
 
@@ -73,19 +78,19 @@ describe('SqliteInboxStore', () => {
     ['retentionMs', { retentionMs: 0 }],
     ['retentionMs', { retentionMs: Number.NaN }],
     ['busyTimeoutMs', { busyTimeoutMs: 1.5 }],
-  ])('refuses a %s that cannot work: %j', (setting, options) => {
+  ])('rejects an invalid %s: %j', (setting, options) => {
     expect(() => new SqliteInboxStore({ database: openSqlite(':memory:'), ...options })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting }),
     );
   });
 
-  it('refuses what is no connection', () => {
-    const options = JSON.parse('{ "database": "ledger.db" }');
+  it('rejects a value that is not a connection', () => {
+    const options = JSON.parse('{ "database": "inbox.db" }');
 
     expect(() => new SqliteInboxStore(options)).toThrow(/node:sqlite, better-sqlite3 or libsql/);
   });
 
-  it('refuses the tables of a newer version', async () => {
+  it('rejects the tables of a newer version', async () => {
     const database = openSqlite(':memory:');
     await new SqliteInboxStore({ database }).ping();
     database.exec('UPDATE scalekit_webhooks_meta SET version = version + 1');
@@ -93,7 +98,7 @@ describe('SqliteInboxStore', () => {
     await expect(new SqliteInboxStore({ database }).ping()).rejects.toThrow(/newer version/);
   });
 
-  it('does not close the connection that it was given', async () => {
+  it('does not close the connection', async () => {
     const database = openSqlite(':memory:');
     const store = new SqliteInboxStore({ database });
     await handle(store);
@@ -104,7 +109,7 @@ describe('SqliteInboxStore', () => {
     expect(await store.count()).toBe(1);
   });
 
-  it('has written what was asked of it when close resolves', async () => {
+  it('finishes its writes before close resolves', async () => {
     const database = openSqlite(await sqliteFile());
     const store = new SqliteInboxStore({ database });
     const claimed = store.claim(anEvent(), ['A.run'], aLease());
@@ -117,7 +122,7 @@ describe('SqliteInboxStore', () => {
     await claimed;
   });
 
-  it('rejects while the database cannot be used, and is well again when it can', async () => {
+  it('rejects while the database fails, and recovers', async () => {
     const database = openSqlite(':memory:');
     const outage = { on: true };
     const store = new SqliteInboxStore({
@@ -139,7 +144,7 @@ describe('SqliteInboxStore', () => {
     expect(await store.count()).toBe(1);
   });
 
-  it('writes all of a claim or nothing', async () => {
+  it('writes a claim completely or not at all', async () => {
     const database = openSqlite(':memory:');
     const store = new SqliteInboxStore({ database });
     await store.ping();
@@ -152,7 +157,7 @@ describe('SqliteInboxStore', () => {
     expect(database.inTransaction).toBe(false);
   });
 
-  it('commits together what comes together, and fails alone what fails', async () => {
+  it('commits concurrent writes together, and fails only the write that fails', async () => {
     const database = openSqlite(':memory:');
     const commits = jest.spyOn(database, 'exec');
     const store = new SqliteInboxStore({ database });
@@ -162,7 +167,7 @@ describe('SqliteInboxStore', () => {
     commits.mockClear();
 
     const answers = await Promise.allSettled(
-      numberedEvents(20).map((event, number) =>
+      someEvents(20).map((event, number) =>
         store.claim(event, ['A.run', number === 7 ? 'B.run' : 'C.run'], aLease()),
       ),
     );
@@ -172,7 +177,7 @@ describe('SqliteInboxStore', () => {
     expect(commits.mock.calls.filter(([sql]) => sql === 'COMMIT').length).toBeLessThan(4);
   });
 
-  it('tells of a failure all whose transaction the database gave up, and writes none of it', async () => {
+  it('rejects every write of a transaction that the database rolled back, and writes none of them', async () => {
     const database = openSqlite(':memory:');
     const store = new SqliteInboxStore({ database });
     await handle(store);
@@ -180,9 +185,7 @@ describe('SqliteInboxStore', () => {
       WHEN NEW.handler_id = 'B.run' BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END`);
 
     const answers = await Promise.allSettled(
-      numberedEvents(6).map((event, number) =>
-        store.claim(event, [number === 3 ? 'B.run' : 'A.run'], aLease()),
-      ),
+      someEvents(6).map((event, number) => store.claim(event, [number === 3 ? 'B.run' : 'A.run'], aLease())),
     );
 
     const written = answers.filter(({ status }) => status === 'fulfilled').length;
@@ -195,7 +198,7 @@ describe('SqliteInboxStore', () => {
 });
 
 describe('retentionMs', () => {
-  it('forgets events of more than 30 days, payloads included, while new ones come in', async () => {
+  it('deletes events older than 30 days, with their payloads, while new ones arrive', async () => {
     holdDate();
     const database = openSqlite(':memory:');
     const store = new SqliteInboxStore({ database });
@@ -209,7 +212,7 @@ describe('retentionMs', () => {
     expect(database.prepare('SELECT * FROM scalekit_webhooks_handlers').all()).toHaveLength(1);
   });
 
-  it('keeps an expired event as long as a run is in progress', async () => {
+  it('keeps an expired event while one of its runs is in progress', async () => {
     holdDate();
     const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: 1000 });
     const event = anEvent();
@@ -221,7 +224,7 @@ describe('retentionMs', () => {
     expect(await store.get(event)).toBeDefined();
   });
 
-  it('answers for an expired event before it forgets it', async () => {
+  it('recognizes an expired event before it deletes it', async () => {
     holdDate();
     const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: 1000 });
     const event = anEvent();
@@ -232,10 +235,10 @@ describe('retentionMs', () => {
     expect(await store.get(event)).toBeUndefined();
   });
 
-  it('looks at most once a minute, and takes 200 events at a time until none is left', async () => {
+  it('is applied at most once a minute, to 200 events at a time until none is left', async () => {
     holdDate();
     const store = new SqliteInboxStore({ database: openSqlite(':memory:'), retentionMs: LEASE_MS });
-    await Promise.all(numberedEvents(450).map((event) => handle(store, event)));
+    await Promise.all(someEvents(450).map((event) => handle(store, event)));
     jest.setSystemTime(Date.now() + LEASE_MS + 1);
     await handle(store);
     expect(await store.count()).toBe(451);
@@ -250,17 +253,17 @@ describe('retentionMs', () => {
     expect(counts).toEqual([252, 53, 3]);
   });
 
-  it('lets prune forget any number', async () => {
+  it('does not limit prune', async () => {
     const store = new SqliteInboxStore({ database: openSqlite(':memory:') });
-    await Promise.all(numberedEvents(450).map((event) => handle(store, event)));
+    await Promise.all(someEvents(450).map((event) => handle(store, event)));
 
     expect(await store.prune(new Date(Date.now() + 1))).toBe(450);
     expect(await store.count()).toBe(0);
   });
 
-  it('does not give the number of a forgotten event to another, so that a cursor skips nothing', async () => {
+  it('never reuses the number of a deleted event, so that a cursor skips nothing', async () => {
     const store = new SqliteInboxStore({ database: openSqlite(':memory:') });
-    for (const event of numberedEvents(3)) await handle(store, event);
+    for (const event of someEvents(3)) await handle(store, event);
     const { nextCursor = '' } = await store.list({}, { limit: 2 });
     await store.prune(new Date(Date.now() + 1));
     const next = anEvent();

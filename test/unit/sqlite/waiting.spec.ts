@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
-import { aLease, anEvent } from '../../helpers/sqlite-events.js';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 
 const DONE = [{ handlerId: 'B.run', state: 'done' as const }];
 
-/** Whether a promise has settled after the event loop has turned a while. */
+/** Whether a promise settles within a number of turns of the event loop. */
 async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   const note = () => {
@@ -18,7 +18,7 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe.each(['another connection', "the store's connection"])(
-  'while a handler has a transaction open on %s',
+  'While a handler has an open transaction on %s,',
   (kind) => {
     async function setUp() {
       const file = await sqliteFile();
@@ -32,7 +32,7 @@ describe.each(['another connection', "the store's connection"])(
       return { file, store, handlers, event, lease };
     }
 
-    it('its sibling is settled when the transaction has ended, and the event loop goes on meanwhile', async () => {
+    it('another run is settled when the transaction ends, without blocking the event loop', async () => {
       const { store, handlers, event, lease } = await setUp();
 
       const settled = store.settle(event, DONE, lease);
@@ -46,7 +46,7 @@ describe.each(['another connection', "the store's connection"])(
       expect(await store.count({ state: 'running' })).toBe(0);
     });
 
-    it('a rollback takes away nothing of what its sibling settles', async () => {
+    it('a rollback does not undo the settlement of another run', async () => {
       const { store, handlers, event, lease } = await setUp();
 
       const settled = store.settle(event, DONE, lease);
@@ -58,7 +58,7 @@ describe.each(['another connection', "the store's connection"])(
       expect(await store.get(event)).toMatchObject({ runs: [{ state: 'running' }, { state: 'done' }] });
     });
 
-    it('the writes that wait take place in the order in which they were asked for', async () => {
+    it('waiting writes happen in the order of the calls', async () => {
       const { store, handlers } = await setUp();
       const events = [anEvent(), anEvent(), anEvent()];
 
@@ -71,7 +71,7 @@ describe.each(['another connection', "the store's connection"])(
       expect(entries.slice(1).map(({ eventId }) => eventId)).toEqual(events.map(({ eventId }) => eventId));
     });
 
-    it('the ledger can be read', async () => {
+    it('the inbox can be read', async () => {
       const { store, handlers, event } = await setUp();
 
       expect(await store.get(event)).toBeDefined();
@@ -79,7 +79,7 @@ describe.each(['another connection', "the store's connection"])(
       handlers.exec('ROLLBACK');
     });
 
-    it('a new store waits with making its tables', async () => {
+    it('a new store waits before it creates its tables', async () => {
       const { file, store, handlers } = await setUp();
       const database = kind === 'another connection' ? openSqlite(file) : handlers;
       const other = new SqliteInboxStore({ database, tablePrefix: 'other_' });
@@ -94,8 +94,8 @@ describe.each(['another connection', "the store's connection"])(
   },
 );
 
-describe('a transaction that does not end', () => {
-  it("makes a claim reject after busyTimeoutMs with the driver's error, and a later one is well again", async () => {
+describe('A transaction that does not end', () => {
+  it("makes a claim reject with the driver's error after busyTimeoutMs, and a later claim succeeds", async () => {
     const file = await sqliteFile();
     const other = openSqlite(file);
     const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeoutMs: 50 });
@@ -109,7 +109,7 @@ describe('a transaction that does not end', () => {
     expect(await store.count()).toBe(1);
   });
 
-  it('holds up every write for no longer than busyTimeoutMs, however many wait', async () => {
+  it('delays no write for longer than busyTimeoutMs, however many are waiting', async () => {
     const file = await sqliteFile();
     const other = openSqlite(file);
     const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeoutMs: 100 });

@@ -1,45 +1,45 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { Pool, PoolClient } from 'pg';
 import { PostgresInboxStore } from '../../lib/postgres/index.js';
-import { aSchemaName, dropSchema, emptyLedger, openPool, untilBlocked } from './postgres.js';
+import { aSchemaName, dropSchema, emptyInbox, openPool, untilBlocked } from './postgres.js';
 
-/** A ledger of a spec file's own: a pool, a schema, and transactions that end with their test. */
-export class PostgresLedger {
+/** A pool, a store in a schema of its own that is empty before each test, and transactions that end with their test. */
+export class PostgresFixture {
   readonly schema = aSchemaName();
   #pool?: Pool;
   #store?: PostgresInboxStore;
   readonly #transactions = new Set<PoolClient>();
 
-  /** To be called inside a `describe`. */
-  static use(connections = 10): PostgresLedger {
-    const ledger = new PostgresLedger();
+  /** Call this inside a `describe`. */
+  static use(connections = 10): PostgresFixture {
+    const fixture = new PostgresFixture();
     beforeAll(async () => {
-      ledger.#pool = openPool({ max: connections });
-      ledger.#store = new PostgresInboxStore({ client: ledger.pool, schema: ledger.schema });
-      await ledger.store.migrate();
+      fixture.#pool = openPool({ max: connections });
+      fixture.#store = new PostgresInboxStore({ client: fixture.pool, schema: fixture.schema });
+      await fixture.store.migrate();
     });
-    beforeEach(() => emptyLedger(ledger.pool, ledger.schema));
+    beforeEach(() => emptyInbox(fixture.pool, fixture.schema));
     afterEach(async () => {
-      for (const client of ledger.#transactions) await ledger.rollback(client);
+      for (const client of fixture.#transactions) await fixture.rollback(client);
     });
     afterAll(async () => {
-      await dropSchema(ledger.pool, ledger.schema);
-      await ledger.pool.end();
+      await dropSchema(fixture.pool, fixture.schema);
+      await fixture.pool.end();
     });
-    return ledger;
+    return fixture;
   }
 
   get pool(): Pool {
-    if (!this.#pool) throw new Error('the ledger is not open');
+    if (!this.#pool) throw new Error('The fixture is not open');
     return this.#pool;
   }
 
   get store(): PostgresInboxStore {
-    if (!this.#store) throw new Error('the ledger is not open');
+    if (!this.#store) throw new Error('The fixture is not open');
     return this.#store;
   }
 
-  /** A store that works inside the given transaction. */
+  /** A store that works inside a transaction. */
   storeIn(client: PoolClient): PostgresInboxStore {
     return new PostgresInboxStore({ client, schema: this.schema, migrate: false });
   }
@@ -59,6 +59,7 @@ export class PostgresLedger {
     return this.#end(client, 'ROLLBACK');
   }
 
+  /** Resolves when a statement of the store waits for a lock. */
   untilBlocked(): Promise<void> {
     return untilBlocked(this.pool, this.schema);
   }

@@ -1,4 +1,4 @@
-// Runs a TypeScript file in a process of its own: node sqlite-worker.mjs <file.ts> [argument …]
+// Runs a TypeScript file of the tests in a process of its own: node run-typescript.mjs <file.ts> [argument …]
 import { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -8,7 +8,11 @@ const HOOKS = `
   import { fileURLToPath } from 'node:url';
   import { transform } from '${import.meta.resolve('@swc/core')}';
 
+  const LIB = '${new URL('../../lib/', import.meta.url)}';
+
   export async function resolve(specifier, context, next) {
+    const [, entry] = /^nestjs-scalekit-webhooks(?:\\/(\\w+))?$/.exec(specifier) ?? [specifier, null];
+    if (entry !== null) return { url: new URL(\`\${entry ? \`\${entry}/\` : ''}index.ts\`, LIB).href, shortCircuit: true };
     const source = specifier.startsWith('.') && new URL(specifier.replace(/\\.js$/, '.ts'), context.parentURL);
     return source && existsSync(source) ? { url: source.href, shortCircuit: true } : next(specifier, context);
   }
@@ -18,7 +22,11 @@ const HOOKS = `
     const { code } = await transform(await readFile(fileURLToPath(url), 'utf8'), {
       configFile: false,
       swcrc: false,
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+      },
       module: { type: 'es6' },
     });
     return { format: 'module', source: code, shortCircuit: true };

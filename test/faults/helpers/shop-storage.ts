@@ -6,39 +6,38 @@ import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { Pool } from 'pg';
 
-/** Which ledger, in a form that a process can be told. */
-export type LedgerPlace =
+/** Where a shop keeps its data. It can be passed to another process. */
+export type StorageLocation =
   | { readonly kind: 'sqlite'; readonly file: string }
   | { readonly kind: 'postgres'; readonly url: string; readonly schema: string }
   | { readonly kind: 'redis'; readonly url: string; readonly prefix: string };
 
-/** A ledger and, where it lives in a database with transactions, a table of effects beside it. */
-export interface Ledger {
+/** An inbox and, if its database has transactions, a table of effects beside it. */
+export interface ShopStorage {
   readonly inbox: InboxStore;
-  /** Adds an effect of an event in a transaction of its own. `complete` gets the transaction before the commit. */
+  /** Adds an effect of an event in a transaction. Calls `complete` before the commit. */
   addEffect?(eventId: string, complete: (transaction: unknown) => Promise<void>): Promise<void>;
   /** How many effects an event has had. */
   effectsOf?(eventId: string): Promise<number>;
   close(): Promise<unknown>;
 }
 
-/** Opens a ledger, as each process does for itself. */
-export async function openLedger(place: LedgerPlace): Promise<Ledger> {
-  if (place.kind === 'sqlite') return openSqliteLedger(place.file);
-  if (place.kind === 'postgres') return openPostgresLedger(place.url, place.schema);
-  const client = new Redis(place.url);
+export async function openStorage(location: StorageLocation): Promise<ShopStorage> {
+  if (location.kind === 'sqlite') return openSqliteStorage(location.file);
+  if (location.kind === 'postgres') return openPostgresStorage(location.url, location.schema);
+  const client = new Redis(location.url);
   return {
-    inbox: new RedisInboxStore({ client, keyPrefix: place.prefix }),
+    inbox: new RedisInboxStore({ client, keyPrefix: location.prefix }),
     close: () => client.quit(),
   };
 }
 
-function openSqliteLedger(file: string): Ledger {
-  const ledger = new Database(file, { timeout: 10_000 });
+function openSqliteStorage(file: string): ShopStorage {
+  const database = new Database(file, { timeout: 10_000 });
   const shop = new Database(file, { timeout: 10_000 });
   shop.exec('CREATE TABLE IF NOT EXISTS effects (event_id TEXT)');
   return {
-    inbox: new SqliteInboxStore({ database: ledger }),
+    inbox: new SqliteInboxStore({ database }),
     async addEffect(eventId, complete) {
       shop.exec('BEGIN IMMEDIATE');
       try {
@@ -55,12 +54,12 @@ function openSqliteLedger(file: string): Ledger {
     },
     async close() {
       shop.close();
-      ledger.close();
+      database.close();
     },
   };
 }
 
-async function openPostgresLedger(url: string, schema: string): Promise<Ledger> {
+async function openPostgresStorage(url: string, schema: string): Promise<ShopStorage> {
   const pool = new Pool({ connectionString: url });
   const inbox = new PostgresInboxStore({ client: pool, schema });
   await inbox.migrate();

@@ -2,8 +2,8 @@ import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
 import { type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
 
-/** The ledger of a mode, and where transactional effects are made, if it can have any. */
-export interface StormLedger {
+/** The inbox of a mode and, if its database has transactions, the effects beside it. */
+interface StormInbox {
   readonly inbox: InboxStore;
   readonly effects?: TransactionalEffects;
   close(): Promise<void>;
@@ -11,13 +11,13 @@ export interface StormLedger {
 
 const STATEMENT_TIMEOUT_MS = 2000;
 
-// Each loads what its mode needs and no more: a process starts every second.
-export function openLedger({ mode, postgresUrl, redisPort, sqliteFile }: AppSettings): Promise<StormLedger> {
+// Each mode loads only the packages that it needs, because a process starts every second.
+export function openInbox({ mode, postgresUrl, redisPort, sqliteFile }: AppSettings): Promise<StormInbox> {
   if (usesPostgres(mode)) return onPostgres(postgresUrl);
   return mode === 'sqlite' ? onSqlite(sqliteFile) : onRedis(redisPort);
 }
 
-/** The queue of a mode that has one. */
+/** For the modes with a queue. */
 export async function openTransport({ redisPort: port }: AppSettings): Promise<EventTransport> {
   const { Queue } = await import('bullmq');
   const { BullMqTransport } = await import('nestjs-scalekit-webhooks/bullmq');
@@ -28,12 +28,12 @@ export async function openTransport({ redisPort: port }: AppSettings): Promise<E
     attempts: 20,
     backoff: 200,
     handlerTimeoutMs: HANDLER_TIMEOUT_MS,
-    // Short, so that the jobs of a killed process are soon taken over.
+    // Short, so that another process soon takes over the jobs of a killed one.
     worker: { concurrency: 5, lockDuration: 3000, stalledInterval: 1000 },
   });
 }
 
-async function onPostgres(connectionString: string): Promise<StormLedger> {
+async function onPostgres(connectionString: string): Promise<StormInbox> {
   const { default: pg } = await import('pg');
   const { PostgresInboxStore } = await import('nestjs-scalekit-webhooks/postgres');
   const { PostgresEffects } = await import('./effects.postgres.js');
@@ -48,7 +48,7 @@ async function onPostgres(connectionString: string): Promise<StormLedger> {
   return { inbox, effects: new PostgresEffects(pool), close: () => pool.end() };
 }
 
-async function onSqlite(file: string): Promise<StormLedger> {
+async function onSqlite(file: string): Promise<StormInbox> {
   const { default: Database } = await import('libsql');
   const { SqliteInboxStore } = await import('nestjs-scalekit-webhooks/sqlite');
   const { SqliteEffects } = await import('./effects.sqlite.js');
@@ -61,7 +61,7 @@ async function onSqlite(file: string): Promise<StormLedger> {
   return { inbox: new SqliteInboxStore({ database }), effects, close };
 }
 
-async function onRedis(port: number): Promise<StormLedger> {
+async function onRedis(port: number): Promise<StormInbox> {
   const { Redis } = await import('ioredis');
   const { RedisInboxStore } = await import('nestjs-scalekit-webhooks/redis');
   const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });

@@ -1,0 +1,172 @@
+import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
+import type { RunRecord } from '../inbox/run-states.js';
+import { MESSAGES } from './sqlite.messages.js';
+import type { SqliteTables } from './sqlite.schema.js';
+import {
+  isNestedTransactionError,
+  isSqliteDatabase,
+  type SqliteDatabase,
+  selectJson,
+} from './sqlite-database.js';
+
+/** Reads and writes events and runs inside a write transaction. */
+export class SqliteWriter {
+  constructor(
+    private readonly database: SqliteDatabase,
+    private readonly tables: SqliteTables,
+  ) {}
+
+  /** The number of an event, or undefined if it is new. */
+  findEvent({ endpoint, eventId }: InboxKey): number | undefined {
+    const [event] = selectJson<{ number: number }>(
+      this.database,
+      `SELECT json_object('number', number) AS json FROM ${this.tables.events} WHERE endpoint = ? AND event_id = ?`,
+      endpoint,
+      eventId,
+    );
+    return event?.number;
+  }
+
+  /** Returns the number of the new event. */
+  insertEvent({ endpoint, eventId, type, occurredAt, payload }: InboxEvent, now: number): number {
+    const { events, payloads } = this.tables;
+    this.database
+      .prepare(
+        `INSERT INTO ${events} (endpoint, event_id, type, occurred_at, received_at) VALUES (?, ?, ?, ?, ?)`,
+      )
+      .run(endpoint, eventId, type, occurredAt, now);
+    const [event] = selectJson<{ number: number }>(
+      this.database,
+      "SELECT json_object('number', last_insert_rowid()) AS json",
+    );
+    const number = event?.number ?? 0;
+    this.database
+      .prepare(`INSERT INTO ${payloads} (event_number, payload) VALUES (?, ?)`)
+      .run(number, payload);
+    return number;
+  }
+
+  /** The runs of an event, by handler id. */
+  readRuns(eventNumber: number): Map<string, RunRecord> {
+    const stored = selectJson<StoredRun>(
+      this.database,
+      `SELECT json_object(
+        'handlerId', handler_id, 'state', state, 'attempts', attempts, 'updatedAt', updated_at,
+        'leaseToken', lease_token, 'leaseEndsAt', lease_ends_at, 'errorName', error_name, 'errorMessage', error_message
+      ) AS json FROM ${this.tables.handlers} WHERE event_number = ?`,
+      eventNumber,
+    );
+    return new Map(stored.map((run) => [run.handlerId, toRunRecord(run)]));
+  }
+
+  /** Inserts a run, or replaces it. */
+  writeRun(eventNumber: number, handlerId: string, run: RunRecord): void {
+    this.database
+      .prepare(
+        `INSERT OR REPLACE INTO ${this.tables.handlers} (
+          event_number, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, error_name, error_message
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        eventNumber,
+        handlerId,
+        run.state,
+        run.attempts,
+        run.updatedAt,
+        run.leaseToken ?? null,
+        run.leaseEndsAt ?? null,
+        run.error?.name ?? null,
+        run.error?.message ?? null,
+      );
+  }
+
+  /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */
+  deleteEvents(before: number, now: number, limit: number): number {
+    const { events, payloads, handlers } = this.tables;
+    const old = selectJson<{ number: number }>(
+      this.database,
+      `SELECT json_object('number', number) AS json FROM ${events} AS e
+        WHERE received_at < ? AND NOT EXISTS (
+          SELECT 1 FROM ${handlers} AS h
+          WHERE h.event_number = e.number AND h.state = 'running' AND h.lease_ends_at > ?
+        )
+        ORDER BY received_at LIMIT ?`,
+      before,
+      now,
+      limit,
+    );
+    const deletions = [
+      this.database.prepare(`DELETE FROM ${handlers} WHERE event_number = ?`),
+      this.database.prepare(`DELETE FROM ${payloads} WHERE event_number = ?`),
+      this.database.prepare(`DELETE FROM ${events} WHERE number = ?`),
+    ];
+    for (const { number } of old) {
+      for (const deletion of deletions) deletion.run(number);
+    }
+    return old.length;
+  }
+}
+
+/**
+ * Records a run as done, in the transaction that is open on the caller's connection. The run keeps its lease token, so that
+ * the settlement that follows is accepted.
+ */
+export function completeRun(
+  transaction: unknown,
+  tables: SqliteTables,
+  { endpoint, eventId }: InboxKey,
+  handlerId: string,
+  lease: InboxLease,
+): void {
+  if (!isSqliteDatabase(transaction)) {
+    throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.notSqliteDatabase('transaction'));
+  }
+  requireOpenTransaction(transaction);
+  // A single statement: a SELECT before the UPDATE could pin a deferred transaction to an old snapshot of the database.
+  const completed = transaction
+    .prepare(
+      `UPDATE ${tables.handlers}
+        SET state = 'done', updated_at = ?, lease_ends_at = NULL, error_name = NULL, error_message = NULL
+        WHERE event_number = (SELECT number FROM ${tables.events} WHERE endpoint = ? AND event_id = ?)
+          AND handler_id = ? AND state IN ('running', 'done') AND lease_token = ?
+        RETURNING 1`,
+    )
+    .all(Date.now(), endpoint, eventId, handlerId, lease.token);
+  if (completed.length === 0) throw new LeaseLostError(eventId, handlerId);
+}
+
+/** Not every driver says whether a transaction is open, but all of them refuse to begin a second one. */
+function requireOpenTransaction(database: SqliteDatabase): void {
+  try {
+    database.exec('BEGIN');
+  } catch (error) {
+    if (isNestedTransactionError(error)) return;
+    throw error;
+  }
+  database.exec('ROLLBACK');
+  throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.noOpenTransaction);
+}
+
+interface StoredRun {
+  readonly handlerId: string;
+  readonly state: RunState;
+  readonly attempts: number;
+  readonly updatedAt: number;
+  readonly leaseToken: string | null;
+  readonly leaseEndsAt: number | null;
+  readonly errorName: string | null;
+  readonly errorMessage: string | null;
+}
+
+function toRunRecord(run: StoredRun): RunRecord {
+  const { state, attempts, updatedAt, leaseToken, leaseEndsAt, errorName, errorMessage } = run;
+  return {
+    state,
+    attempts,
+    updatedAt,
+    leaseToken: leaseToken ?? undefined,
+    leaseEndsAt: leaseEndsAt ?? undefined,
+    error: errorName === null ? undefined : { name: errorName, message: errorMessage ?? '' },
+  };
+}
