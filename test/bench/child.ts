@@ -7,19 +7,18 @@ export class Child {
 
   private constructor(private readonly process: ChildProcess) {
     this.#ended = once(process, 'exit').then(([code]) => {
-      throw new Error(`a child process of the bench ended with ${code}`);
+      throw new Error(`A child process of the bench exited with code ${code}`);
     });
     this.#ended.catch(() => undefined);
   }
 
-  /** Resolves once the process has told that it is ready. */
+  /** Resolves when the process has sent a first message, which says that it is ready. */
   static async start(script: string, args: readonly string[] = []): Promise<Child> {
     const child = new Child(fork(new URL(script, import.meta.url), args));
     await child.#answer();
     return child;
   }
 
-  /** What it answers to a message. */
   async ask<T>(message: object): Promise<T> {
     this.process.send(message);
     return (await this.#answer()) as T;
@@ -31,13 +30,13 @@ export class Child {
   }
 
   async #answer(): Promise<unknown> {
-    const unasked = new AbortController();
-    const message = once(this.process, 'message', { signal: unasked.signal });
+    const stopWaiting = new AbortController();
+    const message = once(this.process, 'message', { signal: stopWaiting.signal });
     try {
       const [answer] = await Promise.race([message, this.#ended]);
       return answer;
     } finally {
-      unasked.abort();
+      stopWaiting.abort();
       message.catch(() => undefined);
     }
   }

@@ -1,9 +1,15 @@
-// npm run bench: BENCH_ONLY=verify,http for some sections, BENCH_ROUNDS for more or fewer rounds.
+// npm run bench
+//   BENCH_ONLY=verify,http         runs some sections
+//   BENCH_ROUNDS, BENCH_ROUND_MS   set how long it measures
+//   BENCH_SLACK=5                  multiplies what the goals allow, for a busy machine
+//   BENCH_REPORT=no                leaves results.md and results.svg alone
+//   -- --against <path>            compares HTTP with another checkout that has been built, and runs nothing else
+import { parseArgs } from 'node:util';
 import { Child } from './child.js';
-import { goalsTable, textTable } from './report/tables.js';
-import { writeReport } from './report/write-report.js';
-import { holds, type SectionResult } from './section.js';
-import { SECTIONS, sectionNamed } from './sections.js';
+import { compareBuilds } from './http.bench.js';
+import type { RoundOptions } from './measure.js';
+import { figuresTable, textTable, writeReport } from './report.js';
+import { reachesGoal, SECTION_NAMES, type SectionName, type SectionResult, sectionName } from './section.js';
 
 const {
   BENCH_ONLY,
@@ -12,21 +18,27 @@ const {
   BENCH_SLACK = '1',
   BENCH_REPORT = 'yes',
 } = process.env;
-const thoroughness = { rounds: Number(BENCH_ROUNDS), roundMs: Number(BENCH_ROUND_MS) };
-const chosen = BENCH_ONLY ? BENCH_ONLY.split(',').map(sectionNamed) : SECTIONS;
+const options: RoundOptions = { rounds: Number(BENCH_ROUNDS), roundMs: Number(BENCH_ROUND_MS) };
+const { against } = parseArgs({ options: { against: { type: 'string' } } }).values;
 
-const results = new Map<string, SectionResult>();
-for (const { name } of chosen) {
-  const child = await Child.start('./run-section.js', [name]);
-  const result = await child.ask<SectionResult>(thoroughness);
-  await child.stop();
-  results.set(name, result);
-  for (const table of [...result.tables, goalsTable(result.goals)]) console.log(`\n${textTable(table)}`);
+const results = new Map<SectionName, SectionResult>();
+if (against === undefined) {
+  for (const name of BENCH_ONLY ? BENCH_ONLY.split(',').map(sectionName) : SECTION_NAMES) {
+    const child = await Child.start('./run-section.js', [name]);
+    show(name, await child.ask<SectionResult>(options));
+    await child.stop();
+  }
+  // The published figures all come from one run on one machine.
+  if (results.size === SECTION_NAMES.length && BENCH_REPORT === 'yes') await writeReport(results);
+} else {
+  show('http', await compareBuilds(against, options));
 }
-// Only a whole run is published: its figures are of one machine at one time.
-if (chosen.length === SECTIONS.length && BENCH_REPORT === 'yes') await writeReport(results);
 
-const missed = [...results.values()]
-  .flatMap(({ goals }) => goals)
-  .filter((goal) => !holds(goal, Number(BENCH_SLACK)));
-if (missed.length > 0) process.exitCode = 1;
+const figures = [...results.values()].flatMap((result) => result.figures);
+if (!figures.every((figure) => reachesGoal(figure, Number(BENCH_SLACK)))) process.exitCode = 1;
+
+function show(name: SectionName, result: SectionResult): void {
+  results.set(name, result);
+  for (const table of result.tables) console.log(`\n${textTable(table)}`);
+  if (result.figures.length > 0) console.log(`\n${textTable(figuresTable(result.figures))}`);
+}

@@ -1,51 +1,57 @@
-import { MemoryInboxStore, verifyWebhookSignature } from '../../lib/index.js';
+import { MemoryInboxStore, parseSigningSecret, verifyWebhookSignature } from '../../lib/index.js';
 import { parseEvent } from '../../lib/parse/parse-event.js';
-import { parseSigningSecret } from '../../lib/verify/signing-secret.js';
-import { SECRET } from '../helpers/secrets.js';
-import { openDispatcher } from './dispatcher.app.js';
-import { bodyOf, headersFor, TYPICAL_TYPE } from './events.js';
-import { type Contender, compare, ratio, timingOf } from './rounds.js';
-import type { Section } from './section.js';
-import { microseconds, spread, times } from './text.js';
+import { openDispatcher } from './dispatcher-app.js';
+import { bodyOf, headersFor } from './events.js';
+import { SECRET, TYPICAL_TYPE } from './http/receiver.js';
+import {
+  type Contender,
+  compare,
+  microseconds,
+  type RoundOptions,
+  ratio,
+  spread,
+  times,
+  timingOf,
+} from './measure.js';
+import type { SectionResult } from './section.js';
 
-// An inbox that has forgotten an event when its turn comes again: each delivery is of a new event.
+// The inbox has forgotten an event by the time it is delivered again, so that every delivery is of a new event.
 const EVENTS = 4000;
 const REMEMBERED = 1000;
+const WHOLE = 'verify, parse, claim, handle, settle';
 
-/** Signed bytes in, handler called, outcome out: everything but HTTP. */
-export const PIPELINE: Section = {
-  name: 'pipeline',
-  async run(thoroughness) {
-    const app = await openDispatcher({ inbox: new MemoryInboxStore({ maxEvents: REMEMBERED }) });
-    const deliveries = Array.from({ length: EVENTS }, (_, seed) => bodyOf(TYPICAL_TYPE, seed)).map(
-      (payload) => ({ payload, headers: headersFor(payload) }),
-    );
-    const secrets = parseSigningSecret(SECRET);
-    const verify = ({ payload, headers }: Delivery) => verifyWebhookSignature({ payload, headers, secrets });
-    const contenders = [
-      contender('verify', deliveries, verify),
-      contender('verify, parse', deliveries, (delivery) => {
-        verify(delivery);
-        return parseEvent(delivery.payload, 'strict');
-      }),
-      contender('verify, parse, claim, handle, settle', deliveries, (delivery) => {
-        verify(delivery);
-        return app.deliver(delivery.payload);
-      }),
-    ];
-    const timings = await compare(contenders, thoroughness);
-    await app.close();
-    const whole = timingOf(timings, 'verify, parse, claim, handle, settle');
-    const rows = timings.map((timing) => [
-      timing.name,
-      microseconds(timing),
-      spread(timing),
-      times(ratio(timing, whole)),
-    ]);
-    const columns = ['stages', 'µs', 'spread', 'of the whole'];
-    return { tables: [{ title: 'The pipeline without HTTP, typical event', columns, rows }], goals: [] };
-  },
-};
+/** From signed bytes to an outcome: everything but HTTP. */
+export async function run(options: RoundOptions): Promise<SectionResult> {
+  const app = await openDispatcher({ inbox: new MemoryInboxStore({ maxEvents: REMEMBERED }) });
+  const deliveries = Array.from({ length: EVENTS }, (_, seed) => {
+    const payload = bodyOf(TYPICAL_TYPE, seed);
+    return { payload, headers: headersFor(payload) };
+  });
+  const secrets = parseSigningSecret(SECRET);
+  const verify = ({ payload, headers }: Delivery) => verifyWebhookSignature({ payload, headers, secrets });
+  const contenders = [
+    contender('verify', deliveries, verify),
+    contender('verify, parse', deliveries, (delivery) => {
+      verify(delivery);
+      return parseEvent(delivery.payload, 'strict');
+    }),
+    contender(WHOLE, deliveries, (delivery) => {
+      verify(delivery);
+      return app.deliver(delivery.payload);
+    }),
+  ];
+  const timings = await compare(contenders, options);
+  await app.close();
+  const whole = timingOf(timings, WHOLE);
+  const rows = timings.map((timing) => [
+    timing.name,
+    microseconds(timing),
+    spread(timing.samples),
+    times(ratio(timing, whole)),
+  ]);
+  const columns = ['stages', 'µs', 'spread', 'of the whole'];
+  return { tables: [{ title: 'The pipeline without HTTP, typical event', columns, rows }], figures: [] };
+}
 
 interface Delivery {
   readonly payload: Buffer;
@@ -55,7 +61,7 @@ interface Delivery {
 function contender(
   name: string,
   deliveries: readonly Delivery[],
-  run: (delivery: Delivery) => unknown,
+  process: (delivery: Delivery) => unknown,
 ): Contender {
   let next = 0;
   return {
@@ -63,7 +69,7 @@ function contender(
     run: () => {
       const delivery = deliveries[next];
       next = (next + 1) % deliveries.length;
-      return delivery && run(delivery);
+      return delivery && process(delivery);
     },
   };
 }

@@ -1,9 +1,9 @@
-// A child process that runs one section of the bench, so that none meets the heap and the code that another has left:
+// A child process that runs one section, so that no section inherits the heap and the optimized code of another:
 // `node run-section.js <name>`.
-import type { Thoroughness } from './rounds.js';
-import { sectionNamed } from './sections.js';
+import type { RoundOptions } from './measure.js';
+import { SECTIONS, sectionName } from './section.js';
 
-const section = sectionNamed(process.argv[2]);
-process.on('message', async (thoroughness: Thoroughness) => process.send?.(await section.run(thoroughness)));
+const section = await SECTIONS[sectionName(process.argv[2])]();
+process.on('message', async (options: RoundOptions) => process.send?.(await section.run(options)));
 process.once('disconnect', () => process.exit());
 process.send?.('ready');

@@ -1,38 +1,66 @@
-import type { Thoroughness } from './rounds.js';
+import type { RoundOptions } from './measure.js';
 
-/** A table of the report, with one heading for each column. */
+/** The parts of the bench, in the order in which they run. Each is loaded only by the process that runs it. */
+export const SECTIONS = {
+  verify: () => import('./verify.bench.js'),
+  parse: () => import('./parse.bench.js'),
+  pipeline: () => import('./pipeline.bench.js'),
+  http: () => import('./http.bench.js'),
+  stores: () => import('./stores.bench.js'),
+  growth: () => import('./growth.bench.js'),
+  start: () => import('./start.bench.js'),
+} satisfies Record<string, () => Promise<Section>>;
+
+export type SectionName = keyof typeof SECTIONS;
+
+export const SECTION_NAMES = Object.keys(SECTIONS).filter(isSectionName);
+
+export interface Section {
+  run(options: RoundOptions): Promise<SectionResult>;
+}
+
+/** What a section found. */
+export interface SectionResult {
+  readonly tables: readonly BenchTable[];
+  readonly figures: readonly Figure[];
+  /** The bars of the chart. */
+  readonly bars?: readonly Bar[];
+}
+
+/** A table of the report, with a heading for each column. */
 export interface BenchTable {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A ratio that the project aims at. */
-export interface Goal {
-  readonly figure: string;
+/** A number to watch. It has a goal if `atMost` or `atLeast` is set. */
+export interface Figure {
+  readonly name: string;
   readonly measured: number;
-  /** `atMost` and `atLeast` are ratios, unless `unit` says otherwise. */
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** @default '×', a ratio */
   readonly unit?: string;
 }
 
-/** What a section of the bench has found. */
-export interface SectionResult {
-  readonly tables: readonly BenchTable[];
-  readonly goals: readonly Goal[];
-  /** Bars for the chart, if the section has any. */
-  readonly bars?: readonly { readonly label: string; readonly value: number }[];
+export interface Bar {
+  readonly label: string;
+  readonly value: number;
 }
 
-/** A part of the bench. */
-export interface Section {
-  readonly name: string;
-  run(thoroughness: Thoroughness): Promise<SectionResult>;
-}
-
-/** Whether a goal is reached, give or take `slack` (1: nothing). */
-export function holds({ measured, atMost, atLeast }: Goal, slack = 1): boolean {
+/** Whether a figure reaches its goal. `slack` widens the goal by a factor; 1 leaves it as it is. */
+export function reachesGoal({ measured, atMost, atLeast }: Figure, slack = 1): boolean {
   if (atMost !== undefined && !(measured <= atMost * slack)) return false;
   return atLeast === undefined || measured >= atLeast / slack;
+}
+
+/** @throws Error when there is no section with this name */
+export function sectionName(name: string | undefined): SectionName {
+  if (isSectionName(name)) return name;
+  throw new Error(`There is no section ${name}. Use one of ${SECTION_NAMES.join(', ')}.`);
+}
+
+function isSectionName(name: string | undefined): name is SectionName {
+  return name !== undefined && Object.hasOwn(SECTIONS, name);
 }

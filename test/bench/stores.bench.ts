@@ -1,79 +1,66 @@
-import { openDispatcher } from './dispatcher.app.js';
-import { distinctEvents } from './distinct-events.js';
-import type { Section } from './section.js';
-import { median, quantile } from './statistics.js';
-import { BullMqRivals } from './stores/bullmq.rivals.js';
-import { PostgresRivals } from './stores/postgres.rivals.js';
-import { RedisRivals } from './stores/redis.rivals.js';
-import type { StoreRivals } from './stores/rivals.js';
-import { SqliteRivals } from './stores/sqlite.rivals.js';
-import { significant, spread, times } from './text.js';
+import { openDispatcher } from './dispatcher-app.js';
+import { distinctEvents } from './events.js';
+import { median, quantile, type RoundOptions, significant, spread, times } from './measure.js';
+import type { Figure, SectionResult } from './section.js';
+import { COMPARISONS, type StoreComparison } from './store-comparisons.js';
 
 const MIN_ROUNDS = 5;
 const WARM_UP_ROUNDS = 10;
 const DELIVERIES = 50;
 
-/** What one way took for each delivery of each round, in ms. */
+/** For each round, how long each delivery took, in ms. */
 type Rounds = readonly (readonly number[])[];
 
-/** A delivery with each inbox that lasts and with the queue, against bare writes on the same connection. */
-export const STORES: Section = {
-  name: 'stores',
-  async run(thoroughness) {
-    const rounds = Math.max(MIN_ROUNDS, thoroughness.rounds);
-    const postgres = [false, true].map((isPrepared) => new PostgresRivals({ isPrepared }));
-    const rivals = [new SqliteRivals(), ...postgres, new RedisRivals(), new BullMqRivals()];
-    const rows: string[][] = [];
-    const goals = [];
-    for (const each of rivals) {
-      const { ours, bare } = await measure(each, rounds);
-      const share = median(ours.map((latencies, round) => sum(bare[round] ?? []) / sum(latencies)));
-      for (const [name, latencies] of [
-        [each.name, ours],
-        [each.bareName, bare],
-      ] as const) {
-        const all = latencies.flat();
-        rows.push([
-          name,
-          significant((DELIVERIES * 1000) / median(latencies.map(sum))),
-          spread({ samples: latencies.map(sum) }),
-          significant(median(all)),
-          significant(quantile(all, 0.99)),
-          latencies === ours ? times(share) : '',
-        ]);
-      }
-      if (!(each instanceof PostgresRivals)) continue;
-      const all = ours.flat();
-      goals.push(
-        { figure: `${each.name}, against ${each.bareName}`, measured: share, atLeast: 0.4 },
-        {
-          figure: `${each.name}, p99 against the median`,
-          measured: quantile(all, 0.99) / median(all),
-          atMost: 3,
-        },
-      );
-    }
-    const columns = ['inbox', 'deliveries/s', 'spread', 'median ms', 'p99 ms', 'against bare writes'];
-    return { tables: [{ title: 'Stores, one connection, one delivery at a time', columns, rows }], goals };
-  },
-};
+/** A delivery with each durable inbox and with the queue, compared with the bare writes on the same connection. */
+export async function run(options: RoundOptions): Promise<SectionResult> {
+  const rows: string[][] = [];
+  const figures: Figure[] = [];
+  for (const newComparison of COMPARISONS) {
+    const comparison = newComparison();
+    const { name, bareName, hasGoals } = comparison;
+    const { ours, bare } = await measure(comparison, Math.max(MIN_ROUNDS, options.rounds));
+    const share = median(ours.map((latencies, round) => sum(bare[round] ?? []) / sum(latencies)));
+    rows.push([name, ...cells(ours), times(share)], [bareName, ...cells(bare), '']);
+    if (!hasGoals) continue;
+    const all = ours.flat();
+    figures.push(
+      { name: `${name}, relative to ${bareName}`, measured: share, atLeast: 0.4 },
+      {
+        name: `${name}, p99 relative to the median`,
+        measured: quantile(all, 0.99) / median(all),
+        atMost: 3,
+      },
+    );
+  }
+  const columns = ['inbox', 'deliveries/s', 'spread', 'median ms', 'p99 ms', 'relative to bare writes'];
+  return { tables: [{ title: 'Stores, one connection, one delivery at a time', columns, rows }], figures };
+}
 
-async function measure(rivals: StoreRivals, rounds: number): Promise<{ ours: Rounds; bare: Rounds }> {
-  const app = await openDispatcher(await rivals.open());
+function cells(rounds: Rounds): string[] {
+  const all = rounds.flat();
+  return [
+    significant((DELIVERIES * 1000) / median(rounds.map(sum))),
+    spread(rounds.map(sum)),
+    significant(median(all)),
+    significant(quantile(all, 0.99)),
+  ];
+}
+
+async function measure(comparison: StoreComparison, rounds: number): Promise<{ ours: Rounds; bare: Rounds }> {
+  const app = await openDispatcher(await comparison.open());
   const nextEvent = distinctEvents();
-  const [ours, bare]: number[][][] = [[], []];
+  const ours: number[][] = [];
+  const bare: number[][] = [];
   for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
-    const [ourLatencies, bareLatencies] = [
-      await latenciesOf(() => app.deliver(nextEvent())),
-      await latenciesOf(() => rivals.writeBare(nextEvent())),
-    ];
+    const ourLatencies = await latenciesOf(() => app.deliver(nextEvent()));
+    const bareLatencies = await latenciesOf(() => comparison.writeBare(nextEvent()));
     if (round < 0) continue;
-    ours?.push(ourLatencies);
-    bare?.push(bareLatencies);
+    ours.push(ourLatencies);
+    bare.push(bareLatencies);
   }
   await app.close();
-  await rivals.close();
-  return { ours: ours ?? [], bare: bare ?? [] };
+  await comparison.close();
+  return { ours, bare };
 }
 
 async function latenciesOf(run: () => Promise<unknown>): Promise<number[]> {

@@ -10,11 +10,11 @@ export interface Answer {
   readonly text: string;
 }
 
-/** How long an answer may take before the request counts as hung. */
-const PATIENCE_MS = 15_000;
-const PAUSE_MS = 2;
+/** A request without an answer after this time counts as hung. */
+const ANSWER_TIMEOUT_MS = 15_000;
+const PAUSE_BETWEEN_CHUNKS_MS = 2;
 
-/** Sends requests over a few connections that are kept open. */
+/** Sends requests over a few connections, which it keeps open. */
 export class FuzzClient {
   readonly #agent: Agent;
 
@@ -25,7 +25,7 @@ export class FuzzClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** @throws Error when no answer comes */
+  /** @throws Error if there is no answer */
   async send({ method, path, headers, body, chunked }: FuzzRequest): Promise<Answer> {
     const framing = chunked ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(body.length)];
     const outgoing = open({
@@ -34,11 +34,11 @@ export class FuzzClient {
       agent: this.#agent,
       method,
       path,
-      // A flat list goes out as it is: order, case and repetition.
+      // Node sends a flat list unchanged: same order, same case, names repeated.
       headers: ['Host', `127.0.0.1:${this.port}`, ...framing, ...headers.flat()],
-      timeout: PATIENCE_MS,
+      timeout: ANSWER_TIMEOUT_MS,
     });
-    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer')));
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.end(body);
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
@@ -46,24 +46,24 @@ export class FuzzClient {
     return { status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
   }
 
-  /** Sends bytes over a connection of their own. @returns the statuses of all answers, once the connection is over */
+  /** Sends bytes on a new connection, and resolves when it is closed. @returns the status of each answer */
   async sendMalformed({ chunks, after }: MalformedCase): Promise<number[]> {
     const socket = connect(this.port, '127.0.0.1');
     const received: Buffer[] = [];
     socket.on('data', (data) => received.push(data));
-    // A server may well reset such a connection: that ends it, and is no error.
+    // The server may reset such a connection, which also closes it.
     socket.on('error', () => {});
     const closed = new Promise((resolve) => socket.once('close', resolve));
     for (const chunk of chunks) {
       socket.write(chunk);
-      await sleep(PAUSE_MS);
+      await sleep(PAUSE_BETWEEN_CHUNKS_MS);
     }
     if (after === 'end') socket.end();
     if (after === 'destroy') socket.destroy();
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
     const start = Date.now();
     await closed;
-    if (Date.now() - start >= PATIENCE_MS) throw new Error('the connection was left open');
+    if (Date.now() - start >= ANSWER_TIMEOUT_MS) throw new Error('the server left the connection open');
     const text = Buffer.concat(received).toString('latin1');
     return Array.from(text.matchAll(/HTTP\/1\.1 (\d{3})/g), ([, status]) => Number(status)).filter(
       (status) => status >= 200,

@@ -14,24 +14,29 @@ export interface SigningOptions {
 
 export const PATH = '/webhooks/scalekit';
 
-/** An event of any type, known or not. */
+/** An event of any type, listed or not. */
 export function randomEvent(random: Random): object {
   const seed = random.int(0, 2 ** 31);
   const event = random.chance(0.05)
     ? createScalekitEvent(unlistedScalekitEvent('planet.discovered'), {}, { seed })
     : createScalekitEvent(random.pick(SCALEKIT_EVENT_TYPES), {}, { seed });
-  // The seed leads to few ids, and a duplicate is not handled.
+  // Different seeds can give the same id, and a duplicate would not reach the handler.
   return { ...event, id: `evt_${seed}${random.int(0, 2 ** 31)}` };
 }
 
-/** A delivery that has to be accepted. */
+/** The body of such an event. */
+export function randomBody(random: Random): Buffer {
+  return Buffer.from(JSON.stringify(randomEvent(random)));
+}
+
+/** A delivery that the endpoint must accept. */
 export function validDelivery(random: Random): FuzzRequest {
-  return signedDelivery(random, Buffer.from(JSON.stringify(randomEvent(random))), {
+  return signedDelivery(random, randomBody(random), {
     scheme: random.pick(['standard', 'standard', 'scalekit', 'both'] as const),
   });
 }
 
-/** Any bytes, signed as if Scalekit had sent them. */
+/** Any bytes, signed as Scalekit signs them. */
 export function signedDelivery(random: Random, body: Buffer, options: SigningOptions = {}): FuzzRequest {
   return {
     method: 'POST',

@@ -1,20 +1,20 @@
 export type Header = readonly [name: string, value: string];
 
-/** One request as it will be sent. */
+/** One request as it is sent. */
 export interface FuzzRequest {
   readonly method: string;
   readonly path: string;
-  /** In order, names in any case, names repeated or not. `Host` and the body's framing are added. */
+  /** In this order. Names may be in any case and may repeat. The client adds `Host` and the framing of the body. */
   readonly headers: readonly Header[];
   readonly body: Buffer;
   readonly chunked: boolean;
 }
 
 /**
- * What has to be answered: a status, any 2xx (`accepted`), any 4xx (`refused`), or whichever of these two, as long as
- * nothing is accepted that is not authentic (`either`). A 5xx is a failure in any case.
+ * The answer that a request must get: this status, any 2xx (`accepted`), or any 2xx or 4xx (`either`). In each case a 5xx
+ * is a failure, and so is a 2xx for a request that is not authentic.
  */
-export type Expected = number | 'accepted' | 'refused' | 'either';
+export type Expected = number | 'accepted' | 'either';
 
 export interface FuzzCase {
   readonly kind: string;
@@ -26,7 +26,7 @@ export function valuesOf({ headers }: FuzzRequest, name: string): string[] {
   return headers.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value);
 }
 
-/** The request with other values for some headers, each in the place of all that had its name; none removes it. */
+/** Replaces all headers of the given names. A name without a value is only removed. */
 export function withHeaders(
   request: FuzzRequest,
   ...changes: readonly [name: string, value?: string][]

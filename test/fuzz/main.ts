@@ -1,4 +1,7 @@
-// npm run fuzz: FUZZ_REQUESTS per adapter, FUZZ_SEED to repeat a run, FUZZ_ONLY for one request of it.
+// npm run fuzz
+//   FUZZ_REQUESTS   how many requests to send to each platform
+//   FUZZ_SEED       repeats a run
+//   FUZZ_ONLY       sends only the request with this number
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,8 +18,8 @@ const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
 const ONLY = process.env.FUZZ_ONLY === undefined ? undefined : Number(process.env.FUZZ_ONLY);
 const CONNECTIONS = 16;
 const MALFORMED_SHARE = 0.02;
-const CLOSING_MS = 20_000;
-const SHOWN_FAILURES = 20;
+const CLOSE_TIMEOUT_MS = 20_000;
+const MAX_SHOWN_FAILURES = 20;
 
 class Tally {
   readonly #statuses = new Map<string, number>();
@@ -43,10 +46,10 @@ class Tally {
     return [...this.#failures.values()].reduce((total, { count }) => total + count, 0);
   }
 
-  /** Each problem once. */
+  /** One line for each problem. */
   get failures(): string[] {
     return Array.from(this.#failures, ([problem, { count, first }]) => {
-      const repeat = first === undefined ? '' : `; repeat one with FUZZ_SEED=${SEED} FUZZ_ONLY=${first}`;
+      const repeat = first === undefined ? '' : `; to repeat it, use FUZZ_SEED=${SEED} FUZZ_ONLY=${first}`;
       return `${count} × ${problem}${repeat}`;
     });
   }
@@ -61,7 +64,7 @@ for (const adapter of ['express', 'fastify']) {
   console.log(
     `fuzz ${adapter}: ${total} requests in ${seconds} s, seed ${SEED} | ${tally.statuses} | ${tally.failed} failures`,
   );
-  for (const failure of tally.failures.slice(0, SHOWN_FAILURES)) console.log(`  ${failure}`);
+  for (const failure of tally.failures.slice(0, MAX_SHOWN_FAILURES)) console.log(`  ${failure}`);
   if (tally.failed > 0) process.exitCode = 1;
 }
 
@@ -69,7 +72,7 @@ async function fuzz(adapter: string, tally: Tally): Promise<void> {
   const server = fork(new URL('./server.js', import.meta.url), [adapter]);
   const [{ port = 0 }] = (await once(server, 'message')) as [ServerReport];
   server.once('exit', (code) => {
-    if (code !== 0) tally.fail(`the server ended with ${code}`);
+    if (code !== 0) tally.fail(`the server exited with code ${code}`);
   });
   const client = new FuzzClient(port, CONNECTIONS);
   let index = ONLY ?? 0;
@@ -100,23 +103,24 @@ async function fuzzOnce(client: FuzzClient, index: number, tally: Tally): Promis
     if (problem) tally.fail(`${given.kind}: ${problem}`, index);
   } catch (error) {
     tally.count('none');
-    tally.failures.push(
-      `FUZZ_ONLY=${index} (${given.kind}): ${error instanceof Error ? error.message : error}`,
-    );
+    tally.fail(`${given.kind}: ${error instanceof Error ? error.message : error}`, index);
   }
 }
 
-/** Asks the server to close, which it can only when no request hangs, and takes its report. */
+/** Asks the server to close, which works only if no request hangs, and reads its report. */
 async function close(server: ChildProcess, tally: Tally): Promise<void> {
   if (server.exitCode !== null) return;
   server.send('close');
-  const answer = await Promise.race([once(server, 'message'), sleep(CLOSING_MS, undefined, { ref: false })]);
+  const answer = await Promise.race([
+    once(server, 'message'),
+    sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
+  ]);
   if (answer) {
     const [{ handled, faults }] = answer as [ServerReport];
     for (const fault of faults) tally.fail(fault);
     if (ONLY === undefined && handled === 0) tally.fail('no event was handled');
   } else {
-    tally.fail(`the server did not close within ${CLOSING_MS / 1000} s`);
+    tally.fail(`the server did not close within ${CLOSE_TIMEOUT_MS / 1000} s`);
     server.kill('SIGKILL');
   }
 }

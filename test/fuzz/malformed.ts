@@ -3,33 +3,33 @@ import { PATH, validDelivery } from './deliveries.js';
 import type { FuzzRequest, Header } from './fuzz-request.js';
 import type { Random } from './random.js';
 
-/** Bytes for a connection of their own, with what HTTP clients would not send. */
+/** Bytes that HTTP clients would not send, for a connection of their own. */
 export interface MalformedCase {
   readonly kind: string;
-  /** Written one after another, with a pause. */
+  /** Written one after another, with a pause in between. */
   readonly chunks: readonly Buffer[];
-  /** What follows: nothing, the end of our side, or the connection torn down. */
+  /** What the client does next: wait, end its side of the connection, or drop the connection. */
   readonly after: 'wait' | 'end' | 'destroy';
-  /** The statuses of all answers, where they are certain; otherwise nothing may be accepted and nothing be a 5xx. */
+  /** The status of each answer, if it is certain. Otherwise no answer may be a 2xx or a 5xx. */
   readonly statuses?: readonly number[];
-  /** Whether the connection may end without any answer. */
-  readonly silence?: boolean;
-  /** Whether it is a valid delivery up to its last byte, which may be accepted. */
-  readonly isWhole?: boolean;
+  /** Whether the connection may end without an answer. */
+  readonly mayBeSilent?: boolean;
+  /** Whether it is a complete valid delivery, for which a 2xx is right. */
+  readonly isComplete?: boolean;
 }
 
 type Maker = (random: Random, request: FuzzRequest) => Omit<MalformedCase, 'kind'>;
 
 const KINDS: Readonly<Record<string, Maker>> = {
-  'length too long, then the end': (_random, request) => ({
+  'length too long, then ended': (_random, request) => ({
     chunks: [head(request, [['Content-Length', String(request.body.length + 10)]]), request.body],
     after: 'end',
-    silence: true,
+    mayBeSilent: true,
   }),
-  'length too long, then torn': (_random, request) => ({
+  'length too long, then dropped': (_random, request) => ({
     chunks: [head(request, [['Content-Length', String(request.body.length + 10)]]), request.body],
     after: 'destroy',
-    silence: true,
+    mayBeSilent: true,
   }),
   'length too short': (random, request) => ({
     chunks: [
@@ -38,13 +38,13 @@ const KINDS: Readonly<Record<string, Maker>> = {
     ],
     after: 'end',
   }),
-  'length no number': (random, request) => ({
+  'length not a number': (random, request) => ({
     chunks: [
       head(request, [['Content-Length', random.pick(['x', '-1', '1e3', '0x10', '+5', '', '9'.repeat(30)])]]),
       request.body,
     ],
     after: 'end',
-    silence: true,
+    mayBeSilent: true,
   }),
   'two lengths': (_random, request) => ({
     chunks: [
@@ -82,20 +82,20 @@ const KINDS: Readonly<Record<string, Maker>> = {
     ],
     after: 'end',
   }),
-  'chunks without end': (_random, request) => ({
+  'no last chunk': (_random, request) => ({
     chunks: [head(request, [['Transfer-Encoding', 'chunked']]), chunk(request.body)],
     after: 'end',
-    silence: true,
+    mayBeSilent: true,
   }),
-  'chunks torn': (random, request) => ({
+  'chunk cut off': (random, request) => ({
     chunks: [
       head(request, [['Transfer-Encoding', 'chunked']]),
       chunk(request.body).subarray(0, random.int(1, request.body.length)),
     ],
     after: 'destroy',
-    silence: true,
+    mayBeSilent: true,
   }),
-  'gzip torn': (random, request) => {
+  'gzip cut off': (random, request) => {
     const zipped = gzipSync(request.body);
     return {
       chunks: [
@@ -106,31 +106,31 @@ const KINDS: Readonly<Record<string, Maker>> = {
         zipped.subarray(0, random.int(0, zipped.length - 1)),
       ],
       after: random.pick(['destroy', 'end']),
-      silence: true,
+      mayBeSilent: true,
     };
   },
-  'torn before the answer': (_random, request) => ({
+  'dropped before the answer': (_random, request) => ({
     chunks: [Buffer.concat([head(request, [['Content-Length', String(request.body.length)]]), request.body])],
     after: 'destroy',
-    silence: true,
-    isWhole: true,
+    mayBeSilent: true,
+    isComplete: true,
   }),
-  'large and torn': (random, request) => ({
+  'large, then dropped': (random, request) => ({
     chunks: [head(request, [['Content-Length', '5000000']]), Buffer.alloc(random.int(1, 2_000_000), ' ')],
     after: 'destroy',
-    silence: true,
+    mayBeSilent: true,
   }),
   'header with a control character': (random, request) => ({
     chunks: [
       head(request, [
         ['Content-Length', String(request.body.length)],
-        ['X-Odd', `a${random.pick(['\0', '\r', '\x01', '\x7f'])}b`],
+        ['X-Control', `a${random.pick(['\0', '\r', '\x01', '\x7f'])}b`],
       ]),
       request.body,
     ],
     after: 'end',
   }),
-  'header folded': (_random, request) => ({
+  'folded header': (_random, request) => ({
     chunks: [
       head(request, [
         ['Content-Length', String(request.body.length)],
@@ -149,9 +149,9 @@ const KINDS: Readonly<Record<string, Maker>> = {
       request.body,
     ],
     after: 'end',
-    silence: true,
+    mayBeSilent: true,
   }),
-  'request line': (random, request) => ({
+  'invalid request line': (random, request) => ({
     chunks: [
       Buffer.from(
         random.pick([
@@ -167,11 +167,15 @@ const KINDS: Readonly<Record<string, Maker>> = {
       request.body,
     ],
     after: 'end',
-    silence: true,
+    mayBeSilent: true,
   }),
-  'random bytes': (random) => ({ chunks: [random.bytes(random.int(1, 500))], after: 'end', silence: true }),
-  'nothing at all': () => ({ chunks: [], after: 'end', silence: true }),
-  'in pieces': (random, request) => {
+  'random bytes': (random) => ({
+    chunks: [random.bytes(random.int(1, 500))],
+    after: 'end',
+    mayBeSilent: true,
+  }),
+  'no bytes': () => ({ chunks: [], after: 'end', mayBeSilent: true }),
+  'in two pieces': (random, request) => {
     const whole = Buffer.concat([
       head(request, [['Content-Length', String(request.body.length)]]),
       request.body,
@@ -179,7 +183,7 @@ const KINDS: Readonly<Record<string, Maker>> = {
     const cut = random.int(1, whole.length - 1);
     return { chunks: [whole.subarray(0, cut), whole.subarray(cut)], after: 'wait', statuses: [201] };
   },
-  'asks before it sends': (_random, request) => ({
+  'Expect: 100-continue': (_random, request) => ({
     chunks: [
       head(request, [
         ['Expect', '100-continue'],
@@ -190,7 +194,7 @@ const KINDS: Readonly<Record<string, Maker>> = {
     after: 'wait',
     statuses: [201],
   }),
-  'two in a row': (random, request) => {
+  'two pipelined requests': (random, request) => {
     const next = validDelivery(random);
     return {
       chunks: [

@@ -1,7 +1,7 @@
 import { randomEvent } from './deliveries.js';
 import type { Random } from './random.js';
 
-const ODD_KEYS = [
+const UNUSUAL_KEYS = [
   '__proto__',
   'constructor',
   'prototype',
@@ -13,7 +13,7 @@ const ODD_KEYS = [
   '$',
   '\u0000',
 ];
-const ODD_VALUES = [
+const UNUSUAL_VALUES = [
   null,
   true,
   0,
@@ -40,13 +40,13 @@ const FIELDS = [
   'spec_version',
 ];
 
-/** JSON texts of all shapes: events that are damaged, and what never was an event. */
-export function oddJson(random: Random): string {
+/** Valid JSON: damaged events, and values that are not events. */
+export function unusualJson(random: Random): string {
   return random.pick(SHAPES)(random);
 }
 
-/** Bytes that are no JSON, or not quite. */
-export function notJson(random: Random): Buffer {
+/** Bytes that are not JSON, or not quite. */
+export function invalidJson(random: Random): Buffer {
   const text = JSON.stringify(randomEvent(random));
   return random.pick([
     () => Buffer.alloc(0),
@@ -61,29 +61,32 @@ export function notJson(random: Random): Buffer {
 }
 
 const SHAPES: readonly ((random: Random) => string)[] = [
-  // A field of the envelope replaced, removed, or of an odd type.
+  // A field of the envelope replaced or removed.
   (random) =>
     JSON.stringify({
       ...randomEvent(random),
-      [random.pick(FIELDS)]: random.pick([...ODD_VALUES, undefined]),
+      [random.pick(FIELDS)]: random.pick([...UNUSUAL_VALUES, undefined]),
     }),
-  // A field of the data.
+  // Fields at any depth replaced.
   (random) => JSON.stringify(damaged(randomEvent(random), random)),
-  // No object.
-  (random) => JSON.stringify(random.pick(ODD_VALUES)),
+  // Not an event at all.
+  (random) => JSON.stringify(random.pick(UNUSUAL_VALUES)),
   (random) => JSON.stringify(randomValue(random, 4)),
-  // Odd keys, on the event and within; JSON.stringify would lose `__proto__`.
-  (random) => withOddKey(JSON.stringify(randomEvent(random)), random),
-  (random) => withOddKey(JSON.stringify(damaged(randomEvent(random), random)), random),
+  // An unusual key at any depth. It is inserted into the text, since JSON.stringify would lose `__proto__`.
+  (random) => withUnusualKey(JSON.stringify(randomEvent(random)), random),
+  (random) => withUnusualKey(JSON.stringify(damaged(randomEvent(random), random)), random),
   // The same key twice.
   (random) =>
-    JSON.stringify(randomEvent(random)).replace('{', `{"type":${JSON.stringify(random.pick(ODD_VALUES))},`),
+    JSON.stringify(randomEvent(random)).replace(
+      '{',
+      `{"type":${JSON.stringify(random.pick(UNUSUAL_VALUES))},`,
+    ),
   // An event within its data.
   (random) => JSON.stringify({ ...randomEvent(random), data: randomEvent(random) }),
   (random) => JSON.stringify({ ...randomEvent(random), data: [randomEvent(random)] }),
 ];
 
-/** Nested so deeply, or so wide, that naive recursion breaks. */
+/** JSON so deep or so wide that naive recursion fails. */
 export function hugeJson(random: Random): string {
   const depth = random.int(100, 60_000);
   const [open, close] = random.pick([
@@ -107,7 +110,7 @@ export function hugeJson(random: Random): string {
 
 function damaged(event: object, random: Random): object {
   const entries = Object.entries(event).map(([name, value]) => {
-    if (random.chance(0.1)) return [name, random.pick(ODD_VALUES)];
+    if (random.chance(0.1)) return [name, random.pick(UNUSUAL_VALUES)];
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     return [name, isObject ? damaged(value, random) : value];
   });
@@ -115,18 +118,18 @@ function damaged(event: object, random: Random): object {
 }
 
 function randomValue(random: Random, depth: number): unknown {
-  if (depth === 0 || random.chance(0.3)) return random.pick(ODD_VALUES);
+  if (depth === 0 || random.chance(0.3)) return random.pick(UNUSUAL_VALUES);
   if (random.chance(0.4))
     return Array.from({ length: random.int(0, 4) }, () => randomValue(random, depth - 1));
   const names = Array.from({ length: random.int(0, 5) }, () =>
-    random.pick([...FIELDS, ...ODD_KEYS, random.text(6)]),
+    random.pick([...FIELDS, ...UNUSUAL_KEYS, random.text(6)]),
   );
   return Object.fromEntries(names.map((name) => [name, randomValue(random, depth - 1)]));
 }
 
-function withOddKey(json: string, random: Random): string {
+function withUnusualKey(json: string, random: Random): string {
   const value = random.pick(['{"polluted":true}', '{"prototype":{"polluted":true}}', 'null', '1', '[]']);
   const places = Array.from(json.matchAll(/\{(?=")/g), ({ index }) => index + 1);
   const place = random.pick(places);
-  return `${json.slice(0, place)}${JSON.stringify(random.pick(ODD_KEYS))}:${value},${json.slice(place)}`;
+  return `${json.slice(0, place)}${JSON.stringify(random.pick(UNUSUAL_KEYS))}:${value},${json.slice(place)}`;
 }

@@ -1,4 +1,4 @@
-/** A pseudo-random generator (mulberry32): the same seeds, the same numbers. */
+/** A pseudo-random generator (mulberry32). The same seeds give the same numbers. */
 export class Random {
   #state: number;
 
@@ -9,7 +9,7 @@ export class Random {
     );
   }
 
-  /** From 0 up to, not including, 1. */
+  /** At least 0, and less than 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -17,7 +17,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** An integer of the range, both ends included. */
+  /** An integer from `min` to `max`, both included. */
   int(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -34,7 +34,7 @@ export class Random {
     return Buffer.from(Array.from({ length }, () => this.int(0, 255)));
   }
 
-  /** Text of printable ASCII. */
+  /** Printable ASCII characters. */
   text(length: number): string {
     return Array.from({ length }, () => String.fromCharCode(this.int(0x20, 0x7e))).join('');
   }

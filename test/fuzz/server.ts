@@ -1,4 +1,4 @@
-// A child process with the application under fuzzing: `node server.js express|fastify`.
+// A child process with the application to fuzz: `node server.js express|fastify`.
 import 'reflect-metadata';
 import { Injectable, Module, type NestApplicationOptions } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
@@ -7,7 +7,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { OnScalekitEvent, type ScalekitEvent, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { SECRET } from '../helpers/secrets.js';
 
-/** What the server tells when it is asked to close. */
+/** Sent when the server listens, with its port, and again when it has closed. */
 export interface ServerReport {
   readonly port?: number;
   readonly handled: number;
@@ -37,7 +37,7 @@ class EveryEvent {
     handled += 1;
     if (typeof event.id !== 'string' || typeof event.type !== 'string') fault('not an event', event);
     if ('polluted' in {} || 'polluted' in Object) fault('a prototype was polluted', event.id);
-    // Some handlers take their time.
+    // Some handlers are slow.
     if (handled % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -46,7 +46,7 @@ class EveryEvent {
 class FuzzedModule {}
 
 const adapter = ADAPTERS[process.argv[2] ?? ''];
-if (!adapter) throw new Error(`an adapter is needed: ${Object.keys(ADAPTERS).join(' or ')}`);
+if (!adapter) throw new Error(`Name an adapter: ${Object.keys(ADAPTERS).join(' or ')}`);
 const app = await NestFactory.create(FuzzedModule, adapter(), QUIET);
 await app.listen(0, '127.0.0.1');
 report(app.getHttpServer().address().port);

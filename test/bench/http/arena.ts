@@ -1,46 +1,55 @@
-import { freePort } from '../../helpers/free-port.js';
 import { Child } from '../child.js';
 import type { LoadOrder, LoadReport } from './load.js';
-import { RECEIVER_NAMES, type ReceiverName } from './receivers.js';
+import type { ReceiverName } from './receiver.js';
+import type { ReceiverStatus } from './serve.js';
 
-const SERVE = './http/serve.js';
-const LOAD = './http/load.js';
+// The package refers to itself by name, so receivers run what `npm run build` made.
+const THIS_BUILD = 'nestjs-scalekit-webhooks';
+
+/** A receiver in a process of its own. */
+export interface RunningReceiver {
+  readonly name: ReceiverName;
+  readonly child: Child;
+}
 
 type Load = Pick<LoadOrder, 'connections' | 'requestsPerConnection'>;
 
-/** Every receiver in a process of its own, and one more process that loads one of them at a time. */
+/** Running receivers, and one more process that sends requests to one of them at a time. */
 export class Arena {
-  #firstEvent = 0;
+  readonly #children: Child[];
+  #nextEvent = 0;
 
-  private constructor(
-    private readonly receivers: ReadonlyMap<ReceiverName, { readonly port: number; readonly child: Child }>,
-    private readonly source: Child,
-  ) {}
-
-  static async open(names: readonly ReceiverName[] = RECEIVER_NAMES): Promise<Arena> {
-    const receivers = new Map<ReceiverName, { port: number; child: Child }>();
-    for (const name of names) {
-      const port = await freePort();
-      receivers.set(name, { port, child: await Child.start(SERVE, [name, String(port)]) });
-    }
-    return new Arena(receivers, await Child.start(LOAD));
+  private constructor(private readonly client: Child) {
+    this.#children = [client];
   }
 
-  /** @throws Error unless each request was accepted, and its event handled */
-  async load(name: ReceiverName, { connections, requestsPerConnection }: Load): Promise<LoadReport> {
-    const receiver = this.receivers.get(name);
-    if (!receiver) throw new Error(`there is no receiver ${name}`);
-    const before = await receiver.child.ask<number>({});
+  static async open(): Promise<Arena> {
+    return new Arena(await Child.start('./http/load.js'));
+  }
+
+  /** @param library the build of this library that our own receivers import */
+  async start(name: ReceiverName, library = THIS_BUILD): Promise<RunningReceiver> {
+    const child = await Child.start('./http/serve.js', [name, library]);
+    this.#children.push(child);
+    return { name, child };
+  }
+
+  /** @throws Error unless every request was accepted and its event handled */
+  async load(
+    { name, child }: RunningReceiver,
+    { connections, requestsPerConnection }: Load,
+  ): Promise<LoadReport> {
+    const before = await child.ask<ReceiverStatus>({});
     const amount = connections * requestsPerConnection;
-    const report = await this.source.ask<LoadReport>({
-      port: receiver.port,
+    const report = await this.client.ask<LoadReport>({
+      port: before.port,
       connections,
       requestsPerConnection,
       asGitHub: name === '@octokit/webhooks, Node',
-      firstEvent: this.#firstEvent,
+      firstEvent: this.#nextEvent,
     } satisfies LoadOrder);
-    this.#firstEvent += amount;
-    const handled = (await receiver.child.ask<number>({})) - before;
+    this.#nextEvent += amount;
+    const handled = (await child.ask<ReceiverStatus>({})).handled - before.handled;
     if (report.accepted !== amount || handled !== amount) {
       throw new Error(`${name}: of ${amount} requests ${report.accepted} were accepted, ${handled} handled`);
     }
@@ -48,8 +57,6 @@ export class Arena {
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      [this.source, ...[...this.receivers.values()].map(({ child }) => child)].map((child) => child.stop()),
-    );
+    await Promise.all(this.#children.map((child) => child.stop()));
   }
 }

@@ -1,25 +1,24 @@
-// The process that loads a receiver. Each message is an order, each answer what came of it.
+// A child process that sends requests to a receiver. Each message is an order; the answer is a report.
 import { createHmac } from 'node:crypto';
 import autocannon from 'autocannon';
-import { SECRET } from '../../helpers/secrets.js';
-import { bodyOf, headersFor, TYPICAL_TYPE } from '../events.js';
-import { PATH } from './receiver.js';
+import { bodyOf, headersFor } from '../events.js';
+import { PATH, SECRET, TYPICAL_TYPE } from './receiver.js';
 
-/** What to load, and how. */
+/** What to send where. */
 export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly requestsPerConnection: number;
-  /** GitHub's headers instead of Scalekit's. */
+  /** Sends GitHub's headers instead of Scalekit's. */
   readonly asGitHub: boolean;
-  /** Where the numbers of the events begin, so that each request is of another event. */
+  /** The number of the first event. Each request carries the next one. */
   readonly firstEvent: number;
 }
 
-/** What the receiver made of it. */
 export interface LoadReport {
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
+  /** How many answers had a 2xx status. */
   readonly accepted: number;
 }
 
@@ -35,7 +34,7 @@ async function load(order: LoadOrder): Promise<LoadReport> {
   let next = 0;
   let firstAt = 0;
   let lastAt = 0;
-  const rest = stayAwake();
+  const stop = keepAwake();
   const { latency, '2xx': accepted } = await autocannon({
     url: `http://127.0.0.1:${port}`,
     connections,
@@ -43,19 +42,19 @@ async function load(order: LoadOrder): Promise<LoadReport> {
     setupClient: (client) => {
       client.setRequests(requests.slice(next, next + requestsPerConnection));
       next += requestsPerConnection;
-      // Its own clock ticks once a second.
+      // autocannon's own clock ticks only once a second.
       client.on('response', () => {
         lastAt = performance.now();
         firstAt ||= lastAt;
       });
     },
   });
-  rest();
+  stop();
   return { requestsPerSecond: (amount / (lastAt - firstAt)) * 1000, p99Ms: latency.p99, accepted };
 }
 
-/** Keeps the event loop turning: on a virtual machine, to wake a process up costs the receiver more than its answer. */
-function stayAwake(): () => void {
+/** Keeps the event loop busy. On a virtual machine, waking this process would cost the receiver more than its answer. */
+function keepAwake(): () => void {
   let turn: NodeJS.Immediate;
   const next = () => {
     turn = setImmediate(next);

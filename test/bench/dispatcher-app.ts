@@ -9,22 +9,21 @@ import {
   type ScalekitWebhooksOptions,
 } from '../../lib/index.js';
 import { parseEvent } from '../../lib/parse/parse-event.js';
-import { SECRET } from '../helpers/secrets.js';
-import { TYPICAL_TYPE } from './events.js';
+import { SECRET, TYPICAL_TYPE } from './http/receiver.js';
 
 class TypicalHandler {
   @OnScalekitEvent(TYPICAL_TYPE)
   handle(): void {}
 }
 
-/** An application without HTTP that takes the bytes of deliveries. */
+/** An application without HTTP that takes the bodies of deliveries. */
 export interface DispatcherApp {
-  /** @throws Error when the event was not handled for the first time */
+  /** @throws Error unless the event was new and its handler succeeded or was queued */
   deliver(payload: Buffer): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts one with a handler of the typical event, and as many others as are given. */
+/** Starts an application with a handler of the typical event and the `others`. */
 export async function openDispatcher(
   options: ScalekitWebhooksOptions,
   others: readonly Type[] = [],
@@ -42,7 +41,7 @@ export async function openDispatcher(
       const { outcome } = await dispatcher.handle(
         new ReceivedEvent(parsed, { deliveryId: 'msg_bench', rawBody: payload }),
       );
-      if (outcome !== 'processed' && outcome !== 'accepted') throw new Error(`the outcome is ${outcome}`);
+      if (outcome !== 'processed' && outcome !== 'accepted') throw new Error(`The outcome is ${outcome}`);
     },
     close: () => app.close(),
   };
