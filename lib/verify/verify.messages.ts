@@ -4,10 +4,10 @@ export const COPY_SECRET =
 /** Error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   secretIsNotAString: (found: string) =>
-    `The signing secret must be a string, but its type is ${found}. ${COPY_SECRET}`,
+    `The signing secret must be a string; found ${found}. ${COPY_SECRET}`,
   secretIsEmpty: `The signing secret is empty. ${COPY_SECRET}`,
   secretHasNoPrefix: `The signing secret does not begin with "whsec_". ${COPY_SECRET}`,
-  secretHasNoKey: `The signing secret is only "whsec_": the key is missing. ${COPY_SECRET}`,
+  secretHasNoKey: `The signing secret ends after "whsec_": the key is missing. ${COPY_SECRET}`,
   secretIsNotBase64:
     'The part of the signing secret after "whsec_" is not base64. The secret may be incomplete, or several secrets ' +
     `may be joined in one string: pass an array instead. ${COPY_SECRET}`,

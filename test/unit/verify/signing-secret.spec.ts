@@ -56,7 +56,7 @@ describe('parseSigningSecret', () => {
 
   it('refuses a secret that is not set', () => {
     const unset: unknown = undefined;
-    expect(() => parseSigningSecret(unset as string)).toThrow(/must be a string, but its type is undefined/);
+    expect(() => parseSigningSecret(unset as string)).toThrow(/must be a string; found undefined/);
   });
 
   it('does not reveal the secret in its errors', () => {
