@@ -34,7 +34,7 @@ export function scalekitSignedPrefix(timestamp: string): string {
   return `${timestamp}.`;
 }
 
-// The 43rd character carries only 4 bits. Accepting any other would let two texts stand for the same signature.
+// The 43rd character encodes only 4 bits. Other characters in its place would be a second spelling of the same signature.
 const STANDARD_SIGNATURE = /(?<![^ ,])v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?(?![^ ,])/g;
 
 /**
