@@ -1,4 +1,4 @@
-/** What every error of this library is: it carries a stable `code` that programs may branch on. */
+/** The base class of all errors of this library. Each has a stable `code` that programs can check. */
 export abstract class ScalekitWebhooksError extends Error {
   abstract readonly code: string;
 
@@ -8,7 +8,7 @@ export abstract class ScalekitWebhooksError extends Error {
   }
 }
 
-/** A setting that cannot work. The message names the setting, what was found, and what to do. */
+/** A setting is invalid. The message names the setting, what was found, and what to do. */
 export class ScalekitWebhooksConfigurationError extends ScalekitWebhooksError {
   override readonly code = 'configuration_invalid';
 
@@ -20,7 +20,7 @@ export class ScalekitWebhooksConfigurationError extends ScalekitWebhooksError {
   }
 }
 
-/** A decorated method that could never run, or not as declared. Thrown while the application starts. */
+/** A decorated method cannot run as declared. Thrown at startup. */
 export class HandlerDeclarationError extends ScalekitWebhooksError {
   override readonly code = 'handler_invalid';
 }
@@ -28,12 +28,12 @@ export class HandlerDeclarationError extends ScalekitWebhooksError {
 /**
  * Why a delivery is not authentic:
  *
- * - `headers_missing`: no complete set of signature headers of either scheme
- * - `headers_malformed`: a signature header cannot be read
+ * - `headers_missing`: neither scheme has all of its signature headers
+ * - `headers_malformed`: a signature header is malformed
  * - `timestamp_out_of_tolerance`: signed too long ago, or too far in the future
- * - `signature_mismatch`: no signature belongs to any of the secrets
- * - `payload_malformed`: the payload given is a string that UTF-8 cannot hold
- * - `verifier_rejected`: the `verifier` option of the module refused the delivery
+ * - `signature_mismatch`: no signature matches any of the secrets
+ * - `payload_malformed`: the payload is a string that UTF-8 cannot encode
+ * - `verifier_rejected`: the module's `verifier` option rejected the delivery
  */
 export type WebhookVerificationErrorCode =
   | 'headers_missing'
@@ -43,7 +43,7 @@ export type WebhookVerificationErrorCode =
   | 'payload_malformed'
   | 'verifier_rejected';
 
-/** A delivery whose signature does not hold. It carries neither payload nor secret nor digest. */
+/** A delivery is not authentic. The error contains no payload, secret or digest. */
 export class WebhookVerificationError extends ScalekitWebhooksError {
   constructor(
     override readonly code: WebhookVerificationErrorCode,
@@ -53,24 +53,24 @@ export class WebhookVerificationError extends ScalekitWebhooksError {
   }
 }
 
-/** One finding of the validation. It names a field and a rule, and never holds the field's value. */
+/** A validation issue. It names a field and a rule, but never contains the value of the field. */
 export interface EventIssue {
-  /** Where the field stands, for example `data.user.email`. */
+  /** The path of the field, for example `data.user.email`. */
   readonly path: string;
-  /** Which rule it breaks, for example `isString`. */
+  /** The rule that the field breaks, for example `isString`. */
   readonly rule: string;
 }
 
 /**
- * Why a payload cannot become an event:
+ * Why a payload is not a valid event:
  *
- * - `not_json`: the bytes are not UTF-8, or the text is not JSON
- * - `not_an_event`: JSON, but without the envelope that every event has
- * - `invalid_data`: an event whose fields a handler could not make sense of
+ * - `not_json`: it is not valid UTF-8, or not valid JSON
+ * - `not_an_event`: it is JSON, but lacks the envelope of an event
+ * - `invalid_data`: a field is invalid
  */
 export type InvalidEventErrorCode = 'not_json' | 'not_an_event' | 'invalid_data';
 
-/** A payload that is not a valid event. `issues` name fields and rules, never values. */
+/** A payload is not a valid event. `issues` name fields and rules, never values. */
 export class InvalidEventError extends ScalekitWebhooksError {
   constructor(
     override readonly code: InvalidEventErrorCode,
@@ -82,8 +82,8 @@ export class InvalidEventError extends ScalekitWebhooksError {
 }
 
 /**
- * Thrown by a handler to say that a retry cannot help. The handler is not run again for this event: its row
- * in the inbox becomes dead (a dead letter), and the delivery is answered with 422.
+ * Throw this in a handler when a retry cannot succeed. The run becomes dead: it is not attempted again, and the delivery
+ * is answered with 422.
  *
  * @example throw new NonRetryableEventError('no tenant for this organization');
  */
@@ -92,8 +92,8 @@ export class NonRetryableEventError extends ScalekitWebhooksError {
 }
 
 /**
- * A run that wants to record its success inside a transaction no longer has the right to: its lease ran out, and
- * another claim took the handler over. Let it through, so that the transaction is rolled back.
+ * An attempt cannot record its success inside a transaction, because its lease has ended and another attempt may have
+ * started. Do not catch it, so that the transaction is rolled back.
  */
 export class LeaseLostError extends ScalekitWebhooksError {
   override readonly code = 'lease_lost';
@@ -103,7 +103,7 @@ export class LeaseLostError extends ScalekitWebhooksError {
     readonly handlerId: string,
   ) {
     super(
-      `${handlerId} no longer holds the lease for ${eventId}: it took longer than its lease, and another run may have taken over. Roll back.`,
+      `${handlerId} no longer holds the lease for ${eventId}: it took too long, and another attempt may have started. Roll back the transaction.`,
     );
   }
 }
@@ -111,13 +111,13 @@ export class LeaseLostError extends ScalekitWebhooksError {
 /**
  * Why an event cannot be replayed:
  *
- * - `event_unknown`: the endpoint's inbox has no such event (any more)
- * - `payload_missing`: the inbox knows the event, but does not keep what was received
- * - `handler_unknown`: a handler that is named in the options does not exist
+ * - `event_unknown`: the endpoint's inbox has no such event, or no longer has it
+ * - `payload_missing`: the inbox has the event, but not its payload
+ * - `handler_unknown`: a handler named in the options does not exist
  */
 export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'handler_unknown';
 
-/** A replay that cannot take place. Nothing was changed. */
+/** A replay is not possible. Nothing was changed. */
 export class InboxReplayError extends ScalekitWebhooksError {
   constructor(
     override readonly code: InboxReplayErrorCode,

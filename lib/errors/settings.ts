@@ -1,10 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from './errors.js';
 
-/** A setting's value for a message: short, and on one line. */
-export function describeValue(value: unknown): string {
-  return JSON.stringify(typeof value === 'string' ? value.slice(0, 80) : String(value));
-}
-
 /** @throws ScalekitWebhooksConfigurationError always */
 export function refuseSetting(setting: string, message: string): never {
   throw new ScalekitWebhooksConfigurationError(setting, message);
@@ -24,13 +19,13 @@ export function requirePositiveInteger(setting: string, value: number, max = Num
 /** @throws ScalekitWebhooksConfigurationError unless the value is one of those allowed */
 export function requireOneOf(setting: string, value: unknown, allowed: readonly unknown[]): void {
   if (allowed.includes(value)) return;
-  refuseSetting(setting, `${setting} takes ${allowed.join(', ')}; found ${describeValue(value)}.`);
+  refuseSetting(setting, `${setting} accepts only ${allowed.join(', ')}; found ${describeValue(value)}.`);
 }
 
 /** @throws ScalekitWebhooksConfigurationError unless the value is an object with this method */
 export function requireMethod(setting: string, value: unknown, method: string): void {
   if (typeof Reflect.get(Object(value), method) === 'function') return;
-  refuseSetting(setting, `${setting} must be an object with ${method}().`);
+  refuseSetting(setting, `${setting} must be an object with a ${method}() method.`);
 }
 
 /** @throws ScalekitWebhooksConfigurationError unless the value is a finite number of seconds, 0 or more */
@@ -42,7 +37,7 @@ export function requireToleranceSeconds(value: number): void {
   );
 }
 
-/** The longest duration that an option may set, in ms: about 12 days. A lease lasts twice as long, and timers end at 2^31 ms. */
+/** The longest duration that an option accepts, in ms: about 12 days. Leases last twice as long, and timers are limited to 2^31 ms. */
 export const MAX_DURATION_MS = 2 ** 30 - 1;
 
 /** @throws ScalekitWebhooksConfigurationError unless the value is a whole number of ms from 1 to {@link MAX_DURATION_MS} */
@@ -50,7 +45,7 @@ export function requireDurationMs(setting: string, value: number): void {
   requirePositiveInteger(setting, value, MAX_DURATION_MS);
 }
 
-/** @throws ScalekitWebhooksConfigurationError unless the value is a number of ms, or says how the wait grows */
+/** @throws ScalekitWebhooksConfigurationError unless the value is a number of ms or `{ type, delayMs }` */
 export function requireBackoff(setting: string, value: unknown): void {
   if (typeof value === 'number') {
     requireDurationMs(setting, value);
@@ -64,4 +59,12 @@ export function requireBackoff(setting: string, value: unknown): void {
   }
   requireOneOf(`${setting}.type`, value.type, ['fixed', 'exponential']);
   requireDurationMs(`${setting}.delayMs`, Number(value.delayMs));
+}
+
+// A signing secret can end up in the wrong option.
+const SIGNING_SECRET = /whsec_[^\s,]+/g;
+
+/** Describes an invalid value in a message: on one line, shortened, and without signing secrets. */
+export function describeValue(value: unknown): string {
+  return JSON.stringify(String(value).replaceAll(SIGNING_SECRET, 'whsec_…').slice(0, 80));
 }

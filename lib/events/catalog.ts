@@ -63,7 +63,7 @@ import {
   UserLogoutEvent,
 } from './user-session.events.js';
 
-/** Every event type that this version knows, with its DTO class. */
+/** The catalog: every known event type and its DTO class. */
 export const SCALEKIT_EVENTS = Object.freeze({
   'organization.created': OrganizationCreatedEvent,
   'organization.updated': OrganizationUpdatedEvent,
@@ -117,23 +117,23 @@ export const SCALEKIT_EVENTS = Object.freeze({
   'connected_account.oauth_succeeded': ConnectedAccountOauthSucceededEvent,
 } as const satisfies Record<string, DtoClass<ScalekitEventBase>>);
 
-/** The name of an event that this version knows. */
+/** A known event type. */
 export type ScalekitEventType = keyof typeof SCALEKIT_EVENTS;
 
-/** From an event's name to its DTO. */
+/** Maps each known event type to its DTO. */
 export type ScalekitEventMap = {
   readonly [T in ScalekitEventType]: InstanceType<(typeof SCALEKIT_EVENTS)[T]>;
 };
 
-/** Any event that this version knows: a `switch` on its `type` tells them apart. */
+/** Any known event. A `switch` on `type` narrows it to a DTO. */
 export type KnownScalekitEvent = ScalekitEventMap[ScalekitEventType];
 
-/** Whether this version knows an event type. */
+/** Whether this version of the library knows an event type. */
 export function isScalekitEventType(type: string): type is ScalekitEventType {
   return Object.hasOwn(SCALEKIT_EVENTS, type);
 }
 
-/** The names of all events that this version knows. */
+/** All event types that this version of the library knows. */
 export const SCALEKIT_EVENT_TYPES: readonly ScalekitEventType[] = Object.freeze(
   Object.keys(SCALEKIT_EVENTS).filter(isScalekitEventType),
 );

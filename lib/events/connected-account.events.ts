@@ -6,13 +6,13 @@ const IDENTITY = flatOrUnder(
   ['id', 'connected_account_id', 'identifier', 'connection_id', 'connection_name'],
 );
 
-/** The fields of a connected account that all its events have. */
+/** The fields that all connected account events share. */
 export abstract class ConnectedAccountFields {
   /** `ca_…` */
   @StringField()
   readonly id?: string | null;
 
-  /** Your own name for whose account it is. */
+  /** Your own identifier for the owner of the account. */
   @StringField()
   readonly identifier?: string | null;
 
@@ -32,7 +32,7 @@ export abstract class ConnectedAccountFields {
   readonly status?: string | null;
 }
 
-/** An account that a user has connected to your application. */
+/** An account that a user connected to your application. */
 export class ConnectedAccountEventData extends ConnectedAccountFields {
   @StringField()
   readonly token_expires_at?: string | null;
@@ -41,7 +41,7 @@ export class ConnectedAccountEventData extends ConnectedAccountFields {
   readonly last_used_at?: string | null;
 }
 
-/** A connected account with the status it had before. */
+/** A connected account and its previous status. */
 export class ConnectedAccountStatusUpdatedEventData extends ConnectedAccountFields {
   @StringField()
   readonly old_status?: string | null;
@@ -55,7 +55,7 @@ export class ConnectedAccountCreatedEvent extends ScalekitEventBase {
   readonly data!: ConnectedAccountEventData;
 }
 
-/** A connected account was changed. */
+/** A connected account was updated. */
 export class ConnectedAccountUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.updated';
 
@@ -79,7 +79,7 @@ export class ConnectedAccountDeletedEvent extends ScalekitEventBase {
   readonly data!: ConnectedAccountEventData;
 }
 
-/** A link with which a user connects an account was made. */
+/** A magic link to connect an account was generated. */
 export class ConnectedAccountMagicLinkGeneratedEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.magic_link_generated';
 
@@ -87,7 +87,7 @@ export class ConnectedAccountMagicLinkGeneratedEvent extends ScalekitEventBase {
   readonly data!: ConnectedAccountEventData;
 }
 
-/** Tokens for a connected account were fetched. */
+/** The OAuth tokens of a connected account were fetched. */
 export class ConnectedAccountOauthTokensFetchedEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.oauth_tokens_fetched';
 
@@ -95,7 +95,7 @@ export class ConnectedAccountOauthTokensFetchedEvent extends ScalekitEventBase {
   readonly data!: ConnectedAccountEventData;
 }
 
-/** The tokens of a connected account were renewed. */
+/** The token of a connected account was refreshed. */
 export class ConnectedAccountTokenRefreshSucceededEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.token_refresh_succeeded';
 
@@ -103,7 +103,7 @@ export class ConnectedAccountTokenRefreshSucceededEvent extends ScalekitEventBas
   readonly data!: ConnectedAccountEventData;
 }
 
-/** The tokens of a connected account could not be renewed. */
+/** The token of a connected account could not be refreshed. */
 export class ConnectedAccountTokenRefreshFailedEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.token_refresh_failed';
 
@@ -111,7 +111,7 @@ export class ConnectedAccountTokenRefreshFailedEvent extends ScalekitEventBase {
   readonly data!: ConnectedAccountEventData;
 }
 
-/** A user allowed access to a connected account. */
+/** A user completed the OAuth flow of a connected account. */
 export class ConnectedAccountOauthSucceededEvent extends ScalekitEventBase {
   override readonly type!: 'connected_account.oauth_succeeded';
 

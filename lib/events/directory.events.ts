@@ -32,7 +32,7 @@ export class DirectoryEventData {
   readonly updated_at?: string | null;
 }
 
-/** A directory was switched on. */
+/** A directory was enabled. */
 export class OrganizationDirectoryEnabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory_enabled';
 
@@ -40,7 +40,7 @@ export class OrganizationDirectoryEnabledEvent extends ScalekitEventBase {
   readonly data!: DirectoryEventData;
 }
 
-/** A directory was switched off. */
+/** A directory was disabled. */
 export class OrganizationDirectoryDisabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory_disabled';
 
@@ -61,7 +61,7 @@ const DIRECTORY_USER_IDENTITY = flatOrUnder(
   ['id', 'user_id', 'email', 'dp_id', 'preferred_username', 'employee_id', 'external_id', 'name'],
 );
 
-/** A group that a directory user is in. */
+/** A group of a directory user. */
 export class DirectoryUserGroup {
   @StringField()
   readonly id?: string | null;
@@ -70,19 +70,19 @@ export class DirectoryUserGroup {
   readonly name?: string | null;
 }
 
-/** A role that a directory user has. */
+/** A role of a directory user. */
 export class DirectoryUserRole {
   @StringField()
   readonly role_name?: string | null;
 }
 
-/** A user as its directory describes it. */
+/** A user in a directory. */
 export class DirectoryUserEventData {
   /** `diruser_…` */
   @StringField()
   readonly id?: string | null;
 
-  /** The name that the guide has for `id`. */
+  /** The name of `id` in Scalekit's guide. */
   @StringField()
   readonly user_id?: string | null;
 
@@ -107,7 +107,7 @@ export class DirectoryUserEventData {
   @StringField()
   readonly preferred_username?: string | null;
 
-  /** The id that the directory’s own provider has for the user. */
+  /** The user's id at the directory provider. */
   @StringField()
   readonly dp_id?: string | null;
 
@@ -169,7 +169,7 @@ export class DirectoryUserEventData {
   readonly address?: Record<string, unknown> | null;
 }
 
-/** A directory added a user. */
+/** A user was created in a directory. */
 export class DirectoryUserCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.user_created';
 
@@ -177,7 +177,7 @@ export class DirectoryUserCreatedEvent extends ScalekitEventBase {
   readonly data!: DirectoryUserEventData;
 }
 
-/** A directory changed a user. */
+/** A user was updated in a directory. */
 export class DirectoryUserUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.user_updated';
 
@@ -185,7 +185,7 @@ export class DirectoryUserUpdatedEvent extends ScalekitEventBase {
   readonly data!: DirectoryUserEventData;
 }
 
-/** A directory removed a user. */
+/** A user was deleted from a directory. */
 export class DirectoryUserDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.user_deleted';
 
@@ -198,7 +198,7 @@ const DIRECTORY_GROUP_IDENTITY = flatOrUnder(
   ['id', 'group_id', 'dp_id', 'display_name', 'name', 'external_id'],
 );
 
-/** A group as its directory describes it. */
+/** A group in a directory. */
 export class DirectoryGroupEventData {
   /** `dirgroup_…` */
   @StringField()
@@ -216,7 +216,7 @@ export class DirectoryGroupEventData {
   @StringField()
   readonly external_id?: string | null;
 
-  /** The id that the directory’s own provider has for the group. */
+  /** The group's id at the directory provider. */
   @StringField()
   readonly dp_id?: string | null;
 
@@ -224,7 +224,7 @@ export class DirectoryGroupEventData {
   readonly raw_attributes?: Record<string, unknown> | null;
 }
 
-/** A directory added a group. */
+/** A group was created in a directory. */
 export class DirectoryGroupCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.group_created';
 
@@ -232,7 +232,7 @@ export class DirectoryGroupCreatedEvent extends ScalekitEventBase {
   readonly data!: DirectoryGroupEventData;
 }
 
-/** A directory changed a group. */
+/** A group was updated in a directory. */
 export class DirectoryGroupUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.group_updated';
 
@@ -240,7 +240,7 @@ export class DirectoryGroupUpdatedEvent extends ScalekitEventBase {
   readonly data!: DirectoryGroupEventData;
 }
 
-/** A directory removed a group. */
+/** A group was deleted from a directory. */
 export class DirectoryGroupDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.directory.group_deleted';
 

@@ -9,85 +9,67 @@ import {
   Matches,
   registerDecorator,
   ValidateNested,
-} from './class-validator.js';
-
-const MESSAGES = {
-  dataNamesNothing: (identity: readonly string[]) =>
-    `data must name what the event is about: one of ${identity.join(', ')}.`,
-} as const;
+} from 'class-validator';
 
 const NESTED_FIELDS = Symbol.for('nestjs-scalekit-webhooks:nested-fields');
 
-/** A class whose instances are made without arguments. */
+/** A DTO class: its instances are created without arguments. */
 export type DtoClass<T extends object = object> = new () => T;
 
-/** A field whose objects are DTOs of their own. The class is given late, so that files may refer to each other. */
+/** A field that contains objects of another DTO class. */
 export interface NestedField {
+  /** A function, so that files can refer to each other. */
   readonly classOf: () => DtoClass;
-  /** Whether the field holds a list of them. */
+  /** Whether the field is a list of such objects. */
   readonly isArray: boolean;
 }
 
 type NestedFields = ReadonlyMap<string, NestedField>;
 
-/** Notes on a DTO's prototype that a field is nested. Subclasses add to what their parents have noted. */
+/** Returns the nested fields of a DTO class and its parents. */
+export function nestedFieldsOf(dtoClass: DtoClass): NestedFields {
+  return Reflect.getMetadata(NESTED_FIELDS, dtoClass.prototype) ?? new Map();
+}
+
 function recordNestedField(prototype: object, name: string, field: NestedField): void {
   const inherited: NestedFields = Reflect.getMetadata(NESTED_FIELDS, prototype) ?? new Map();
   Reflect.defineMetadata(NESTED_FIELDS, new Map([...inherited, [name, field]]), prototype);
 }
 
-/** The nested fields of a DTO class, its parents' included. */
-export function nestedFieldsOf(dtoClass: DtoClass): NestedFields {
-  return Reflect.getMetadata(NESTED_FIELDS, dtoClass.prototype) ?? new Map();
-}
-
-// Ids and types become ledger keys and log text: no controls, no line breaks, no bidi marks, no half surrogates.
+// Ids and types end up in inbox keys and log lines: no control characters, line breaks, bidi marks or lone surrogates.
 const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,255}$/u;
 
-function compose(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
-  return (target, key) => {
-    for (const decorate of decorators) decorate(target, key);
-  };
-}
-
-/** Required in every event: a text of 1 to 255 printable characters. */
+/** A required string of 1 to 255 printable characters. */
 export function KeyField(): PropertyDecorator {
   return compose(IsString(), Matches(PRINTABLE));
 }
 
-/** Absent, null, or a string, whatever is in it. */
+/** An optional string. It may be null or empty. */
 export function StringField(): PropertyDecorator {
   return compose(IsOptional(), IsString());
 }
 
-/** Absent, null, or a boolean. */
+/** An optional boolean. It may be null. */
 export function BooleanField(): PropertyDecorator {
   return compose(IsOptional(), IsBoolean());
 }
 
-/** Absent, null, or an array, whatever its items are. */
+/** An optional array of any items. It may be null. */
 export function ArrayField(): PropertyDecorator {
   return compose(IsOptional(), IsArray());
 }
 
-/** Absent, null, or an object, whatever is in it. */
+/** An optional object with any fields. It may be null. */
 export function ObjectField(): PropertyDecorator {
   return compose(IsOptional(), IsObject());
 }
 
-/** Absent, null, or an object with documented fields of its own. */
+/** An optional object with documented fields. It may be null. */
 export function NestedField(classOf: () => DtoClass): PropertyDecorator {
   return compose(IsOptional(), RequiredNestedField(classOf));
 }
 
-/** An object with documented fields of its own, which must be there. */
-function RequiredNestedField(classOf: () => DtoClass): PropertyDecorator {
-  return compose(IsObject(), ValidateNested(), Type(classOf), (target, key) =>
-    recordNestedField(target, String(key), { classOf, isArray: false }),
-  );
-}
-
-/** Absent, null, or an array of objects with documented fields of their own. */
+/** An optional array of objects with documented fields. It may be null. */
 export function NestedArrayField(classOf: () => DtoClass): PropertyDecorator {
   return compose(
     IsOptional(),
@@ -99,8 +81,44 @@ export function NestedArrayField(classOf: () => DtoClass): PropertyDecorator {
   );
 }
 
-/** The name under which a missing identity is reported. */
-const IDENTITY_RULE = 'hasIdentity';
+/**
+ * The `data` of an event: a required object of the given class that names the thing the event is about. At least one
+ * of the identity paths (`id`, `user.email`, …) must be a non-empty string. There are several because Scalekit's guide
+ * and its API reference put the same information in different places.
+ */
+export function EventData(classOf: () => DtoClass, identity: readonly string[]): PropertyDecorator {
+  const paths = identity.map((path) => path.split('.'));
+  return compose(RequiredNestedField(classOf), (target, key) =>
+    registerDecorator({
+      name: 'hasIdentity',
+      target: target.constructor,
+      propertyName: String(key),
+      constraints: [...identity],
+      validator: {
+        validate: (data: unknown) => paths.some((path) => isNonEmptyString(valueAt(data, path))),
+        defaultMessage: () =>
+          `data must name what the event is about: at least one of ${identity.join(', ')} is required.`,
+      },
+    }),
+  );
+}
+
+/** Returns each field on its own and below each parent: `flatOrUnder(['user'], ['id'])` is `id` and `user.id`. */
+export function flatOrUnder(parents: readonly string[], fields: readonly string[]): readonly string[] {
+  return [...fields, ...parents.flatMap((parent) => fields.map((field) => `${parent}.${field}`))];
+}
+
+function RequiredNestedField(classOf: () => DtoClass): PropertyDecorator {
+  return compose(IsObject(), ValidateNested(), Type(classOf), (target, key) =>
+    recordNestedField(target, String(key), { classOf, isArray: false }),
+  );
+}
+
+function compose(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
+  return (target, key) => {
+    for (const decorate of decorators) decorate(target, key);
+  };
+}
 
 function valueAt(data: unknown, path: readonly string[]): unknown {
   let value = data;
@@ -111,37 +129,6 @@ function valueAt(data: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-function namesSomething(data: unknown, paths: readonly (readonly string[])[]): boolean {
-  return paths.some((path) => {
-    const value = valueAt(data, path);
-    return typeof value === 'string' && value !== '';
-  });
-}
-
-/**
- * Marks the `data` of an event: an object of the class given, that names the thing it is about. At least one of
- * the identity paths (`id`, `user.email`, …) must hold a text that is not empty. The paths are many on purpose:
- * Scalekit's guide and its reference put the same fact into different places.
- */
-export function EventData(classOf: () => DtoClass, identity: readonly string[]): PropertyDecorator {
-  const nested = RequiredNestedField(classOf);
-  const paths = identity.map((path) => path.split('.'));
-  return (target, key) => {
-    nested(target, key);
-    registerDecorator({
-      name: IDENTITY_RULE,
-      target: target.constructor,
-      propertyName: String(key),
-      constraints: [...identity],
-      validator: {
-        validate: (data: unknown) => namesSomething(data, paths),
-        defaultMessage: () => MESSAGES.dataNamesNothing(identity),
-      },
-    });
-  };
-}
-
-/** Each field name, flat and under each of the parents: `under(['user'], ['id'])` is `id` and `user.id`. */
-export function flatOrUnder(parents: readonly string[], fields: readonly string[]): readonly string[] {
-  return [...fields, ...parents.flatMap((parent) => fields.map((field) => `${parent}.${field}`))];
+function isNonEmptyString(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }

@@ -9,7 +9,7 @@ export class OrganizationDomainEventData {
   @StringField()
   readonly id?: string | null;
 
-  /** The name of the domain. */
+  /** The domain name. */
   @StringField()
   readonly domain?: string | null;
 
@@ -25,7 +25,7 @@ export class OrganizationDomainEventData {
   @StringField()
   readonly txt_record_key?: string | null;
 
-  /** A secret: keep it out of logs. */
+  /** Sensitive. Do not log it. */
   @StringField()
   readonly txt_record_secret?: string | null;
 
@@ -47,7 +47,7 @@ export class OrganizationDomainCreatedEvent extends ScalekitEventBase {
   readonly data!: OrganizationDomainEventData;
 }
 
-/** A domain was taken from an organization. */
+/** A domain was deleted from an organization. */
 export class OrganizationDomainDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.domain_deleted';
 
@@ -55,7 +55,7 @@ export class OrganizationDomainDeletedEvent extends ScalekitEventBase {
   readonly data!: OrganizationDomainEventData;
 }
 
-/** The DNS record that proves a domain was found. */
+/** The DNS verification of a domain succeeded. */
 export class OrganizationDomainDnsVerificationSuccessEvent extends ScalekitEventBase {
   override readonly type!: 'organization.domain_dns_verification_success';
 
@@ -63,7 +63,7 @@ export class OrganizationDomainDnsVerificationSuccessEvent extends ScalekitEvent
   readonly data!: OrganizationDomainEventData;
 }
 
-/** The DNS record that proves a domain was not found. */
+/** The DNS verification of a domain failed. */
 export class OrganizationDomainDnsVerificationFailedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.domain_dns_verification_failed';
 

@@ -9,7 +9,7 @@ import {
 } from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
-/** The fields of an organization that all events agree on. */
+/** The fields of an organization that are the same in all events. */
 abstract class OrganizationFields {
   /** `org_…` */
   @StringField()
@@ -18,7 +18,7 @@ abstract class OrganizationFields {
   @StringField()
   readonly display_name?: string | null;
 
-  /** Your own id for it, where you have set one. */
+  /** Your own id for the organization, if you set one. */
   @StringField()
   readonly external_id?: string | null;
 
@@ -35,13 +35,13 @@ abstract class OrganizationFields {
   readonly metadata?: Record<string, unknown> | null;
 }
 
-/** An organization as it stands inside the data of an event. */
+/** An organization nested in the data of an event. */
 export class Organization extends OrganizationFields {
   @ObjectField()
   readonly settings?: Record<string, unknown> | null;
 }
 
-/** One feature of an organization, switched on or off. */
+/** A feature of an organization. */
 export class OrganizationFeature {
   @StringField()
   readonly name?: string | null;
@@ -58,7 +58,7 @@ export class OrganizationSettings {
 
 const IDENTITY = flatOrUnder(['organization'], ['id', 'organization_id', 'external_id']);
 
-/** An organization. The reference puts its fields straight into `data`, the guide into `data.organization`. */
+/** An organization. Scalekit's API reference puts its fields in `data`, its guide in `data.organization`. */
 export class OrganizationEventData extends OrganizationFields {
   @StringField()
   readonly deleted_at?: string | null;
@@ -66,7 +66,7 @@ export class OrganizationEventData extends OrganizationFields {
   @NestedField(() => OrganizationSettings)
   readonly settings?: OrganizationSettings | null;
 
-  /** The place where the guide reads the same organization. */
+  /** The organization, as in Scalekit's guide. */
   @NestedField(() => Organization)
   readonly organization?: Organization | null;
 }
@@ -79,7 +79,7 @@ export class OrganizationCreatedEvent extends ScalekitEventBase {
   readonly data!: OrganizationEventData;
 }
 
-/** An organization was changed. */
+/** An organization was updated. */
 export class OrganizationUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.updated';
 

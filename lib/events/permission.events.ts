@@ -8,7 +8,7 @@ export class PermissionEventData {
   @StringField()
   readonly id?: string | null;
 
-  /** The name by which programs refer to it. */
+  /** The unique name used in code. */
   @StringField()
   readonly name?: string | null;
 
@@ -24,7 +24,7 @@ export class PermissionCreatedEvent extends ScalekitEventBase {
   readonly data!: PermissionEventData;
 }
 
-/** A permission was changed. */
+/** A permission was updated. */
 export class PermissionUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'permission.updated';
 

@@ -8,7 +8,7 @@ export class RoleEventData {
   @StringField()
   readonly id?: string | null;
 
-  /** The name by which programs refer to it. */
+  /** The unique name used in code. */
   @StringField()
   readonly name?: string | null;
 
@@ -18,7 +18,7 @@ export class RoleEventData {
   @StringField()
   readonly description?: string | null;
 
-  /** The name of the role that it builds upon. */
+  /** The name of the role that this role extends. */
   @StringField()
   readonly extends?: string | null;
 }
@@ -31,7 +31,7 @@ export class RoleCreatedEvent extends ScalekitEventBase {
   readonly data!: RoleEventData;
 }
 
-/** A role was changed. */
+/** A role was updated. */
 export class RoleUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'role.updated';
 

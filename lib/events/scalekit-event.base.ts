@@ -1,9 +1,9 @@
-import { IsNotEmpty, IsObject, IsString } from './class-validator.js';
+import { IsNotEmpty, IsObject, IsString } from 'class-validator';
 import { KeyField, StringField } from './event-fields.js';
 
-/** What every Scalekit event carries around its `data`. Names are as they come on the wire. */
+/** The envelope of every Scalekit event. Field names are the ones that Scalekit sends. */
 export abstract class ScalekitEventBase {
-  /** The event's identity (`evt_…`): a retried delivery carries the same one. */
+  /** The id of the event (`evt_…`). It is the same in every delivery of the event. */
   @KeyField()
   readonly id!: string;
 
@@ -11,24 +11,24 @@ export abstract class ScalekitEventBase {
   @KeyField()
   readonly type!: string;
 
-  /** When it happened, in ISO 8601 with up to nine decimals of a second. */
+  /** When the event occurred, in ISO 8601 with up to nanosecond precision. */
   @IsString()
   @IsNotEmpty()
   readonly occurred_at!: string;
 
-  /** The version of the envelope's format. */
+  /** The version of the event format. */
   @StringField()
   readonly spec_version?: string | null;
 
-  /** The Scalekit environment it happened in (`env_…`). */
+  /** The Scalekit environment of the event (`env_…`). */
   @StringField()
   readonly environment_id?: string | null;
 
-  /** The organization it concerns (`org_…`). Some families of events have none. */
+  /** The organization of the event (`org_…`). Role, permission and connected account events have none. */
   @StringField()
   readonly organization_id?: string | null;
 
-  /** The kind of thing that `data` describes. Scalekit varies it: decide by `type` instead. */
+  /** The kind of object in `data`. It varies for the same type, so use `type` instead. */
   @StringField()
   readonly object?: string | null;
 
@@ -36,7 +36,7 @@ export abstract class ScalekitEventBase {
   readonly display_name?: string | null;
 }
 
-/** An event of a type that this version of the library does not know. Only its envelope is checked. */
+/** An event whose type this version of the library does not know. Only its envelope is validated. */
 export class UnknownScalekitEvent extends ScalekitEventBase {
   @IsObject()
   readonly data!: Record<string, unknown>;

@@ -10,18 +10,18 @@ type PrefixOf<T extends string> = T extends `${infer Head}.${infer Rest}`
   ? Head | `${Head}.${PrefixOf<Rest>}`
   : never;
 
-/** A type that this version knows, or a pattern that takes in at least one of them. */
+/** A known event type, or a pattern that matches at least one. */
 type ListedScalekitEventPattern = ScalekitEventType | '*' | `${PrefixOf<ScalekitEventType>}.*`;
 
 /**
- * What a handler may ask for: an event type, `'*'` for every event, a pattern such as `'organization.*'` for all
- * that begin with `organization.`, or a type newer than the library by `unlistedScalekitEvent()`.
+ * What `@OnScalekitEvent` accepts: an event type, `'*'` for all events, a pattern such as `'organization.*'` for all
+ * types that begin with `organization.`, or a type that the library does not know yet, from `unlistedScalekitEvent()`.
  */
 export type ScalekitEventPattern = ListedScalekitEventPattern | UnlistedScalekitEventType;
 
 /**
- * The event, or the union of events, that a pattern brings: `ScalekitEvent<'user.created'>` is a `UserCreatedEvent`.
- * Where a pattern may also match types that do not exist yet, `UnknownScalekitEvent` is one of the union.
+ * The event, or the union of events, that a pattern matches: `ScalekitEvent<'user.created'>` is a `UserCreatedEvent`.
+ * If the pattern can match types that the library does not know yet, the union includes `UnknownScalekitEvent`.
  */
 export type ScalekitEvent<P extends ScalekitEventPattern = '*'> = P extends ScalekitEventType
   ? ScalekitEventMap[P]
@@ -32,18 +32,18 @@ export type ScalekitEvent<P extends ScalekitEventPattern = '*'> = P extends Scal
       : UnknownScalekitEvent;
 
 /**
- * The name of an event that is newer than the library. Made by {@link unlistedScalekitEvent}.
- * The mark exists for the compiler alone, and by name, so that both builds of the library agree on it.
+ * An event type that the library does not know yet. Create one with {@link unlistedScalekitEvent}.
+ * Only the compiler sees the brand. It is a named property so that the ESM and CommonJS builds are compatible.
  */
 export type UnlistedScalekitEventType = string & { readonly __unlistedScalekitEvent: true };
 
 type Unlisted<T extends string> = T extends ListedScalekitEventPattern
-  ? `'${T}' is known to this version: pass it without unlistedScalekitEvent()`
+  ? `'${T}' is a known event type: use it without unlistedScalekitEvent()`
   : T;
 
 /**
- * Lets a handler take an event that Scalekit has added since this version: `unlistedScalekitEvent('a.b')`. It comes
- * as an `UnknownScalekitEvent`. Once an upgrade brings the type, the call no longer compiles, and can be dropped.
+ * Lets a handler receive an event type that the library does not know yet: `unlistedScalekitEvent('a.b')`. The
+ * handler receives an `UnknownScalekitEvent`. Once a new version knows the type, the call no longer compiles: remove it.
  */
 export function unlistedScalekitEvent<const T extends string>(type: Unlisted<T>): UnlistedScalekitEventType;
 export function unlistedScalekitEvent(type: string): string {
@@ -57,8 +57,8 @@ type KnownPart<E extends { readonly type: string }> = E extends { readonly type:
   : never;
 
 /**
- * Whether this version knows the event's type. Behind it, a `switch` on `event.type` narrows to the DTO.
- * It asks the catalog and not the class, so that events of another copy of the library count, too.
+ * Whether this version of the library knows the type of an event. After this check, a `switch` on `event.type` narrows
+ * to the DTO. It looks at the type, not the class, so that events created by another copy of the library count as well.
  */
 export function isKnownScalekitEvent<E extends ScalekitEvent>(event: E): event is KnownPart<E> {
   return isScalekitEventType(event.type);

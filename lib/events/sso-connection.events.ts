@@ -25,7 +25,7 @@ export class ConnectionEventData {
   readonly status?: string | null;
 }
 
-/** A connection was created. */
+/** An SSO connection was created. */
 export class OrganizationSsoCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.sso_created';
 
@@ -33,7 +33,7 @@ export class OrganizationSsoCreatedEvent extends ScalekitEventBase {
   readonly data!: ConnectionEventData;
 }
 
-/** A connection was switched on. */
+/** An SSO connection was enabled. */
 export class OrganizationSsoEnabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.sso_enabled';
 
@@ -41,7 +41,7 @@ export class OrganizationSsoEnabledEvent extends ScalekitEventBase {
   readonly data!: ConnectionEventData;
 }
 
-/** A connection was switched off. */
+/** An SSO connection was disabled. */
 export class OrganizationSsoDisabledEvent extends ScalekitEventBase {
   override readonly type!: 'organization.sso_disabled';
 
@@ -49,7 +49,7 @@ export class OrganizationSsoDisabledEvent extends ScalekitEventBase {
   readonly data!: ConnectionEventData;
 }
 
-/** A connection was deleted. */
+/** An SSO connection was deleted. */
 export class OrganizationSsoDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'organization.sso_deleted';
 

@@ -14,7 +14,7 @@ const IDENTITY = [
   'membership.user.email',
 ];
 
-/** A user and the organization it belongs to, or is invited to. */
+/** A user and the organization that the user belongs to or is invited to. */
 export class OrgMembershipEventData {
   @NestedField(() => Organization)
   readonly organization?: Organization | null;
@@ -47,7 +47,7 @@ export class UserOrganizationMembershipCreatedEvent extends ScalekitEventBase {
   readonly data!: OrgMembershipEventData;
 }
 
-/** A membership was changed. */
+/** A membership was updated. */
 export class UserOrganizationMembershipUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'user.organization_membership_updated';
 
@@ -55,7 +55,7 @@ export class UserOrganizationMembershipUpdatedEvent extends ScalekitEventBase {
   readonly data!: OrgMembershipEventData;
 }
 
-/** A membership ended. */
+/** A membership was deleted. */
 export class UserOrganizationMembershipDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'user.organization_membership_deleted';
 
@@ -63,7 +63,7 @@ export class UserOrganizationMembershipDeletedEvent extends ScalekitEventBase {
   readonly data!: OrgMembershipEventData;
 }
 
-/** A membership. The guide names none of its fields: these are the ones that tie it to its two ends. */
+/** A membership. Scalekit's guide does not list its fields; these identify its user and organization. */
 export class Membership {
   @StringField()
   readonly id?: string | null;
@@ -75,13 +75,13 @@ export class Membership {
   readonly organization_id?: string | null;
 }
 
-/** A membership, as the guide has it, or its two ends. */
+/** A membership as in Scalekit's guide, or its user and organization. */
 export class MembershipEventData extends OrgMembershipEventData {
   @NestedField(() => Membership)
   readonly membership?: Membership | null;
 }
 
-/** A user became a member of an organization (the guide’s name for it). */
+/** A user became a member of an organization. The type is from Scalekit's guide. */
 export class MembershipCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'membership.created';
 
@@ -89,7 +89,7 @@ export class MembershipCreatedEvent extends ScalekitEventBase {
   readonly data!: MembershipEventData;
 }
 
-/** A membership was changed (the guide’s name for it). */
+/** A membership was updated. The type is from Scalekit's guide. */
 export class MembershipUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'membership.updated';
 
@@ -97,7 +97,7 @@ export class MembershipUpdatedEvent extends ScalekitEventBase {
   readonly data!: MembershipEventData;
 }
 
-/** A membership ended (the guide’s name for it). */
+/** A membership was deleted. The type is from Scalekit's guide. */
 export class MembershipDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'membership.deleted';
 

@@ -7,7 +7,7 @@ const IDENTITY = flatOrUnder(
   ['id', 'user_id', 'session_id', 'email', 'external_id'],
 );
 
-/** A user and the session that began or ended. */
+/** A user and the session that started or ended. */
 export class UserAuthEventData {
   @NestedField(() => User)
   readonly user?: User | null;
@@ -16,7 +16,7 @@ export class UserAuthEventData {
   readonly user_session?: UserSession | null;
 }
 
-/** A user signed in. */
+/** A user logged in. */
 export class UserLoginEvent extends ScalekitEventBase {
   override readonly type!: 'user.login';
 
@@ -24,7 +24,7 @@ export class UserLoginEvent extends ScalekitEventBase {
   readonly data!: UserAuthEventData;
 }
 
-/** A user signed out. */
+/** A user logged out. */
 export class UserLogoutEvent extends ScalekitEventBase {
   override readonly type!: 'user.logout';
 
@@ -32,20 +32,20 @@ export class UserLogoutEvent extends ScalekitEventBase {
   readonly data!: UserAuthEventData;
 }
 
-/** A session under the guide’s name. */
+/** A session, as in Scalekit's guide. */
 export class Session extends UserSession {
-  /** The session, where it is not in `session_id`. */
+  /** The session id, if it is not in `session_id`. */
   @StringField()
   readonly id?: string | null;
 }
 
-/** A session: in `session`, or in the `user_session` that sign-ins have. */
+/** A session: in `session`, or in `user_session` as for logins. */
 export class SessionEventData extends UserAuthEventData {
   @NestedField(() => Session)
   readonly session?: Session | null;
 }
 
-/** A session began. */
+/** A session was created. */
 export class SessionCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'session.created';
 
@@ -53,7 +53,7 @@ export class SessionCreatedEvent extends ScalekitEventBase {
   readonly data!: SessionEventData;
 }
 
-/** A session ran out. */
+/** A session expired. */
 export class SessionExpiredEvent extends ScalekitEventBase {
   override readonly type!: 'session.expired';
 

@@ -2,7 +2,7 @@ import { ArrayField, EventData, flatOrUnder, NestedField, ObjectField, StringFie
 import { Organization } from './organization.events.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
-/** A user as it stands inside the data of an event. */
+/** A user nested in the data of an event. */
 export class User {
   /** `usr_…` */
   @StringField()
@@ -36,7 +36,7 @@ export class User {
   readonly user_profile?: Record<string, unknown> | null;
 }
 
-/** A signed-in session of a user. */
+/** A session of a user. */
 export class UserSession {
   /** `ses_…` */
   @StringField()
@@ -81,7 +81,7 @@ export class UserSession {
 
 const IDENTITY = flatOrUnder(['user'], ['id', 'user_id', 'email', 'external_id']);
 
-/** A user, and the organization it came with. */
+/** A user, and possibly the user's organization. */
 export class UserEventData {
   @NestedField(() => User)
   readonly user?: User | null;
@@ -98,7 +98,7 @@ export class UserCreatedEvent extends ScalekitEventBase {
   readonly data!: UserEventData;
 }
 
-/** A user was changed. */
+/** A user was updated. */
 export class UserUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'user.updated';
 

@@ -1,75 +1,67 @@
-import {
-  getMetadataStorage,
-  IS_OPTIONAL,
-  type ValidationMetadata,
-  ValidationTypes,
-} from '../events/class-validator.js';
+import { getMetadataStorage, type MetadataStorage, ValidationTypes } from 'class-validator';
 import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
-import { memoizeByClass } from './memoize-by-class.js';
 
-/** What is declared on one field of a DTO class. */
+/** The rules that decorators declare on one field of a DTO class. */
 export interface FieldRules {
   readonly name: string;
-  /** Whether it may be absent, or null: `@IsOptional()`. */
-  readonly isOptional: boolean;
-  /** The field is judged only where all of them hold: `@ValidateIf()`. */
-  readonly conditions: readonly ((dto: object, value: unknown) => boolean)[];
+  /** The field is validated only if all of these are met: `@IsOptional()`, `@ValidateIf()`. */
+  readonly conditions: readonly Condition[];
   readonly rules: readonly FieldRule[];
-  /** The field's objects are judged by a class of their own. */
+  /** Set if the field contains objects of another DTO class. */
   readonly nested: NestedField | undefined;
 }
 
-/** One rule of a field, for example that of `@IsString()`, whose name is `isString`. */
+type Condition = (dto: object, value: unknown) => boolean;
+
+/** One rule of a field. The rule of `@IsString()`, for example, is named `isString`. */
 interface FieldRule {
   readonly name: string;
-  holds(dto: object, value: unknown): boolean;
+  isMet(dto: object, value: unknown): boolean;
+}
+
+/** What one decorator has declared on one field. */
+type Declaration = ReturnType<MetadataStorage['getTargetValidationMetadatas']>[number];
+
+const COMPILED = new WeakMap<DtoClass, readonly FieldRules[]>();
+
+/**
+ * Returns the rules that class-validator's decorators declare on a DTO class and its parents, in the order in which
+ * class-validator checks them. Each class is compiled once: looking up the declarations takes most of the time that
+ * class-validator needs for a validation.
+ *
+ * @throws Error if a declaration is not supported and would not be checked.
+ */
+export function rulesOf(dtoClass: DtoClass): readonly FieldRules[] {
+  const known = COMPILED.get(dtoClass);
+  if (known) return known;
+  const storage = getMetadataStorage();
+  const declarations = storage.getTargetValidationMetadatas(dtoClass, dtoClass.name, false, false);
+  const compiled = Object.entries(storage.groupByPropertyName(declarations)).map(([name, declared]) =>
+    compileField(dtoClass, name, declared),
+  );
+  COMPILED.set(dtoClass, compiled);
+  return compiled;
 }
 
 const { CUSTOM_VALIDATION, CONDITIONAL_VALIDATION, NESTED_VALIDATION } = ValidationTypes;
-const SUPPORTED: ReadonlySet<string> = new Set([
-  CUSTOM_VALIDATION,
-  CONDITIONAL_VALIDATION,
-  NESTED_VALIDATION,
-]);
 
-/**
- * The rules that class-validator's decorators have declared on a DTO class and its parents, in the order in which
- * class-validator checks them. To look them up is most of what its own validator does, so it is done once.
- *
- * @throws Error for a declaration that nobody would check
- */
-export const rulesOf: (dtoClass: DtoClass) => readonly FieldRules[] = memoizeByClass((dtoClass) => {
-  const storage = getMetadataStorage();
-  const declared = storage.getTargetValidationMetadatas(dtoClass, dtoClass.name, false, false);
-  return Object.entries(storage.groupByPropertyName(declared)).map(([name, metadatas]) =>
-    compileField(dtoClass, name, metadatas),
-  );
-});
-
-function compileField(
-  dtoClass: DtoClass,
-  name: string,
-  metadatas: readonly ValidationMetadata[],
-): FieldRules {
-  for (const metadata of metadatas) assertSupported(dtoClass, metadata);
-  const ofType = (type: string) => metadatas.filter((metadata) => metadata.type === type);
-  const conditional = ofType(CONDITIONAL_VALIDATION);
-  const others = conditional.filter((metadata) => metadata.name !== IS_OPTIONAL);
+function compileField(dtoClass: DtoClass, name: string, declared: readonly Declaration[]): FieldRules {
+  for (const declaration of declared) requireSupported(dtoClass, declaration);
+  const ofType = (type: string) => declared.filter((declaration) => declaration.type === type);
   return {
     name,
-    isOptional: others.length < conditional.length,
-    conditions: others.map(({ constraints: [condition] }) => condition),
-    rules: ofType(CUSTOM_VALIDATION).flatMap((metadata) => compileRules(dtoClass, metadata)),
+    conditions: ofType(CONDITIONAL_VALIDATION).map(({ constraints: [condition] }) => condition),
+    rules: ofType(CUSTOM_VALIDATION).flatMap((declaration) => compileRules(dtoClass, declaration)),
     nested: ofType(NESTED_VALIDATION).length > 0 ? nestedField(dtoClass, name) : undefined,
   };
 }
 
-function compileRules(dtoClass: DtoClass, metadata: ValidationMetadata): FieldRule[] {
-  const { type, propertyName: property, constraints, constraintCls, each } = metadata;
+function compileRules(dtoClass: DtoClass, declaration: Declaration): FieldRule[] {
+  const { type, propertyName: property, constraints, constraintCls, each } = declaration;
   const targetName = dtoClass.name;
-  const declared = getMetadataStorage().getTargetValidatorConstraints(constraintCls);
-  if (declared.length === 0) throw unsupported(dtoClass, property, 'a rule without a constraint');
-  return declared.map(({ name, instance, async }) => {
+  const validators = getMetadataStorage().getTargetValidatorConstraints(constraintCls);
+  if (validators.length === 0) throw unsupported(dtoClass, property, 'a rule without a constraint');
+  return validators.map(({ name, instance, async }) => {
     if (async) throw unsupported(dtoClass, property, 'an asynchronous rule');
     const { validate } = instance;
     const passes = (object: object, value: unknown, tested: unknown): boolean => {
@@ -77,10 +69,10 @@ function compileRules(dtoClass: DtoClass, metadata: ValidationMetadata): FieldRu
       if (typeof verdict === 'object') throw unsupported(dtoClass, property, 'an asynchronous rule');
       return verdict;
     };
-    const holds: FieldRule['holds'] = (dto, value) => passes(dto, value, value);
-    const holdsForEach: FieldRule['holds'] = (dto, value) =>
-      Array.isArray(value) ? value.every((item) => passes(dto, value, item)) : holds(dto, value);
-    return { name: name || type, holds: each ? holdsForEach : holds };
+    const isMet: FieldRule['isMet'] = (dto, value) => passes(dto, value, value);
+    const isMetByEach: FieldRule['isMet'] = (dto, value) =>
+      Array.isArray(value) ? value.every((item) => passes(dto, value, item)) : isMet(dto, value);
+    return { name: name || type, isMet: each ? isMetByEach : isMet };
   });
 }
 
@@ -90,8 +82,14 @@ function nestedField(dtoClass: DtoClass, name: string): NestedField {
   return field;
 }
 
-function assertSupported(dtoClass: DtoClass, metadata: ValidationMetadata): void {
-  const { type, propertyName, groups, always, context, validateIf } = metadata;
+const SUPPORTED: ReadonlySet<string> = new Set([
+  CUSTOM_VALIDATION,
+  CONDITIONAL_VALIDATION,
+  NESTED_VALIDATION,
+]);
+
+function requireSupported(dtoClass: DtoClass, declaration: Declaration): void {
+  const { type, propertyName, groups, always, context, validateIf } = declaration;
   if (!SUPPORTED.has(type)) throw unsupported(dtoClass, propertyName, type);
   if (groups?.length > 0) throw unsupported(dtoClass, propertyName, 'groups');
   for (const [option, value] of Object.entries({ always, context, validateIf })) {
@@ -100,5 +98,5 @@ function assertSupported(dtoClass: DtoClass, metadata: ValidationMetadata): void
 }
 
 function unsupported(dtoClass: DtoClass, property: string, feature: string): Error {
-  return new Error(`${dtoClass.name}.${property} is declared with ${feature}, which is not supported`);
+  return new Error(`${dtoClass.name}.${property} is declared with ${feature}, which is not supported.`);
 }

@@ -7,66 +7,49 @@ import { MESSAGES } from './parse.messages.js';
 import { findIssues } from './validate-event.js';
 
 /**
- * What becomes of an event whose `data` breaks its DTO's rules. The envelope is checked in every mode.
+ * How events are validated. The envelope (`id`, `type`, `occurred_at`, `data`) is validated in every mode.
  *
- * - `strict`: it is refused
- * - `lenient`: it passes, and the findings go to the handler
- * - `off`: nobody looks
+ * - `strict`: an event that breaks a rule of its DTO is refused
+ * - `lenient`: the event is accepted, and the handler receives the issues
+ * - `off`: only the envelope is validated
  */
 export type ValidationMode = 'strict' | 'lenient' | 'off';
 
-/** An event, and what the validation had to say about it. */
+/** An event and the issues that validation found. */
 export interface ParsedEvent {
   readonly event: ScalekitEvent;
-  /** Empty unless the mode is `lenient`. */
+  /** Always empty unless the mode is `lenient`. */
   readonly issues: readonly EventIssue[];
 }
 
-const ENVELOPE: ReadonlySet<string> = new Set(['id', 'type', 'occurred_at', 'data']);
-
 /**
- * Turns the body of a delivery into an event.
+ * Parses and validates the body of a delivery.
  *
- * @throws InvalidEventError that tells which fields are wrong, and no values
+ * @throws InvalidEventError that names the invalid fields, but not their values.
  */
 export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
   const value = parseJson(bytes);
-  if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNoObject);
+  if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNotAnObject);
   const event = hydrateEvent(value);
   const issues = findIssues(mode === 'off' ? UnknownScalekitEvent : eventClassFor(event.type), event);
-  if (issues.length > 0) assertEnvelope(issues);
+  if (issues.length > 0) requireEnvelope(issues);
   if (mode === 'off') return { event, issues: [] };
   if (mode === 'strict' && issues.length > 0) {
-    const findings = issues.map(({ path, rule }) => `${path} (${rule})`);
-    throw new InvalidEventError('invalid_data', MESSAGES.dataIsInvalid(event.type, findings), issues);
+    const found = issues.map(({ path, rule }) => `${path} (${rule})`);
+    throw new InvalidEventError('invalid_data', MESSAGES.fieldsAreInvalid(event.type, found), issues);
   }
   return { event, issues };
 }
 
-/** The event of a body that was accepted before: it was judged then, and is not refused any more. */
+/** Parses the body of an event that was accepted before, and is therefore never refused for an invalid field. */
 export function parseReceivedEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
   return parseEvent(bytes, mode === 'off' ? 'off' : 'lenient');
-}
-
-function assertEnvelope(found: readonly EventIssue[]): void {
-  const issues = found.filter(concernsEnvelope);
-  if (issues.length === 0) return;
-  const paths = [...new Set(issues.map(({ path }) => path))];
-  throw new InvalidEventError('not_an_event', MESSAGES.envelopeIsInvalid(paths), issues);
-}
-
-// A known event has rules of its own for `data`, which is a part of the envelope by the rules for any event alone.
-function concernsEnvelope({ path, rule }: EventIssue): boolean {
-  if (!ENVELOPE.has(path)) return false;
-  return rulesOf(UnknownScalekitEvent).some(
-    ({ name, rules }) => name === path && rules.some((declared) => declared.name === rule),
-  );
 }
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads bytes as JSON in UTF-8 (a byte order mark may lead). Bytes that are not UTF-8 are refused, never replaced.
+ * Parses JSON from UTF-8 bytes, with or without a byte order mark. Invalid UTF-8 is refused, never replaced.
  *
  * @throws InvalidEventError `not_json`
  */
@@ -75,7 +58,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The SyntaxError quotes the payload, so it is not kept as the cause.
+    // The SyntaxError quotes the payload, so it must not become the cause.
     throw new InvalidEventError('not_json', MESSAGES.bodyIsNotJson);
   }
 }
@@ -86,4 +69,21 @@ function decode(bytes: Uint8Array): string {
   } catch {
     throw new InvalidEventError('not_json', MESSAGES.bodyIsNotUtf8);
   }
+}
+
+const ENVELOPE: ReadonlySet<string> = new Set(['id', 'type', 'occurred_at', 'data']);
+
+function requireEnvelope(found: readonly EventIssue[]): void {
+  const issues = found.filter(concernsEnvelope);
+  if (issues.length === 0) return;
+  const paths = [...new Set(issues.map(({ path }) => path))];
+  throw new InvalidEventError('not_an_event', MESSAGES.envelopeIsInvalid(paths), issues);
+}
+
+/** Known events have more rules for `data`. Those that an unknown event has as well belong to the envelope. */
+function concernsEnvelope({ path, rule }: EventIssue): boolean {
+  if (!ENVELOPE.has(path)) return false;
+  return rulesOf(UnknownScalekitEvent).some(
+    ({ name, rules }) => name === path && rules.some((declared) => declared.name === rule),
+  );
 }

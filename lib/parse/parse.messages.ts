@@ -1,11 +1,11 @@
-/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+/** Error messages: what happened, then what to do. None contains a payload or a value of a field. */
 export const MESSAGES = {
-  bodyIsNotUtf8: 'The body is not UTF-8 text.',
-  bodyIsNotJson: 'The body is not JSON.',
-  bodyIsNoObject: 'The body is JSON, but no object: every Scalekit event is one.',
+  bodyIsNotUtf8: 'The body is not valid UTF-8.',
+  bodyIsNotJson: 'The body is not valid JSON.',
+  bodyIsNotAnObject: 'The body is not a JSON object, which every Scalekit event is.',
   envelopeIsInvalid: (paths: readonly string[]) =>
-    `This is no Scalekit event: ${paths.join(', ')} missing or not usable. An event has id, type, occurred_at and an object data.`,
-  dataIsInvalid: (type: string, findings: readonly string[]) =>
-    `The data of this ${type} event is not what its handlers are typed for: ${findings.join(', ')}. ` +
-    "validation: 'lenient' lets such events through, with the findings in delivery.issues.",
+    `The body is not a Scalekit event: ${paths.join(', ')} missing or invalid. An event has the strings id, type and occurred_at, and the object data.`,
+  fieldsAreInvalid: (type: string, issues: readonly string[]) =>
+    `The ${type} event has invalid fields: ${issues.join(', ')}. To accept such events, set validation to 'lenient'; ` +
+    'handlers then find the issues in delivery.issues.',
 } as const;

@@ -1,19 +1,18 @@
+import { ValidationTypes } from 'class-validator';
 import type { EventIssue } from '../errors/errors.js';
-import { ValidationTypes } from '../events/class-validator.js';
 import type { DtoClass, NestedField } from '../events/event-fields.js';
-import type { FieldRules } from './compile-rules.js';
-import { rulesOf } from './compile-rules.js';
+import { type FieldRules, rulesOf } from './compile-rules.js';
 import { isJsonObject } from './hydrate-event.js';
 
 const NONE: readonly EventIssue[] = [];
-const NO_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];
+const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];
 
 /**
- * Checks an object against the rules that are declared on a DTO class, and goes no deeper than the class does. No
- * finding holds a value of the object. Where many items of a list break a rule in the same way, the first is named.
+ * Validates an object against the rules declared on a DTO class, and goes no deeper than the class does. Issues never
+ * contain values of the object. If several items of a list break a rule in the same way, only the first is reported.
  *
- * class-validator's own validator is not used, since it looks up every rule anew, asks an object for its
- * `constructor`, which a payload can carry as a field, and follows arrays of arrays to any depth.
+ * class-validator's own validator is not used because it looks up every rule again, reads the `constructor` of an object,
+ * which a payload can contain as a field, and follows nested arrays to any depth.
  */
 export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue[] {
   const issues: EventIssue[] = [];
@@ -24,23 +23,19 @@ export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue
   return issues;
 }
 
-function issuesOfField(
-  { name, isOptional, conditions, rules, nested }: FieldRules,
-  dto: object,
-): readonly EventIssue[] {
+function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: object): readonly EventIssue[] {
   const value: unknown = Reflect.get(dto, name);
-  if (isOptional && (value === undefined || value === null)) return NONE;
   for (const isMet of conditions) {
     if (!isMet(dto, value)) return NONE;
   }
   let own = NONE;
   for (const rule of rules) {
-    if (rule.holds(dto, value) || own.some((issue) => issue.rule === rule.name)) continue;
+    if (rule.isMet(dto, value) || own.some((issue) => issue.rule === rule.name)) continue;
     own = [...own, { path: name, rule: rule.name }];
   }
   if (!nested) return own;
   const below = issuesBelow(nested, value);
-  if (below === NO_OBJECT && own.length > 0) return own;
+  if (below === NOT_AN_OBJECT && own.length > 0) return own;
   return below.length === 0 ? own : own.concat(below.map((issue) => issueUnder(name, issue)));
 }
 
@@ -61,7 +56,7 @@ function issuesOfItems(dtoClass: DtoClass, items: readonly unknown[]): readonly 
 
 function issuesOfNested(dtoClass: DtoClass, value: unknown): readonly EventIssue[] {
   if (isJsonObject(value)) return findIssues(dtoClass, value);
-  return value === undefined || Array.isArray(value) ? NONE : NO_OBJECT;
+  return value === undefined || Array.isArray(value) ? NONE : NOT_AN_OBJECT;
 }
 
 function issueUnder(parent: string, { path, rule }: EventIssue): EventIssue {

@@ -1,6 +1,6 @@
 import { InvalidEventError, ScalekitWebhooksError, WebhookVerificationError } from '../errors/errors.js';
 
-/** How a delivery ended. Each has one row in the outcome table (`outcome.table.ts`). */
+/** How a delivery ended. Each outcome has a status code. */
 export type Outcome =
   | 'processed'
   | 'accepted'
@@ -16,18 +16,18 @@ export type Outcome =
   | 'unavailable'
   | 'misconfigured';
 
-/** What the sender is told: a status, and a body that gives nothing away. */
+/** The response to a delivery: a status and a body without details. */
 export interface WebhookAnswer {
   readonly status: number;
   readonly body: { readonly received: boolean; readonly status?: string };
-  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  /** When to retry, in seconds. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
 }
 
-/** Status codes by outcome, to be changed in part by the `statusCodes` option. */
+/** The status code of each outcome. The `statusCodes` option changes some of them. */
 export type OutcomeStatusCodes = Readonly<Record<Outcome, number>>;
 
-/** The one table from outcome to status (Scalekit's guide, "Respond to webhook event"; 413, 415 and 503 are HTTP's own). */
+/** The default status codes. They follow Scalekit's guide; 413, 415 and 503 have their usual meaning in HTTP. */
 export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   processed: 201,
   accepted: 202,
@@ -47,12 +47,12 @@ export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
 const ACKNOWLEDGED: ReadonlySet<Outcome> = new Set(['processed', 'accepted', 'duplicate', 'ignored']);
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
-/** Whether the sender may forget the event after this outcome. */
+/** Whether the outcome acknowledges the event, so that the sender does not retry it. */
 export function isAcknowledged(outcome: Outcome): boolean {
   return ACKNOWLEDGED.has(outcome);
 }
 
-/** The answer for an outcome. Only the outcomes that acknowledge say more than that nothing was received. */
+/** Returns the response for an outcome. Only an outcome that acknowledges the event appears in the body. */
 export function answerFor(
   outcome: Outcome,
   statusCodes: OutcomeStatusCodes = DEFAULT_STATUS_CODES,
@@ -64,7 +64,7 @@ export function answerFor(
   return outcome === 'unavailable' ? { ...refused, retryAfterSeconds } : refused;
 }
 
-/** A delivery that is turned away for a reason that is not its signature's or its event's. */
+/** A delivery is refused for a reason other than its signature or its event. */
 export class DeliveryRefusedError extends ScalekitWebhooksError {
   override readonly code = 'delivery_refused';
 
@@ -76,7 +76,7 @@ export class DeliveryRefusedError extends ScalekitWebhooksError {
   }
 }
 
-/** The outcome of a delivery that was turned away before any handler saw it. */
+/** Returns the outcome of a delivery that was refused before any handler ran. */
 export function outcomeOfError(error: ScalekitWebhooksError): Outcome {
   if (error instanceof WebhookVerificationError) return 'unauthenticated';
   if (error instanceof InvalidEventError) return 'invalid_event';

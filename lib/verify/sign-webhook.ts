@@ -4,20 +4,20 @@ import { scalekitSignedPrefix, standardSignedPrefix } from './parsed-signature.j
 import type { SignatureScheme } from './signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
 
-/** What {@link signWebhook} needs to know. */
+/** Options of {@link signWebhook}. */
 export interface SignWebhookOptions {
-  /** The body exactly as it will be sent. */
+  /** The body, exactly as you will send it. */
   readonly payload: string | Uint8Array;
-  /** The signing secret: `whsec_…` */
+  /** The signing secret (`whsec_…`). */
   readonly secret: string | SigningSecret;
   /**
-   * The `webhook-id`; the `scalekit` scheme has none.
+   * The `webhook-id`. The `scalekit` scheme has none.
    *
-   * @default a new `msg_…` each time
+   * @default a new `msg_…` for each call
    */
   readonly id?: string;
   /**
-   * When it is signed; as a number, in Unix seconds.
+   * The time of signing. A number is in Unix seconds.
    *
    * @default now
    */
@@ -27,10 +27,10 @@ export interface SignWebhookOptions {
 }
 
 /**
- * Signs a payload as Scalekit does.
+ * Signs a payload the way Scalekit does.
  *
- * @returns the signature headers alone; add `content-type: application/json` to send them.
- * @throws ScalekitWebhooksConfigurationError when the secret cannot be read.
+ * @returns only the signature headers; add `content-type: application/json` when you send them.
+ * @throws ScalekitWebhooksConfigurationError if the secret is malformed.
  */
 export function signWebhook(options: SignWebhookOptions): Record<string, string> {
   const { payload, secret, id = newMessageId(), timestamp = new Date(), scheme = 'standard' } = options;

@@ -12,53 +12,53 @@ import {
 import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
 import { MESSAGES } from './verify.messages.js';
 
-/** A signing secret as text (`whsec_…`), or one that `parseSigningSecret` has read before. */
+/** The default tolerance of Standard Webhooks and of Scalekit's SDKs: 5 minutes. */
+export const DEFAULT_TOLERANCE_SECONDS = 300;
+
+/** A signing secret: a string (`whsec_…`), or the result of `parseSigningSecret`. */
 export type SigningSecretInput = string | SigningSecret;
 
-/** What `verifyWebhookSignature` needs to know. */
+/** Options of {@link verifyWebhookSignature}. */
 export interface VerifyWebhookSignatureOptions {
-  /** The body exactly as it arrived: never parsed and serialised again. */
+  /** The raw body, exactly as received. Do not parse and serialize it first. */
   readonly payload: string | Uint8Array;
   readonly headers: WebhookHeaders;
-  /** One secret, or several while one replaces another: any of them may match. */
+  /** One signing secret, or several during a rotation. The signature must match one of them. */
   readonly secrets: SigningSecretInput | readonly SigningSecretInput[];
   /**
-   * The time to compare the timestamp with; as a number, in milliseconds since 1970.
+   * The current time. A number is in milliseconds since 1970.
    *
    * @default Date.now()
    */
   readonly now?: Date | number;
   /**
-   * How many seconds the timestamp may be off, into the past and into the future.
+   * How far the timestamp may be in the past or in the future, in seconds.
    *
    * @default 300
    */
   readonly toleranceSeconds?: number;
 }
 
-/** What the signature of an authentic delivery says about it. */
+/** What the signature headers of an authentic delivery say. */
 export interface VerifiedSignature {
   readonly scheme: SignatureScheme;
   /** When the delivery was signed, to the second. */
   readonly timestamp: Date;
-  /** The `webhook-id`; absent under the `scalekit` scheme, which has none. */
+  /** The `webhook-id`. The `scalekit` scheme has none. */
   readonly deliveryId?: string;
 }
 
-/** The tolerance of Standard Webhooks and of Scalekit's own SDKs: five minutes. */
-export const DEFAULT_TOLERANCE_SECONDS = 300;
-
 /**
- * Verifies that Scalekit signed these bytes, lately, with one of these secrets. The headers present decide on
- * the scheme (Standard Webhooks, `scalekit-signature`); where both are complete, one that holds is enough.
+ * Verifies that Scalekit signed a payload recently with one of the secrets. The scheme is chosen by the headers that
+ * are present. If a delivery has the headers of both schemes, one valid signature is enough.
  *
- * @throws WebhookVerificationError when the signature does not hold; its `code` tells why.
- * @throws ScalekitWebhooksConfigurationError for a secret or a tolerance that cannot work.
- * @throws TypeError when the payload is neither text nor bytes, or `now` is no time.
+ * @throws WebhookVerificationError if the delivery is not authentic; `code` says why.
+ * @throws ScalekitWebhooksConfigurationError if a secret or the tolerance is invalid.
+ * @throws TypeError if the payload is neither a string nor bytes, or `now` is not a valid time.
  */
 export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
   const { payload, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
-  const secrets = prepareSecrets(options.secrets);
+  const secrets = readSecrets(options.secrets);
   requireToleranceSeconds(toleranceSeconds);
   requirePayload(payload);
   const nowSeconds = toUnixSeconds(now);
@@ -66,11 +66,11 @@ export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): 
   let firstFailure: WebhookVerificationError | undefined;
   for (const scheme of schemesPresent(values)) {
     try {
-      const claim = parseSignature(scheme, values);
-      requireRecent(claim, nowSeconds, toleranceSeconds);
-      requireMatch(claim, payload, secrets);
-      const { deliveryId } = claim;
-      const timestamp = new Date(claim.timestamp * 1000);
+      const parsed = parseSignature(scheme, values);
+      requireRecent(parsed, nowSeconds, toleranceSeconds);
+      requireMatch(parsed, payload, secrets);
+      const { deliveryId } = parsed;
+      const timestamp = new Date(parsed.timestamp * 1000);
       return deliveryId === undefined ? { scheme, timestamp } : { scheme, timestamp, deliveryId };
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
@@ -88,38 +88,32 @@ function requireRecent({ timestamp }: ParsedSignature, nowSeconds: number, toler
 }
 
 function requireMatch(
-  claim: ParsedSignature,
+  parsed: ParsedSignature,
   payload: string | Uint8Array,
   secrets: readonly SigningSecret[],
 ): void {
-  for (const secret of secrets) {
-    if (isSignedWith(secret.keyFor(claim.scheme), claim, payload)) return;
-  }
+  const { scheme } = parsed;
+  if (secrets.some((secret) => isSignedWith(secret.keyFor(scheme), parsed, payload))) return;
   throw new WebhookVerificationError(
     'signature_mismatch',
-    MESSAGES.signatureMismatch(claim.scheme, secrets.length),
+    MESSAGES.signatureMismatch(scheme, secrets.length),
   );
 }
 
-function prepareSecrets(input: VerifyWebhookSignatureOptions['secrets']): readonly SigningSecret[] {
-  if (!isList(input)) return [readSecret(input)];
-  if (input.length === 0) throw new ScalekitWebhooksConfigurationError('secrets', MESSAGES.noSecrets);
-  return input.map(readSecret);
-}
-
-/** What is neither text nor a prepared secret, such as an unset variable, is left to the parser to refuse. */
-function readSecret(secret: SigningSecretInput): SigningSecret {
-  return typeof secret === 'object' ? secret : parseSigningSecret(secret);
+function readSecrets(input: VerifyWebhookSignatureOptions['secrets']): readonly SigningSecret[] {
+  const inputs = isList(input) ? input : [input];
+  if (inputs.length === 0) throw new ScalekitWebhooksConfigurationError('secrets', MESSAGES.noSecrets);
+  return inputs.map((secret) => (typeof secret === 'object' ? secret : parseSigningSecret(secret)));
 }
 
 function isList(input: VerifyWebhookSignatureOptions['secrets']): input is readonly SigningSecretInput[] {
   return Array.isArray(input);
 }
 
-/** A lone surrogate would be signed as U+FFFD, and so different texts would share a signature. */
 function requirePayload(payload: unknown): void {
   if (isUint8Array(payload)) return;
   if (typeof payload !== 'string') throw new TypeError(MESSAGES.payloadIsNotRaw);
+  // UTF-8 encodes every lone surrogate as U+FFFD, so different strings would share a signature.
   if (payload.isWellFormed()) return;
   throw new WebhookVerificationError('payload_malformed', MESSAGES.payloadIsMalformed);
 }

@@ -17,7 +17,7 @@ function jsonTypeOf(fact: Fact): string {
   return Array.isArray(fact) ? 'array' : 'object';
 }
 
-/** Every documented field with its path; a step into a list is its first item. */
+/** Every documented field with its path and type. The path of a list continues with its first item. */
 function pathsOf(facts: Facts, parent: readonly string[] = []): [path: readonly string[], type: string][] {
   return Object.entries(facts).flatMap(([name, fact]) => {
     const path = [...parent, name];
@@ -57,12 +57,12 @@ function outcome(type: string, data: object, envelope: object = {}): string[] {
 }
 
 describe('the catalog', () => {
-  it('knows the 50 types of the table, and no other', () => {
+  it('has exactly the 50 types of the table', () => {
     expect([...SCALEKIT_EVENT_TYPES].sort()).toEqual([...FACTS.keys()].sort());
     expect(SCALEKIT_EVENT_TYPES).toHaveLength(50);
   });
 
-  it('cannot be changed', () => {
+  it('is frozen', () => {
     expect(Object.isFrozen(SCALEKIT_EVENTS)).toBe(true);
     expect(Object.isFrozen(SCALEKIT_EVENT_TYPES)).toBe(true);
   });
@@ -80,21 +80,21 @@ describe.each([...FACTS])('%s', (type, { dto, data, identities }) => {
     expect(event.constructor.name).toBe(dto);
   });
 
-  it('is accepted with any one identity and nothing else', () => {
+  it('is accepted with any identity and nothing else', () => {
     for (const least of [identity, ...others])
       expect([least, outcome(type, least)]).toEqual([least, ['accepted']]);
   });
 
   it.each([[{}], [{ foo: 1 }], [{ id: '' }], [{ id: null }], [{ metadata: { id: 'x' } }]])(
-    'is refused when nothing identifies its data: %j',
+    'is refused if nothing identifies its data: %j',
     (nameless) => {
       expect(outcome(type, nameless)).toEqual(['data']);
     },
   );
 
-  it('takes each documented field with its type, or null', () => {
+  it('accepts each documented field with its type, or null', () => {
     for (const [path, jsonType] of paths) {
-      // A null or another text in the place of the identity leaves the others to identify the data.
+      // Replacing one identity field must leave another to identify the data.
       const spare =
         identities.find((candidate) => !(path[0] !== undefined && path[0] in candidate)) ?? identity;
       for (const value of [VALUES[jsonType], null]) {
@@ -104,7 +104,7 @@ describe.each([...FACTS])('%s', (type, { dto, data, identities }) => {
     }
   });
 
-  it('refuses each documented field with another JSON type, and says where', () => {
+  it('refuses each documented field with another JSON type and reports its path', () => {
     for (const [path, jsonType] of paths) {
       for (const [otherType, value] of Object.entries(VALUES)) {
         if (otherType === jsonType) continue;
@@ -118,7 +118,7 @@ describe.each([...FACTS])('%s', (type, { dto, data, identities }) => {
     }
   });
 
-  it('takes each documented field of the envelope as text, or not at all', () => {
+  it('accepts each documented field of the envelope as a string or null', () => {
     for (const name of Object.keys(ENVELOPE_FACTS)) {
       if (['id', 'type', 'occurred_at'].includes(name)) continue;
       expect(outcome(type, identity, { [name]: 'text' })).toEqual(['accepted']);

@@ -15,7 +15,7 @@ interface SchemaFile {
   readonly schemas: Readonly<Record<string, Schema>>;
 }
 
-// Scalekit's schemas are no part of this repository: the tests are there for those who have the file beside it.
+// Scalekit's schemas are not part of this repository. These tests run if the file is available.
 const path =
   process.env.SCALEKIT_SCHEMAS ??
   fileURLToPath(new URL('../../../shared/scalekit/event-schemas.json', import.meta.url));
@@ -53,11 +53,11 @@ function publishedSchemas({ types, schemas }: SchemaFile): void {
     const { data, ...envelope } = schemas[name]?.properties ?? {};
     const fact = FACTS.get(type);
 
-    it('has the name of the DTO', () => {
+    it('has the same name as the DTO', () => {
       expect(fact?.dto).toBe(name);
     });
 
-    it('has no field that the table lacks or has otherwise', () => {
+    it('has no field that is missing from the table or differs from it', () => {
       const file = { types, schemas };
       expect(mismatches(resolve(data ?? {}, file), fact?.data ?? {}, file, 'data')).toEqual([]);
       expect(mismatches({ properties: envelope }, ENVELOPE_FACTS, file, 'event')).toEqual([]);
@@ -69,7 +69,7 @@ if (file) {
   publishedSchemas(file);
 } else {
   describe('the published schemas', () => {
-    it('are not on this machine, so that the table stands alone', () => {
+    it('are not available, so that only the table is tested', () => {
       expect(FACTS.size).toBe(50);
     });
   });

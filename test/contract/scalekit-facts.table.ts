@@ -1,4 +1,4 @@
-/** What a field must be: a JSON type, an object with fields of its own, or a list of such objects. */
+/** The type of a field: a JSON type, an object with documented fields, or a list of such objects. */
 export type Fact = 'string' | 'boolean' | 'array' | 'object' | Facts | readonly [Facts];
 export interface Facts {
   readonly [field: string]: Fact;
@@ -7,12 +7,12 @@ export interface Facts {
 export interface EventFact {
   readonly dto: string;
   readonly data: Facts;
-  /** Values of `data` that name the thing with as little as possible. */
+  /** The smallest values of `data` that identify what the event is about. */
   readonly identities: readonly object[];
 }
 
 interface FamilyFact extends Omit<EventFact, 'dto'> {
-  /** From an event type to the name of its DTO, less the ending `Event`. */
+  /** Maps an event type to the name of its DTO without the suffix `Event`. */
   readonly types: Readonly<Record<string, string>>;
 }
 
@@ -213,7 +213,7 @@ const FAMILIES: Readonly<Record<string, FamilyFact>> = {
   },
 };
 
-/** What this project holds to be true of Scalekit's events, written down apart from the DTOs. */
+/** What is known about Scalekit's events, written down independently of the DTOs. */
 export const FACTS: ReadonlyMap<string, EventFact> = new Map(
   Object.values(FAMILIES).flatMap(({ types, ...fact }) =>
     Object.entries(types).map(([type, name]): [string, EventFact] => [

@@ -61,17 +61,17 @@ export function patterns(): void {
     'connected_account.*',
     unlistedScalekitEvent('organization.merged'),
   ];
-  // @ts-expect-error a misspelt type
+  // @ts-expect-error misspelled type
   const misspelt: ScalekitEventPattern = 'user.craeted';
-  // @ts-expect-error a family that does not exist
+  // @ts-expect-error no known type begins like this
   const noFamily: ScalekitEventPattern = 'users.*';
-  // @ts-expect-error a pattern ends at a dot
+  // @ts-expect-error the asterisk must follow a dot
   const halfWord: ScalekitEventPattern = 'organization.direct*';
-  // @ts-expect-error a family is no type
+  // @ts-expect-error a prefix is not a type
   const family: ScalekitEventPattern = 'organization';
-  // @ts-expect-error nothing is below an event
+  // @ts-expect-error no type begins with another type
   const belowEvent: ScalekitEventPattern = 'user.created.*';
-  // @ts-expect-error any text is too much
+  // @ts-expect-error any string
   const text: ScalekitEventPattern = String(good);
   void [misspelt, noFamily, halfWord, family, belowEvent, text];
 }
@@ -80,14 +80,14 @@ export function unlisted(fromConfig: string): void {
   unlistedScalekitEvent('organization.merged');
   unlistedScalekitEvent('agent.*');
   unlistedScalekitEvent(fromConfig);
-  // @ts-expect-error this version knows it, so the escape is to be dropped
+  // @ts-expect-error a known type
   unlistedScalekitEvent('organization.created');
-  // @ts-expect-error so it is with patterns
+  // @ts-expect-error a known pattern
   unlistedScalekitEvent('organization.*');
 }
 
 export function narrowing(event: ScalekitEvent): string {
-  // @ts-expect-error an unknown event may have any type, so that the type alone tells nothing about the data
+  // @ts-expect-error an unknown event may have any type, so the type alone does not narrow the data
   if (event.type === 'user.created') event.data.user?.email;
   if (!isKnownScalekitEvent(event)) {
     same<typeof event, UnknownScalekitEvent>(true);
@@ -119,9 +119,9 @@ export function assignability(created: OrganizationCreatedEvent, unknown: Unknow
   const any: ScalekitEvent[] = [created, unknown];
   // @ts-expect-error another event
   const other: ScalekitEvent<'organization.deleted'> = created;
-  // @ts-expect-error a known event is no unknown one
+  // @ts-expect-error a known event is not an unknown one
   const asUnknown: UnknownScalekitEvent = created;
-  // @ts-expect-error handlers of one event share it
+  // @ts-expect-error events are read-only, because handlers share them
   created.data.id = 'org_1';
   void [any, other, asUnknown];
 }
@@ -132,7 +132,7 @@ export function madeUpEvents(type: ScalekitEventType): void {
   createScalekitEvent('user.created', { data: { user: { email: null } } });
   // @ts-expect-error no such field
   createScalekitEvent('user.created', { data: { usr: {} } });
-  // @ts-expect-error another JSON type
+  // @ts-expect-error wrong JSON type
   createScalekitEvent('user.created', { data: { user: { email: 1 } } });
   // @ts-expect-error no such event
   createScalekitEvent('user.craeted');

@@ -1,5 +1,5 @@
-// Checks what is imported while an entry point loads: only the required peers, the validator and Node, and at most
-// the one optional peer that the entry point is for.
+// Follows the imports of each entry point: only the required peers, the dependencies and Node's modules are allowed, and
+// at most the one optional peer that the entry point is for.
 import { deepEqual } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,6 +14,8 @@ const ALLOWED = [
   'reflect-metadata',
   'rxjs',
 ];
+// Their other files are not public API.
+const INDEX_ONLY = ['class-transformer', 'class-validator'];
 const FORMATS = { import: findImports, require: findRequires };
 
 const ENTRY_PEERS = { './bullmq': ['bullmq'] };
@@ -24,36 +26,39 @@ const { exports: entries } = JSON.parse(readFileSync(manifest, 'utf8'));
 for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }]) => esm)) {
   for (const [format, find] of Object.entries(FORMATS)) {
     const files = new Set();
-    const packages = new Set();
-    walk(join(dirname(manifest), entry[format].default), find, files, packages);
+    const specifiers = new Set();
+    walk(join(dirname(manifest), entry[format].default), find, files, specifiers);
+    const packages = new Set([...specifiers].map(packageOf));
     const allowed = [...ALLOWED, ...(ENTRY_PEERS[path] ?? [])];
     const others = [...packages].filter((name) => !name.startsWith('node:') && !allowed.includes(name));
-    deepEqual(others, [], `${path} imports packages that an application may not have`);
+    deepEqual(others, [], `${path} imports a package that an application may not have`);
+    const deep = [...specifiers].filter((name) => INDEX_ONLY.some((only) => name.startsWith(`${only}/`)));
+    deepEqual(deep, [], `${path} imports files that are not public API`);
     console.log(`${path} (${format}): ${files.size} files, ${[...packages].sort().join(' ')}`);
   }
 }
 
-function walk(file, find, files, packages) {
+function walk(file, find, files, specifiers) {
   if (files.has(file)) return;
   files.add(file);
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
   for (const name of find(source)) {
-    if (name.startsWith('.')) walk(resolve(dirname(file), name), find, files, packages);
-    else packages.add(packageOf(name));
+    if (name.startsWith('.')) walk(resolve(dirname(file), name), find, files, specifiers);
+    else specifiers.add(name);
   }
 }
 
-/** The package name of a specifier, which may point to a file in the package. `node:` modules stay as they are. */
+/** Returns the package that a specifier belongs to. `node:` modules stay as they are. */
 function packageOf(specifier) {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** Static imports and re-exports. A dynamic import is an expression, so it does not count. */
+/** Finds static imports and re-exports, but no dynamic imports. */
 function findImports(source) {
   return source.statements.flatMap(({ moduleSpecifier }) => (moduleSpecifier ? [moduleSpecifier.text] : []));
 }
 
-/** Calls of `require` at the top level. Those inside functions run later. */
+/** Finds calls of `require` outside functions: those run when the file loads. */
 function findRequires(node) {
   if (ts.isFunctionLike(node)) return [];
   const found = ts.isCallExpression(node) && node.expression.escapedText === 'require';

@@ -14,7 +14,7 @@ describe('the DTO classes', () => {
     expect(validateSync(createScalekitEvent(type), options)).toEqual([]);
   });
 
-  it('tell class-validator’s users which fields could identify the data', () => {
+  it('name the possible identity fields in the message for class-validator', () => {
     const event = hydrateEvent({ ...createScalekitEvent('organization.created'), ...{ data: { foo: 1 } } });
     const [error] = validateSync(event);
     expect(error?.constraints?.hasIdentity).toMatch(
@@ -22,7 +22,7 @@ describe('the DTO classes', () => {
     );
   });
 
-  it('know their nested fields, and those of their parents', () => {
+  it('know their nested fields, including inherited ones', () => {
     expect([...nestedFieldsOf(MembershipEventData).keys()].sort()).toEqual([
       'membership',
       'organization',
@@ -32,13 +32,13 @@ describe('the DTO classes', () => {
     expect(nestedFieldsOf(class {}).size).toBe(0);
   });
 
-  it('declare no values of their own', () => {
+  it('do not initialize their fields', () => {
     expect(Object.keys(new OrganizationCreatedEvent())).toEqual([]);
   });
 });
 
 describe('isKnownScalekitEvent', () => {
-  it('asks the catalog, so that another copy of the library may have made the event', () => {
+  it('looks at the type, so that events of another copy of the library count as well', () => {
     const { ...copy } = createScalekitEvent('organization.created');
     expect(isKnownScalekitEvent(copy)).toBe(true);
     expect(isKnownScalekitEvent(createScalekitEvent(unlistedScalekitEvent('organization.merged')))).toBe(

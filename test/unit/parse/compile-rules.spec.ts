@@ -35,32 +35,32 @@ function brokenBy(dtoClass: DtoClass, field: unknown): string[] {
 }
 
 describe('rulesOf', () => {
-  it('looks at a class once', () => {
+  it('compiles a class once', () => {
     const dtoClass = classWith(IsString());
     expect(rulesOf(dtoClass)).toBe(rulesOf(dtoClass));
   });
 
-  it('knows no rules of a class without any', () => {
+  it('returns no rules for a class without any', () => {
     expect(rulesOf(class {})).toEqual([]);
   });
 
-  it('runs what the decorators declare, under the names that they give', () => {
+  it('checks the declared rules and reports their names', () => {
     const dtoClass = classWith(MinLength(3), Matches(/^a/), IsString());
     expect(brokenBy(dtoClass, 'abc')).toEqual([]);
     expect(brokenBy(dtoClass, 'b')).toEqual(['field minLength', 'field matches']);
     expect(brokenBy(dtoClass, undefined)).toEqual(['field minLength', 'field matches', 'field isString']);
   });
 
-  it('names two rules of one name once', () => {
+  it('reports rules with the same name once', () => {
     expect(brokenBy(classWith(Matches(/a/), Matches(/b/)), 'c')).toEqual(['field matches']);
     expect(brokenBy(classWith(Matches(/a/), Matches(/b/)), 'a')).toEqual(['field matches']);
   });
 
-  it('calls a rule without a name what class-validator calls it', () => {
+  it('uses the name from class-validator for a rule without a name', () => {
     expect(brokenBy(classWith(rule(() => false)), 1)).toEqual(['field customValidation']);
   });
 
-  it('asks every condition', () => {
+  it('checks every condition', () => {
     const dtoClass = classWith(
       IsOptional(),
       ValidateIf((_object, value) => value !== 'skip'),
@@ -70,13 +70,13 @@ describe('rulesOf', () => {
     expect(brokenBy(dtoClass, 'other')).toEqual(['field minLength']);
   });
 
-  it('applies a rule for each item to each item, and to what is no array', () => {
+  it('applies an `each` rule to each item of an array, or to the value itself', () => {
     const dtoClass = classWith(IsString({ each: true }));
     for (const value of [[], ['a', 'b'], 'a']) expect(brokenBy(dtoClass, value)).toEqual([]);
     for (const value of [['a', 1], [['a']], 1]) expect(brokenBy(dtoClass, value)).toEqual(['field isString']);
   });
 
-  it('gives a rule the arguments that class-validator gives', () => {
+  it('passes the same arguments to a rule as class-validator', () => {
     const seen: unknown[] = [];
     class Parent {}
     class Child extends Parent {}
@@ -93,7 +93,7 @@ describe('rulesOf', () => {
     ]);
   });
 
-  it('inherits rules, unless the class has declared its own', () => {
+  it('inherits rules, unless the class declares its own', () => {
     class Parent {
       @IsString()
       readonly kept?: unknown;
@@ -122,7 +122,7 @@ describe('rulesOf', () => {
     ['an asynchronous rule', rule(() => Promise.resolve(true), 'later', true)],
     ['a rule without a constraint', Validate(class {})],
     ['@ValidateNested() alone', ValidateNested()],
-  ])('refuses %s rather than leave it unchecked', (feature, decorator) => {
+  ])('refuses %s instead of ignoring it', (feature, decorator) => {
     const dtoClass = classWith(decorator);
     expect(() => rulesOf(dtoClass)).toThrow(`Dto.field is declared with ${feature}, which is not supported`);
   });

@@ -46,7 +46,7 @@ const types = fc.oneof(
 );
 
 describe('hydrateEvent', () => {
-  it('keeps every field of any JSON as it was', () => {
+  it('keeps every field of any JSON unchanged', () => {
     fc.assert(
       fc.property(types, json, (type, data) => {
         const text = JSON.stringify({ id: 'evt_1', type, data });
@@ -56,7 +56,7 @@ describe('hydrateEvent', () => {
     );
   });
 
-  it('does for sample events what class-transformer does', () => {
+  it('treats sample events like class-transformer', () => {
     for (const type of SCALEKIT_EVENT_TYPES) {
       const plain = JSON.parse(JSON.stringify(createScalekitEvent(type)));
       const ours = hydrateEvent(plain);
@@ -65,21 +65,21 @@ describe('hydrateEvent', () => {
     }
   });
 
-  it('makes DTOs of the items of documented lists', () => {
+  it('turns the items of documented lists into DTOs', () => {
     const { data } = createScalekitEvent('organization.directory.user_created');
     expect(data.groups?.[0]).toBeInstanceOf(DirectoryUserGroup);
     const { settings } = createScalekitEvent('organization.created').data;
     expect(settings?.features?.[0]).toBeInstanceOf(OrganizationFeature);
   });
 
-  it('leaves free-form objects where they are', () => {
+  it('leaves free-form objects unchanged', () => {
     const metadata = { deep: { deeper: [1] } };
     const event = hydrateEvent({ type: 'organization.created', ...{ data: { id: 'org_1', metadata } } });
     expect(event.data).toMatchObject({ metadata });
     expect(Reflect.get(event.data, 'metadata')).toBe(metadata);
   });
 
-  it('keeps a field named __proto__ a field', () => {
+  it('keeps a field named __proto__ as a field', () => {
     const text =
       '{"type":"organization.created","__proto__":{"polluted":1},"data":{"__proto__":{"id":"org_9"},"id":"org_1"}}';
     const event = hydrateEvent(JSON.parse(text));
@@ -89,11 +89,11 @@ describe('hydrateEvent', () => {
     expect(JSON.stringify(event)).toBe(text);
   });
 
-  it.each(TRAPS)('takes an event of type %s for an unknown one', (type) => {
+  it.each(TRAPS)('treats an event of type %s as unknown', (type) => {
     expect(hydrateEvent({ type })).toBeInstanceOf(UnknownScalekitEvent);
   });
 
-  it('leaves values of a wrong type alone', () => {
+  it('leaves values of a wrong type unchanged', () => {
     const text =
       '{"type":"organization.directory.user_created","data":{"id":7,"groups":{"0":{"id":"a"}},"roles":[1,null,["x"]]}}';
     const event = hydrateEvent(JSON.parse(text));

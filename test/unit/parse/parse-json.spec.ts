@@ -9,7 +9,7 @@ function refusal(bytes: Uint8Array): InvalidEventError {
     if (error instanceof InvalidEventError) return error;
     throw error;
   }
-  throw new Error('parsed, although it should not be');
+  throw new Error('the body was not refused');
 }
 
 describe('parseJson', () => {
@@ -20,8 +20,8 @@ describe('parseJson', () => {
   });
 
   it.each([
-    ['nothing', Buffer.alloc(0)],
-    ['a cut object', Buffer.from('{"email":"private@example.com"')],
+    ['an empty body', Buffer.alloc(0)],
+    ['a truncated object', Buffer.from('{"email":"private@example.com"')],
     ['plain text', Buffer.from('private@example.com')],
     ['two values', Buffer.from('{} {}')],
     ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
@@ -31,7 +31,7 @@ describe('parseJson', () => {
     expect(refusal(bytes).code).toBe('not_json');
   });
 
-  it('keeps no fragment of the payload in the error', () => {
+  it('does not reveal the payload in the error', () => {
     const error = refusal(Buffer.from('{"email": private@example.com}'));
     expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('private');
     expect(error.cause).toBeUndefined();

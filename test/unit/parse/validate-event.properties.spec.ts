@@ -9,7 +9,7 @@ import { type DtoClass, type NestedField, nestedFieldsOf } from '../../../lib/ev
 import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
 import { findIssues } from '../../../lib/parse/validate-event.js';
 
-// No arrays with anything in them: class-validator follows them, even where an object is documented.
+// No arrays with items: class-validator follows them even where an object is documented.
 const plain: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom('text', '', 'x'.repeat(256), 'a\nb', '🙂', '\ud800'),
   fc.constantFrom(null, true, false, 0, 7, [], {}),
@@ -19,7 +19,7 @@ const anything = fc.oneof(
   fc.dictionary(fc.constantFrom('id', 'name', 'type', 'data'), fc.constantFrom('text', '', 7, [1])),
 );
 
-/** Objects in which each documented field may be missing, right, or anything else. */
+/** Objects whose documented fields are missing, valid or anything else. */
 function objectsOf(dtoClass: DtoClass): fc.Arbitrary<object> {
   const declared = getMetadataStorage().getTargetValidationMetadatas(dtoClass, dtoClass.name, false, false);
   const nested = nestedFieldsOf(dtoClass);
@@ -34,8 +34,8 @@ function valuesOf(nested: NestedField | undefined): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 4, arbitrary: documented }, { weight: 1, arbitrary: plain });
 }
 
-/** What class-validator itself finds. */
-function findingsOfClassValidator(dtoClass: DtoClass, value: object): EventIssue[] {
+/** The issues that class-validator itself finds. */
+function issuesOfClassValidator(dtoClass: DtoClass, value: object): EventIssue[] {
   const instance = plainToInstance<object, object>(dtoClass, value);
   return validateSync(instance, { forbidUnknownValues: false }).flatMap((error) => issuesOf(error, ''));
 }
@@ -43,13 +43,13 @@ function findingsOfClassValidator(dtoClass: DtoClass, value: object): EventIssue
 function issuesOf({ property, constraints = {}, children = [] }: ValidationError, parent: string) {
   const path = `${parent}${property}`;
   const broken = Object.keys(constraints);
-  // That a value is no object is said once.
+  // That a value is not an object is reported once.
   const rules = broken.length > 1 ? broken.filter((rule) => rule !== 'nestedValidation') : broken;
   const below: EventIssue[] = children.flatMap((child) => issuesOf(child, `${path}.`));
   return [...rules.map((rule) => ({ path, rule })), ...below];
 }
 
-/** Of findings that differ only in where in a list the item stands, the first. */
+/** Keeps the first of the issues that differ only in the index of a list item. */
 function collapsed(issues: readonly EventIssue[]): EventIssue[] {
   const firsts = new Map<string, EventIssue>();
   for (const issue of issues) {
@@ -65,16 +65,16 @@ const CLASSES = [
 ];
 
 describe('findIssues, for any value', () => {
-  it.each(CLASSES)('finds what class-validator finds, in its order: %s', (_type, dtoClass) => {
+  it.each(CLASSES)('finds the same issues as class-validator, in the same order: %s', (_type, dtoClass) => {
     fc.assert(
       fc.property(objectsOf(dtoClass), (value) => {
-        expect(findIssues(dtoClass, value)).toEqual(collapsed(findingsOfClassValidator(dtoClass, value)));
+        expect(findIssues(dtoClass, value)).toEqual(collapsed(issuesOfClassValidator(dtoClass, value)));
       }),
       { numRuns: 25 },
     );
   });
 
-  it.each(CLASSES)('is not fooled by the names of other fields: %s', (_type, dtoClass) => {
+  it.each(CLASSES)('is not affected by the names of other fields: %s', (_type, dtoClass) => {
     const names = ['constructor', '__proto__', 'toString', 'valueOf', 'hasOwnProperty', 'then', 'length'];
     fc.assert(
       fc.property(objectsOf(dtoClass), fc.constantFrom(...names), anything, (value, name, other) => {

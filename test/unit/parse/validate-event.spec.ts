@@ -23,7 +23,7 @@ describe('findIssues', () => {
     expect(issuesOfGroups([[{ id: 7 }], [[1]]])).toEqual([{ path: 'data.groups', rule: 'isObject' }]);
   });
 
-  it('does not look for items in what is no list', () => {
+  it('does not look for items outside of lists', () => {
     expect(issuesOfGroups({ 0: { id: 7 }, length: 1 })).toEqual([{ path: 'data.groups', rule: 'isArray' }]);
     expect(issuesOfGroups('text')).toEqual([
       { path: 'data.groups', rule: 'isArray' },
@@ -31,7 +31,7 @@ describe('findIssues', () => {
     ]);
   });
 
-  it('names each way in which items break a rule by the first item that does', () => {
+  it('reports each kind of issue for the first item that has it', () => {
     const items = [{ id: 1 }, { id: 1, name: 1 }, null, 'text', { name: 1 }, { id: 'a', name: null }];
     expect(issuesOfGroups(items)).toEqual([
       { path: 'data.groups', rule: 'isObject' },
@@ -41,7 +41,7 @@ describe('findIssues', () => {
     ]);
   });
 
-  it('takes holes and undefined items for no items', () => {
+  it('ignores holes and undefined items', () => {
     expect(issuesOfGroups([undefined])).toEqual([{ path: 'data.groups', rule: 'isObject' }]);
     expect(issuesOfGroups(new Array(2))).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 import { codeOf, failureOf, ID, NOW, NOW_SECONDS, PAYLOAD, SECRET } from './verify.fixtures.js';
 
-/** One test for each defect that was found in another verifier. */
+/** One test for each defect found in another verifier. */
 
 const signed = { payload: PAYLOAD, secret: SECRET, id: ID, timestamp: NOW_SECONDS };
 const standard = signWebhook(signed);
@@ -17,7 +17,7 @@ function verify(headers: WebhookHeaders, payload: string | Uint8Array = PAYLOAD,
   return verifyWebhookSignature({ payload, headers, secrets, now: NOW });
 }
 
-/** Headers signed for any timestamp text, as a sender that has the key could. */
+/** Headers signed with any timestamp text, as anybody with the key can make them. */
 function signedAt(timestamp: string) {
   const key = parseSigningSecret(SECRET).keyFor('standard');
   const signature = computeSignature(key, `${ID}.${timestamp}.`, PAYLOAD, 'base64');
@@ -26,7 +26,7 @@ function signedAt(timestamp: string) {
 
 describe('a defect of @scalekit-sdk/node', () => {
   it.each(['whsec_', 'whsec_!!!!'])(
-    'a secret without a key (%s) is refused: anybody could sign with it',
+    'a secret without a key (%s) is refused, because anybody could sign with it',
     (secret) => {
       expect(() => verify(standard, PAYLOAD, secret)).toThrow(ScalekitWebhooksConfigurationError);
     },
@@ -55,7 +55,7 @@ describe('a defect of @scalekit-sdk/node', () => {
     }
   });
 
-  it('a timestamp with letters after it is refused, even with a signature that fits', () => {
+  it('a timestamp followed by letters is refused, even with a valid signature', () => {
     expect(codeOf(() => verify(signedAt(`${NOW_SECONDS}zz`)))).toBe('headers_malformed');
     expect(codeOf(() => verify({ ...standard, 'webhook-timestamp': '123zz' }))).toBe('headers_malformed');
   });
@@ -68,13 +68,13 @@ describe('a defect of standardwebhooks', () => {
   });
 
   it.each(['{"id":', '', 'plain text'])(
-    'a signed body that is not JSON (%j) is authentic, no SyntaxError',
+    'a signed body that is not JSON (%j) is authentic and causes no SyntaxError',
     (payload) => {
       expect(verify(signWebhook({ ...signed, payload }), payload).deliveryId).toBe(ID);
     },
   );
 
-  it('different bytes never share a signature, though their text be the same', () => {
+  it('different bytes never share a signature, even if they decode to the same text', () => {
     const one = Buffer.from([0x22, 0xff, 0x22]);
     const other = Buffer.from([0x22, 0xfe, 0x22]);
     expect(one.toString()).toBe(other.toString());
@@ -86,7 +86,7 @@ describe('a defect of standardwebhooks', () => {
     }
   });
 
-  it('a timestamp with letters after it is refused', () => {
+  it('a timestamp followed by letters is refused', () => {
     expect(codeOf(() => verify(signedAt(`${NOW_SECONDS}abc`)))).toBe('headers_malformed');
     expect(codeOf(() => verify({ ...standard, 'webhook-timestamp': '123abc' }))).toBe('headers_malformed');
   });
@@ -101,7 +101,7 @@ describe('a defect of stripe and @workos-inc/node', () => {
 });
 
 describe('a defect of several verifiers', () => {
-  it('the bytes are verified, not the same JSON serialised again', () => {
+  it('the bytes are verified, not the same JSON serialized again', () => {
     const spaced = '{ "id": "evt_1", "amount": 1.0 }';
     const again = JSON.stringify(JSON.parse(spaced));
     const headers = signWebhook({ ...signed, payload: spaced });
@@ -109,7 +109,7 @@ describe('a defect of several verifiers', () => {
     expect(codeOf(() => verify(headers, again))).toBe('signature_mismatch');
   });
 
-  it('no error holds the expected digest, the secret or the payload', () => {
+  it('no error contains the expected digest, the secret or the payload', () => {
     const payload = '{"email":"private@example.com"}';
     const forged = Buffer.alloc(32, 9);
     const attempts: WebhookHeaders[] = [

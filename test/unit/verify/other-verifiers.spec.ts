@@ -6,7 +6,7 @@ import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js'
 import { Scalekit } from '../../helpers/scalekit-sdk.js';
 import { NOW, NOW_SECONDS } from './verify.fixtures.js';
 
-/** Agreement with the verifiers that Scalekit's users have today, wherever those are right. */
+/** Where other verifiers are right, ours agrees with them. */
 
 const scalekitSdk = new Scalekit('https://example.scalekit.dev', 'skc_1', 'none');
 

@@ -21,7 +21,7 @@ describe('collectSignatureHeaders', () => {
     });
   });
 
-  it('passes over what an object has inherited', () => {
+  it('ignores inherited properties', () => {
     const inherited: Record<string, string> = { 'webhook-id': 'b' };
     const values = collectSignatureHeaders(Object.assign(Object.create(inherited), { 'Webhook-Id': 'a' }));
     expect(values['webhook-id']).toEqual(['a']);
@@ -37,14 +37,14 @@ describe('collectSignatureHeaders', () => {
     expect(values['scalekit-signature']).toEqual([]);
   });
 
-  it('keeps every value of a header that came several times', () => {
+  it('keeps every value of a repeated header', () => {
     const headers = { 'webhook-id': ['a', 'b'], 'webhook-signature': 'v1,x', 'Webhook-Signature': ['v1,y'] };
     const values = collectSignatureHeaders(headers);
     expect(values['webhook-id']).toEqual(['a', 'b']);
     expect(values['webhook-signature']).toEqual(['v1,x', 'v1,y']);
   });
 
-  it('takes an empty or undefined header as absent', () => {
+  it('treats an empty or undefined header as absent', () => {
     const values = collectSignatureHeaders({
       'webhook-id': '',
       'webhook-timestamp': undefined,
@@ -55,7 +55,7 @@ describe('collectSignatureHeaders', () => {
     expect(values['webhook-signature']).toEqual(['v1,x']);
   });
 
-  it.each(['__proto__', 'constructor', 'toString'])('passes over a header named %s', (name) => {
+  it.each(['__proto__', 'constructor', 'toString'])('ignores a header named %s', (name) => {
     const headers = Object.fromEntries([[name, 'x']]);
     expect(codeOf(() => schemesPresent(collectSignatureHeaders(headers)))).toBe('headers_missing');
   });
@@ -64,17 +64,17 @@ describe('collectSignatureHeaders', () => {
 describe('schemesPresent', () => {
   const schemes = (headers: Record<string, string>) => schemesPresent(collectSignatureHeaders(headers));
 
-  it('lets the headers that are present decide', () => {
+  it('depends on the headers that are present', () => {
     expect(schemes(standard)).toEqual(['standard']);
     expect(schemes({ 'scalekit-signature': 't=1' })).toEqual(['scalekit']);
     expect(schemes({ ...standard, 'scalekit-signature': 't=1' })).toEqual(['standard', 'scalekit']);
   });
 
-  it('passes over a scheme whose headers are not complete', () => {
+  it('ignores a scheme with incomplete headers', () => {
     expect(schemes({ 'webhook-id': 'a', 'scalekit-signature': 't=1' })).toEqual(['scalekit']);
   });
 
-  it.each(Object.keys(standard))('names %s when it alone is missing', (name) => {
+  it.each(Object.keys(standard))('names %s when only that is missing', (name) => {
     const { message, code } = failureOf(() => schemes({ ...standard, [name]: '' }));
     expect(code).toBe('headers_missing');
     for (const other of Object.keys(standard)) {
@@ -83,7 +83,7 @@ describe('schemesPresent', () => {
     }
   });
 
-  it('names all headers when none is there', () => {
+  it('names all headers when none is present', () => {
     const { message } = failureOf(() => schemes({}));
     for (const name of [...Object.keys(standard), 'scalekit-signature']) expect(message).toContain(name);
   });

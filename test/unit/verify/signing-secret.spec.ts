@@ -7,13 +7,13 @@ import { KEY, SECRET } from './verify.fixtures.js';
 const standardKey = (text: string) => parseSigningSecret(text).keyFor('standard').export();
 
 describe('parseSigningSecret', () => {
-  it('decodes the key of the standard scheme and keeps the whole text for the other', () => {
+  it('decodes the key for the standard scheme and keeps the whole text for the scalekit scheme', () => {
     const secret = parseSigningSecret(SECRET);
     expect(secret.keyFor('standard').export()).toEqual(KEY);
     expect(secret.keyFor('scalekit').export().toString()).toBe(SECRET);
   });
 
-  it('ignores white space around the secret, for both schemes', () => {
+  it('ignores whitespace around the secret, for both schemes', () => {
     const secret = parseSigningSecret(` \t${SECRET}\r\n`);
     expect(secret.keyFor('standard').export()).toEqual(KEY);
     expect(secret.keyFor('scalekit').export().toString()).toBe(SECRET);
@@ -56,10 +56,10 @@ describe('parseSigningSecret', () => {
 
   it('refuses a secret that is not set', () => {
     const unset: unknown = undefined;
-    expect(() => parseSigningSecret(unset as string)).toThrow(/undefined instead of text/);
+    expect(() => parseSigningSecret(unset as string)).toThrow(/must be a string; found undefined/);
   });
 
-  it('does not show the secret in its errors', () => {
+  it('does not reveal the secret in its errors', () => {
     for (const text of ['hunter2hunter2', 'whsec_hunter2!', 'whsec_hunter2hunte']) {
       expect(() => parseSigningSecret(text)).not.toThrow(/hunter2/);
     }
@@ -78,10 +78,10 @@ describe('SigningSecret', () => {
 
   it.each([
     ['inspected', inspect(secret, { showHidden: true, depth: 10, getters: true })],
-    ['inspected inside of other objects', inspect({ options: { secret } }, { depth: 10 })],
-    ['serialised', JSON.stringify({ secret })],
-    ['made text', `${secret} ${JSON.stringify(Object.getOwnPropertyDescriptors(secret))}`],
-  ])('shows nothing of its key when %s', (_, text) => {
+    ['inspected inside other objects', inspect({ options: { secret } }, { depth: 10 })],
+    ['serialized', JSON.stringify({ secret })],
+    ['converted to a string', `${secret} ${JSON.stringify(Object.getOwnPropertyDescriptors(secret))}`],
+  ])('does not reveal its key when %s', (_, text) => {
     expect(text).not.toContain(key);
     expect(text).not.toContain(KEY.toString());
     expect(text).not.toContain(KEY.toString('hex').slice(0, 8));

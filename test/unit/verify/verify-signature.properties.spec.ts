@@ -38,7 +38,7 @@ function sign({
   return signWebhook({ payload, secret: secretOf(key), id, timestamp: NOW_SECONDS, scheme });
 }
 
-/** Splits the digests off a header of either scheme, so that their bits can be flipped. */
+/** Changes the signature in the headers of either scheme. */
 function withSignature(
   headers: Record<string, string>,
   change: (digest: Uint8Array) => Uint8Array,
@@ -119,7 +119,7 @@ describe('verifyWebhookSignature, for any message', () => {
     );
   });
 
-  it('never crashes on any headers, and accepts none that it did not sign', () => {
+  it('never crashes on any headers, and accepts none that were not signed', () => {
     const texts = fc.string({ unit: 'binary', maxLength: 120 });
     const values = fc.oneof(texts, fc.array(texts, { maxLength: 3 }), fc.constant(undefined));
     const noise = fc.record({
@@ -155,7 +155,7 @@ describe('verifyWebhookSignature, for any list of signatures', () => {
   );
   const separators = fc.constantFrom(' ', ', ', '  ', ',');
 
-  it('finds the one that matches, whatever stands around it and however it is separated', () => {
+  it('finds the matching one, whatever surrounds and separates it', () => {
     fc.assert(
       fc.property(
         message,
@@ -172,7 +172,7 @@ describe('verifyWebhookSignature, for any list of signatures', () => {
     );
   });
 
-  it('finds it in the scalekit-signature header too, in any order', () => {
+  it('finds it in the scalekit-signature header as well, in any order', () => {
     const fields = fc.oneof(
       fc.string({ maxLength: 70 }).map((text) => `v1=${text.replaceAll(',', '')}`),
       fc

@@ -19,24 +19,24 @@ describe.each([
   ['standard', standard, { scheme: 'standard', timestamp: NOW, deliveryId: ID }],
   ['scalekit', scalekit, { scheme: 'scalekit', timestamp: NOW }],
 ] as const)('verifyWebhookSignature under the %s scheme', (scheme, headers, verified) => {
-  it('accepts what was signed', () => {
+  it('accepts a signed payload', () => {
     expect(verify(headers)).toStrictEqual(verified);
   });
 
-  it('accepts bytes and their text alike', () => {
+  it('accepts bytes as well as a string', () => {
     expect(verify(headers, { payload: Buffer.from(PAYLOAD) })).toEqual(verified);
     expect(verify(headers, { payload: new TextEncoder().encode(PAYLOAD) })).toEqual(verified);
   });
 
-  it('accepts bytes that lie inside of a larger buffer', () => {
+  it('accepts bytes inside a larger buffer', () => {
     const larger = Buffer.from(`before${PAYLOAD}after`);
     expect(verify(headers, { payload: larger.subarray(6, -5) })).toEqual(verified);
   });
 
   it.each([
-    ['', 'empty text'],
+    ['', 'an empty string'],
     ['Grüße 漢字 😀', 'text beyond ASCII'],
-    ['not JSON {', 'text that is no JSON'],
+    ['not JSON {', 'text that is not JSON'],
     ['\ufeff{}', 'a byte order mark'],
   ])('accepts %j: %s', (payload) => {
     const own = signWebhook({ ...signed, scheme, payload });
@@ -44,7 +44,7 @@ describe.each([
     expect(verify(own, { payload: Buffer.from(payload) })).toEqual(verified);
   });
 
-  it('refuses another body, another secret, another time', () => {
+  it('refuses another body, another secret or another timestamp', () => {
     expect(codeOf(() => verify(headers, { payload: `${PAYLOAD} ` }))).toBe('signature_mismatch');
     expect(codeOf(() => verify(headers, { secrets: OTHER_SECRET }))).toBe('signature_mismatch');
     const later = JSON.parse(JSON.stringify(headers).replace(`${NOW_SECONDS}`, `${NOW_SECONDS + 1}`));
@@ -52,22 +52,22 @@ describe.each([
   });
 
   it.each([
-    ['text', [OTHER_SECRET, SECRET]],
-    ['prepared', [parseSigningSecret(OTHER_SECRET), parseSigningSecret(SECRET)]],
+    ['strings', [OTHER_SECRET, SECRET]],
+    ['parsed', [parseSigningSecret(OTHER_SECRET), parseSigningSecret(SECRET)]],
     ['both', [OTHER_SECRET, parseSigningSecret(SECRET)]],
   ])('accepts any of several secrets (%s)', (_, secrets) => {
     expect(verify(headers, { secrets })).toEqual(verified);
   });
 
-  it('accepts one prepared secret', () => {
+  it('accepts a parsed secret', () => {
     expect(verify(headers, { secrets: parseSigningSecret(SECRET) })).toEqual(verified);
   });
 
-  it.each([-300, 300])('accepts a clock that is %d seconds off, which is the tolerance', (seconds) => {
+  it.each([-300, 300])('accepts a clock that is off by %d seconds, the tolerance', (seconds) => {
     expect(verify(headers, { now: (NOW_SECONDS + seconds) * 1000 })).toEqual(verified);
   });
 
-  it.each([-301, 301])('refuses a clock that is %d seconds off', (seconds) => {
+  it.each([-301, 301])('refuses a clock that is off by %d seconds', (seconds) => {
     const now = new Date((NOW_SECONDS + seconds) * 1000);
     expect(codeOf(() => verify(headers, { now }))).toBe('timestamp_out_of_tolerance');
   });
@@ -76,20 +76,20 @@ describe.each([
     expect(verify(headers, { now: (NOW_SECONDS + 300) * 1000 + 999 })).toEqual(verified);
   });
 
-  it('takes another tolerance', () => {
+  it('accepts another tolerance', () => {
     const now = (NOW_SECONDS + 10) * 1000;
     expect(verify(headers, { now, toleranceSeconds: 10 })).toEqual(verified);
     expect(codeOf(() => verify(headers, { now, toleranceSeconds: 9 }))).toBe('timestamp_out_of_tolerance');
     expect(verify(headers, { toleranceSeconds: 0 })).toEqual(verified);
   });
 
-  it('compares with the present time unless told another', () => {
+  it('uses the current time by default', () => {
     const now = signWebhook({ payload: PAYLOAD, secret: SECRET, scheme });
     expect(verify(now, { now: undefined }).scheme).toBe(scheme);
     expect(codeOf(() => verify(headers, { now: undefined }))).toBe('timestamp_out_of_tolerance');
   });
 
-  it('tells by how much, and in which direction, a timestamp is off', () => {
+  it('says how far, and in which direction, a timestamp is off', () => {
     const old = failureOf(() => verify(headers, { now: (NOW_SECONDS + 400) * 1000 }));
     expect(old.message).toMatch(/400 s ago; the tolerance is 300 s/);
     const early = failureOf(() => verify(headers, { now: (NOW_SECONDS - 400) * 1000 }));
@@ -106,23 +106,23 @@ describe('verifyWebhookSignature with headers of both schemes', () => {
 
   it.each([
     ['does not match', forged],
-    ['cannot be read', { 'webhook-signature': 'v1,short' }],
+    ['is malformed', { 'webhook-signature': 'v1,short' }],
     ['is too old', { 'webhook-timestamp': '1' }],
-    ['is not complete', { 'webhook-id': '' }],
-  ])('accepts when the standard one %s and the other holds', (_, changes) => {
+    ['is incomplete', { 'webhook-id': '' }],
+  ])('accepts when the standard one %s and the scalekit one is valid', (_, changes) => {
     expect(verify({ ...standard, ...changes, ...scalekit }).scheme).toBe('scalekit');
   });
 
-  it('accepts when the standard one holds and the other does not', () => {
+  it('accepts when only the standard one is valid', () => {
     expect(verify({ ...standard, 'scalekit-signature': 'nonsense' }).scheme).toBe('standard');
   });
 
-  it('refuses when neither holds, for the reason of the first', () => {
+  it('refuses when neither is valid, and gives the reason of the standard one', () => {
     const headers = { ...standard, ...forged, 'scalekit-signature': 'nonsense' };
     expect(codeOf(() => verify(headers))).toBe('signature_mismatch');
   });
 
-  it('does not take a signature of one scheme for one of the other', () => {
+  it('does not accept a signature of one scheme in a header of the other', () => {
     const base64 = signWebhook(signed)['webhook-signature']?.slice(3) ?? '';
     const hex = Buffer.from(base64, 'base64').toString('hex');
     const headers = { 'scalekit-signature': `t=${NOW_SECONDS},v1=${hex}` };
@@ -130,7 +130,7 @@ describe('verifyWebhookSignature with headers of both schemes', () => {
   });
 });
 
-describe('verifyWebhookSignature with what no sender controls', () => {
+describe('verifyWebhookSignature with invalid options', () => {
   it('refuses an empty list of secrets', () => {
     const run = () => verify(standard, { secrets: [] });
     expect(run).toThrow(ScalekitWebhooksConfigurationError);
@@ -142,7 +142,7 @@ describe('verifyWebhookSignature with what no sender controls', () => {
     expect(() => verify(standard, { secrets: unset as string })).toThrow(ScalekitWebhooksConfigurationError);
   });
 
-  it('refuses a secret that cannot be read, even if another one matches', () => {
+  it('refuses a malformed secret, even if another one matches', () => {
     expect(() => verify(standard, { secrets: [SECRET, 'whsec_'] })).toThrow(
       ScalekitWebhooksConfigurationError,
     );
@@ -170,13 +170,13 @@ describe('verifyWebhookSignature with what no sender controls', () => {
     expect(run).toThrow(/raw body/);
   });
 
-  it('refuses text with a lone surrogate, which UTF-8 cannot hold', () => {
+  it('refuses a string with a lone surrogate, which UTF-8 cannot encode', () => {
     const payload = '{"name":"\ud800"}';
     const headers = signWebhook({ ...signed, payload });
     expect(codeOf(() => verify(headers, { payload }))).toBe('payload_malformed');
   });
 
-  it('does not hide a programming error as a failed signature', () => {
+  it('does not report a programming error as a failed signature', () => {
     const headers = {
       get: () => {
         throw new RangeError('broken');

@@ -21,15 +21,15 @@ const REFUSED: readonly (readonly [Outcome, number])[] = [
 ];
 
 describe('answerFor', () => {
-  it.each(ACKNOWLEDGED)('acknowledges %s with %i, and says so', (outcome, status) => {
+  it.each(ACKNOWLEDGED)('acknowledges %s with %i and names the outcome', (outcome, status) => {
     expect(answerFor(outcome)).toEqual({ status, body: { received: true, status: outcome } });
   });
 
-  it.each(REFUSED)('answers %s with %i, and says nothing more', (outcome, status) => {
+  it.each(REFUSED)('answers %s with %i and no details', (outcome, status) => {
     expect(answerFor(outcome)).toEqual({ status, body: { received: false } });
   });
 
-  it('answers unavailable with 503, and asks for a retry in 5 s', () => {
+  it('answers unavailable with 503 and asks for a retry in 5 s', () => {
     expect(answerFor('unavailable')).toEqual({
       status: 503,
       body: { received: false },
@@ -37,17 +37,17 @@ describe('answerFor', () => {
     });
   });
 
-  it('asks for a retry when it makes sense', () => {
+  it('asks for a retry after the given time', () => {
     expect(answerFor('unavailable', DEFAULT_STATUS_CODES, 18)).toMatchObject({ retryAfterSeconds: 18 });
   });
 
-  it('takes the status from the codes it is given', () => {
+  it('uses the given status codes', () => {
     expect(answerFor('processed', { ...DEFAULT_STATUS_CODES, processed: 204 })).toMatchObject({
       status: 204,
     });
   });
 
-  it('has a row for every outcome', () => {
+  it('has a status code for every outcome', () => {
     const outcomes = [...ACKNOWLEDGED, ...REFUSED].map(([outcome]) => outcome);
 
     expect(Object.keys(DEFAULT_STATUS_CODES).sort()).toEqual([...outcomes, 'unavailable'].sort());

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { HandlerReportState, Outcome } from 'nestjs-scalekit-webhooks';
 import { aggregateOutcome } from '../../../lib/dispatch/dispatch-result.js';
 
-function conclude(states: readonly HandlerReportState[]): Outcome {
+function outcomeOf(states: readonly HandlerReportState[]): Outcome {
   return aggregateOutcome(states.map((state, number) => ({ handlerId: `Handler.${number}`, state })));
 }
 
-// From the strongest claim on the answer to the weakest.
+// Highest precedence first.
 const PRECEDENCE: readonly (readonly [Outcome, readonly HandlerReportState[]])[] = [
   ['failed', ['failed']],
   ['unavailable', ['running', 'overdue', 'not_started']],
@@ -21,25 +21,22 @@ const PAIRS = RANKED.flatMap((stronger, rank) =>
   RANKED.slice(rank + 1).map((weaker) => ({ ...stronger, other: weaker.state })),
 );
 
-describe('concludeDelivery', () => {
-  it('ignores an event without handlers', () => {
-    expect(conclude([])).toBe('ignored');
+describe('aggregateOutcome', () => {
+  it('is ignored without handlers', () => {
+    expect(outcomeOf([])).toBe('ignored');
   });
 
-  it.each(RANKED)('concludes $outcome from a handler that is $state', ({ outcome, state }) => {
-    expect(conclude([state])).toBe(outcome);
+  it.each(RANKED)('is $outcome for a handler that is $state', ({ outcome, state }) => {
+    expect(outcomeOf([state])).toBe(outcome);
   });
 
-  it.each(PAIRS)(
-    'concludes $outcome from $state beside $other, in either order',
-    ({ outcome, state, other }) => {
-      expect([conclude([state, other]), conclude([other, state])]).toEqual([outcome, outcome]);
-    },
-  );
+  it.each(PAIRS)('is $outcome for $state and $other, in either order', ({ outcome, state, other }) => {
+    expect([outcomeOf([state, other]), outcomeOf([other, state])]).toEqual([outcome, outcome]);
+  });
 
-  it('acknowledges only where every handler has ended well or for good, or is queued', () => {
+  it('acknowledges only if every handler is done, dead or queued', () => {
     const acknowledged = RANKED.filter(({ state }) =>
-      ['processed', 'accepted', 'duplicate'].includes(conclude(['done', state, 'already_done'])),
+      ['processed', 'accepted', 'duplicate'].includes(outcomeOf(['done', state, 'already_done'])),
     );
 
     expect(acknowledged.map(({ state }) => state)).toEqual([
