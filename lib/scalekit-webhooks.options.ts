@@ -1,13 +1,12 @@
 import type { Type } from '@nestjs/common';
 import type { EventTransport } from './dispatch/event-transport.js';
-import { InlineTransport } from './dispatch/inline.transport.js';
+import { InlineTransport } from './dispatch/run.engine.js';
 import {
   describeValue,
   refuseSetting,
   requireMethod,
   requireOneOf,
   requirePositiveInteger,
-  requireToleranceSeconds,
 } from './errors/settings.js';
 import type { InboxStore } from './inbox/inbox-store.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
@@ -15,7 +14,7 @@ import type { ValidationMode } from './parse/parse-event.js';
 import type { ReceiveOptions, SigningSecretSetting, WebhookVerifier } from './receive/receive.options.js';
 import type { Outcome } from './respond/outcome.js';
 import { DEFAULT_STATUS_CODES, isAcknowledged } from './respond/outcome.js';
-import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.js';
+import { DEFAULT_TOLERANCE_SECONDS, requireToleranceSeconds } from './verify/verify-signature.js';
 
 const MESSAGES = {
   factoryGaveNoOptions:

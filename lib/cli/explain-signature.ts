@@ -1,5 +1,5 @@
 import { WebhookVerificationError } from '../errors/errors.js';
-import { parseSignature } from '../verify/parsed-signature.js';
+import { parseSignature } from '../verify/signature.js';
 import {
   collectSignatureHeaders,
   SCALEKIT_HEADER,

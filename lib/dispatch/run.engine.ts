@@ -8,7 +8,7 @@ import {
   reportClaim,
   reportRun,
 } from './dispatch-result.js';
-import type { EventTransport, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
+import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
@@ -16,7 +16,7 @@ import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js
 import { TIMED_OUT, Timeout, waitAtMost } from './timeout.js';
 
 /** What the engine works with. */
-export interface RunEngineOptions extends RunInboxOptions {
+interface RunEngineOptions extends RunInboxOptions {
   readonly transport: EventTransport;
   readonly handlerTimeoutMs: number;
   readonly retryable?: RetryablePredicate;
@@ -240,4 +240,11 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
 
 function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
+}
+
+/** The default transport: runs all handlers of an event side by side, within the request. */
+export class InlineTransport implements EventTransport {
+  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
+    return runs.map((run) => run.execute());
+  }
 }

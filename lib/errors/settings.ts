@@ -28,15 +28,6 @@ export function requireMethod(setting: string, value: unknown, method: string): 
   refuseSetting(setting, `${setting} must be an object with a ${method}() method.`);
 }
 
-/** @throws ScalekitWebhooksConfigurationError unless the value is a finite number of seconds, 0 or more */
-export function requireToleranceSeconds(value: number): void {
-  if (Number.isFinite(value) && value >= 0) return;
-  refuseSetting(
-    'toleranceSeconds',
-    `toleranceSeconds must be a finite number of seconds, 0 or more; found ${describeValue(value)}.`,
-  );
-}
-
 /** The longest duration that an option accepts, in ms: about 12 days. Leases last twice as long, and timers are limited to 2^31 ms. */
 export const MAX_DURATION_MS = 2 ** 30 - 1;
 

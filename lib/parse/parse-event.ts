@@ -2,9 +2,8 @@ import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { rulesOf } from './compile-rules.js';
-import { eventClassFor, hydrateEvent, isJsonObject } from './hydrate-event.js';
 import { MESSAGES } from './parse.messages.js';
-import { findIssues } from './validate-event.js';
+import { eventClassFor, findIssues, hydrateEvent, isJsonObject } from './validate-event.js';
 
 /**
  * How events are validated. The envelope (`id`, `type`, `occurred_at`, `data`) is validated in every mode.

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { isScalekitEventType, type ScalekitEventMap, type ScalekitEventType } from '../events/catalog.js';
 import type { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { UnlistedScalekitEventType } from '../events/scalekit-event.types.js';
-import { hydrateEvent } from '../parse/hydrate-event.js';
+
+import { hydrateEvent } from '../parse/validate-event.js';
 import { EVENT_SAMPLES, type EventSample } from './event-samples.js';
 
 /** Options of {@link createScalekitEvent}. */

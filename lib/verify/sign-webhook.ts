@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { computeSignature } from './compute-signature.js';
-import { scalekitSignedPrefix, standardSignedPrefix } from './parsed-signature.js';
+import { computeSignature, scalekitSignedPrefix, standardSignedPrefix } from './signature.js';
 import type { SignatureScheme } from './signature-headers.js';
 import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
 
@@ -37,10 +36,10 @@ export function signWebhook(options: SignWebhookOptions): Record<string, string>
   const key = (typeof secret === 'object' ? secret : parseSigningSecret(secret)).keyFor(scheme);
   const t = String(toUnixSeconds(timestamp));
   if (scheme === 'scalekit') {
-    const signature = computeSignature(key, scalekitSignedPrefix(t), payload, 'hex');
+    const signature = computeSignature(key, scalekitSignedPrefix(t), payload).toString('hex');
     return { 'scalekit-signature': `t=${t},v1=${signature}` };
   }
-  const signature = computeSignature(key, standardSignedPrefix(id, t), payload, 'base64');
+  const signature = computeSignature(key, standardSignedPrefix(id, t), payload).toString('base64');
   return { 'webhook-id': id, 'webhook-timestamp': t, 'webhook-signature': `v1,${signature}` };
 }
 

@@ -28,20 +28,15 @@ type SignatureHeader = (typeof STANDARD_HEADERS)[number] | typeof SCALEKIT_HEADE
 /** The values received for each signature header, without empty ones. */
 export type SignatureHeaderValues = Readonly<Record<SignatureHeader, readonly string[]>>;
 
-/** Collects the signature headers, whatever the case of their names. */
+/** Collects the signature headers. Servers provide names in lower case, so other spellings are a second look. */
 export function collectSignatureHeaders(headers: WebhookHeaders): SignatureHeaderValues {
-  const values: Record<SignatureHeader, readonly string[]> = {
-    'webhook-id': [],
-    'webhook-timestamp': [],
-    'webhook-signature': [],
-    'scalekit-signature': [],
-  };
-  const record = isFetchHeaders(headers) ? toRecord(headers) : headers;
-  for (const name of Object.keys(record)) {
-    const header = name.toLowerCase();
-    if (isSignatureHeader(header)) values[header] = append(values[header], record[name]);
-  }
-  return values;
+  if (isFetchHeaders(headers)) return pickValues((name) => headers.get(name) ?? undefined);
+  const values = pickValues((name) => (Object.hasOwn(headers, name) ? headers[name] : undefined));
+  if (isComplete(values)) return values;
+  const entries = Object.entries(headers);
+  return pickValues((name) =>
+    entries.flatMap(([spelling, value]) => (spelling.toLowerCase() === name ? (value ?? []) : [])),
+  );
 }
 
 /**
@@ -58,24 +53,27 @@ export function schemesPresent(values: SignatureHeaderValues): readonly Signatur
   throw new WebhookVerificationError('headers_missing', MESSAGES.signatureHeadersMissing(missing));
 }
 
-const SIGNATURE_HEADERS = [...STANDARD_HEADERS, SCALEKIT_HEADER] as const;
-const HEADER_NAMES: ReadonlySet<string> = new Set(SIGNATURE_HEADERS);
+function pickValues(
+  get: (name: SignatureHeader) => string | readonly string[] | undefined,
+): SignatureHeaderValues {
+  return {
+    'webhook-id': toList(get('webhook-id')),
+    'webhook-timestamp': toList(get('webhook-timestamp')),
+    'webhook-signature': toList(get('webhook-signature')),
+    'scalekit-signature': toList(get('scalekit-signature')),
+  };
+}
 
-function isSignatureHeader(name: string): name is SignatureHeader {
-  return HEADER_NAMES.has(name);
+/** The values of a header, without empty ones. */
+function toList(value: string | readonly string[] | undefined): readonly string[] {
+  if (!value) return [];
+  return typeof value === 'string' ? [value] : value.filter((one) => one !== '');
+}
+
+function isComplete(values: SignatureHeaderValues): boolean {
+  return values[SCALEKIT_HEADER].length > 0 || STANDARD_HEADERS.every((name) => values[name].length > 0);
 }
 
 function isFetchHeaders(headers: WebhookHeaders): headers is FetchHeaders {
   return typeof headers.get === 'function';
-}
-
-function toRecord(headers: FetchHeaders): HeaderRecord {
-  return Object.fromEntries(SIGNATURE_HEADERS.map((name) => [name, headers.get(name) ?? undefined]));
-}
-
-/** A record can hold the same header under several spellings, so values add up. Empty values are skipped. */
-function append(known: readonly string[], value: string | readonly string[] | undefined): readonly string[] {
-  if (!value) return known;
-  const found = typeof value === 'string' ? [value] : value.filter((one) => one !== '');
-  return known.length === 0 ? found : [...known, ...found];
 }

@@ -1,8 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { ScalekitWebhooksConfigurationError, WebhookVerificationError } from '../errors/errors.js';
-import { requireToleranceSeconds } from '../errors/settings.js';
-import { isSignedWith } from './compute-signature.js';
-import { type ParsedSignature, parseSignature } from './parsed-signature.js';
+import { describeValue, refuseSetting } from '../errors/settings.js';
+import { isSignedWith, type ParsedSignature, parseSignature } from './signature.js';
 import {
   collectSignatureHeaders,
   type SignatureScheme,
@@ -122,4 +121,13 @@ function toUnixSeconds(time: Date | number): number {
   const seconds = Math.floor(Number(time) / 1000);
   if (!Number.isFinite(seconds)) throw new TypeError(MESSAGES.nowIsInvalid);
   return seconds;
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a finite number of seconds, 0 or more */
+export function requireToleranceSeconds(value: number): void {
+  if (Number.isFinite(value) && value >= 0) return;
+  refuseSetting(
+    'toleranceSeconds',
+    `toleranceSeconds must be a finite number of seconds, 0 or more; found ${describeValue(value)}.`,
+  );
 }

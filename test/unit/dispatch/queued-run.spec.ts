@@ -4,9 +4,8 @@ import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { QueuedAttempt, QueuedRun } from '../../../lib/dispatch/event-transport.js';
 import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
-import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
 import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
-import { RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import { parseReceivedEvent } from '../../../lib/parse/parse-event.js';
 
 const EVENT = createScalekitEvent('user.created', {}, { seed: 1 });

@@ -8,9 +8,8 @@ import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
 import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
 import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
-import { InlineTransport } from '../../../lib/dispatch/inline.transport.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
-import { RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';
 
 export const HANDLER_TIMEOUT_MS = 9000;

@@ -8,11 +8,10 @@ import {
   requireMethod,
   requireOneOf,
   requirePositiveInteger,
-  requireToleranceSeconds,
 } from '../../../lib/errors/settings.js';
 import { signWebhook } from '../../../lib/verify/sign-webhook.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
-import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
+import { requireToleranceSeconds, verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 
 const KEY = 'aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmg';
 const SECRET = `whsec_${KEY}=`;

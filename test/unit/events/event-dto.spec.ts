@@ -5,7 +5,8 @@ import { nestedFieldsOf } from '../../../lib/events/event-fields.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
 import { isKnownScalekitEvent, unlistedScalekitEvent } from '../../../lib/events/scalekit-event.types.js';
 import { MembershipEventData, UserSignupEvent } from '../../../lib/events/user-membership.events.js';
-import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
+
+import { hydrateEvent } from '../../../lib/parse/validate-event.js';
 import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 
 describe('the DTO classes', () => {

@@ -6,7 +6,8 @@ import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../../lib/events/catal
 import { DirectoryUserCreatedEvent, DirectoryUserGroup } from '../../../lib/events/directory.events.js';
 import { OrganizationCreatedEvent, OrganizationFeature } from '../../../lib/events/organization.events.js';
 import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
-import { hydrateEvent } from '../../../lib/parse/hydrate-event.js';
+
+import { hydrateEvent } from '../../../lib/parse/validate-event.js';
 import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 
 const TRAPS = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseStandardSignature } from '../../../lib/verify/parsed-signature.js';
+import { parseStandardSignature } from '../../../lib/verify/signature.js';
 import { collectSignatureHeaders } from '../../../lib/verify/signature-headers.js';
 import { codeOf } from './verify.fixtures.js';
 

@@ -1,3 +1,4 @@
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { SCALEKIT_HEADER, type SignatureHeaderValues, type SignatureScheme } from './signature-headers.js';
 import { MESSAGES } from './verify.messages.js';
@@ -107,4 +108,21 @@ function parseUnixSeconds(text: string, header: string): number {
 
 function malformed(message: string): WebhookVerificationError {
   return new WebhookVerificationError('headers_malformed', message);
+}
+
+/** Returns the HMAC-SHA256 of the signed prefix and the payload. Strings are signed as UTF-8. */
+export function computeSignature(key: KeyObject, signedPrefix: string, payload: string | Uint8Array): Buffer {
+  return createHmac('sha256', key).update(signedPrefix).update(payload).digest();
+}
+
+/** Whether the key made one of the signatures in the headers. Signatures are compared in constant time. */
+export function isSignedWith(
+  key: KeyObject,
+  { signedPrefix, candidates }: ParsedSignature,
+  payload: string | Uint8Array,
+): boolean {
+  const expected = computeSignature(key, signedPrefix, payload);
+  return candidates.some(
+    (candidate) => candidate.length === expected.length && timingSafeEqual(candidate, expected),
+  );
 }
