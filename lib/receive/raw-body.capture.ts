@@ -71,10 +71,7 @@ function captureOnExpress(adapter: HttpServer, capture: Capture): void {
   else captureBeforeMiddlewares(application, [capture]);
 }
 
-/**
- * Replaces `handle`, since a middleware of an instance that Nest was given may be a body parser, and Express documents no
- * way to run before it. See "is read before the body parsers of the instance that Nest is given" in express.spec.ts.
- */
+// Replaces `handle`, since an instance that Nest was given may have a body parser already: see express.spec.ts.
 function captureBeforeMiddlewares(application: ExpressApplication, captures: Capture[]): void {
   CAPTURES.set(application, captures);
   const { handle } = application;

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   applyDecorators,
@@ -20,12 +21,11 @@ import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.j
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { answerFor, DeliveryRefusedError, outcomeOfError } from '../respond/outcome.js';
+import { answerFor, DeliveryRefusedError, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
 import { bodyOf, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
-import { type PlatformResponse, respond } from './webhook.responder.js';
 
 /** The controller of one endpoint. Each endpoint needs its own class, since Nest keeps a route's path on the class. */
 export function createWebhookController(path: string, decorators: readonly ClassDecorator[]): Type<unknown> {
@@ -81,4 +81,35 @@ class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
     const response = host.switchToHttp().getResponse<PlatformResponse>();
     respond(response, answerFor(outcome, this.options.statusCodes));
   }
+}
+
+/** What this module uses of Fastify's reply. */
+interface FastifyReply {
+  code(status: number): FastifyReply;
+  header(name: string, value: string): FastifyReply;
+  send(body: object): unknown;
+}
+
+/** The response object of a platform. Express's extends Node's. */
+type PlatformResponse = ServerResponse | FastifyReply;
+
+// Set explicitly, since the host may have set another type for all its answers.
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Sends the answer itself, so that the host's interceptors and filters cannot change what Scalekit sees. */
+function respond(response: PlatformResponse, answer: WebhookAnswer): void {
+  const { status, body, retryAfterSeconds } = answer;
+  if (isFastifyReply(response)) {
+    if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
+    response.code(status).header('Content-Type', JSON_TYPE).send(body);
+    return;
+  }
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
+  response.statusCode = status;
+  response.setHeader('Content-Type', JSON_TYPE);
+  response.end(JSON.stringify(body));
+}
+
+function isFastifyReply(response: PlatformResponse): response is FastifyReply {
+  return 'code' in response && typeof response.code === 'function';
 }
