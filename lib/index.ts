@@ -1,4 +1,43 @@
+// The module and its options
+
+export type { ValidationMode } from './parse/parse-event.js';
+export type {
+  SigningSecretRequest,
+  SigningSecretResolver,
+  SigningSecretSetting,
+  WebhookVerifier,
+  WebhookVerifierInput,
+} from './receive/receive.options.js';
+export type { Outcome } from './respond/outcome.js';
+export { scalekitWebhooksConfig } from './scalekit-webhooks.config.js';
+export { ScalekitWebhooksModule } from './scalekit-webhooks.module.js';
+export type {
+  ScalekitWebhooksEndpointOptions,
+  ScalekitWebhooksOptions,
+  ScalekitWebhooksOptionsFactory,
+} from './scalekit-webhooks.options.js';
+
+// Handlers
+
+export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
+export type { ScalekitEventContext } from './dispatch/handler.registry.js';
+export type { OnScalekitEventOptions } from './dispatch/handler-metadata.js';
+export { OnScalekitEvent } from './dispatch/on-scalekit-event.decorator.js';
+export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
+
+// Dispatching and replaying events
+
 export type { DispatchResult, HandlerReport, HandlerReportState } from './dispatch/dispatch-result.js';
+export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
+export {
+  type ReplayCounts,
+  type ReplayOptions,
+  ScalekitInbox,
+  type ScalekitInboxFilter,
+} from './replay/scalekit-inbox.js';
+
+// Inbox stores and transports
+
 export type {
   EventTransport,
   HandlerBatch,
@@ -9,14 +48,38 @@ export type {
   QueuedRunEnd,
   QueuedRunner,
 } from './dispatch/event-transport.js';
-export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
-export type { ScalekitEventContext } from './dispatch/handler.registry.js';
-export type { OnScalekitEventOptions } from './dispatch/handler-metadata.js';
-export { OnScalekitEvent } from './dispatch/on-scalekit-event.decorator.js';
-export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
-export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
-export type { EventIssue } from './errors/errors.js';
+export type {
+  InboxEntry,
+  InboxEvent,
+  InboxFilter,
+  InboxKey,
+  InboxLease,
+  InboxPage,
+  InboxPageRequest,
+  InboxRun,
+  InboxStore,
+  RunClaim,
+  RunError,
+  RunSettlement,
+  RunState,
+} from './inbox/inbox-store.js';
+export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
+
+// Verifying signatures without the module
+
+export type { SignatureScheme, WebhookHeaders } from './verify/signature-headers.js';
+export { parseSigningSecret, type SigningSecret } from './verify/signing-secret.js';
 export {
+  type SigningSecretInput,
+  type VerifiedSignature,
+  type VerifyWebhookSignatureOptions,
+  verifyWebhookSignature,
+} from './verify/verify-signature.js';
+
+// Errors
+
+export {
+  type EventIssue,
   HandlerDeclarationError,
   InboxReplayError,
   type InboxReplayErrorCode,
@@ -29,12 +92,26 @@ export {
   WebhookVerificationError,
   type WebhookVerificationErrorCode,
 } from './errors/errors.js';
+
+// Events: types
+
 export {
   type KnownScalekitEvent,
   SCALEKIT_EVENT_TYPES,
   type ScalekitEventMap,
   type ScalekitEventType,
 } from './events/catalog.js';
+export { UnknownScalekitEvent } from './events/scalekit-event.base.js';
+export {
+  isKnownScalekitEvent,
+  type ScalekitEvent,
+  type ScalekitEventPattern,
+  type UnlistedScalekitEventType,
+  unlistedScalekitEvent,
+} from './events/scalekit-event.types.js';
+
+// Events: one class per type, and the classes of their data
+
 export {
   ConnectedAccountCreatedEvent,
   ConnectedAccountDeletedEvent,
@@ -86,19 +163,7 @@ export {
   PermissionEventData,
   PermissionUpdatedEvent,
 } from './events/permission.events.js';
-export {
-  RoleCreatedEvent,
-  RoleDeletedEvent,
-  RoleEventData,
-  RoleUpdatedEvent,
-} from './events/role.events.js';
-export { UnknownScalekitEvent } from './events/scalekit-event.base.js';
-export type { ScalekitEvent, ScalekitEventPattern } from './events/scalekit-event.types.js';
-export {
-  isKnownScalekitEvent,
-  type UnlistedScalekitEventType,
-  unlistedScalekitEvent,
-} from './events/scalekit-event.types.js';
+export { RoleCreatedEvent, RoleDeletedEvent, RoleEventData, RoleUpdatedEvent } from './events/role.events.js';
 export {
   ConnectionEventData,
   OrganizationSsoCreatedEvent,
@@ -136,45 +201,3 @@ export {
   UserLoginEvent,
   UserLogoutEvent,
 } from './events/user-session.events.js';
-export type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxPageRequest,
-  InboxRun,
-  InboxStore,
-  RunClaim,
-  RunError,
-  RunSettlement,
-  RunState,
-} from './inbox/inbox-store.js';
-export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
-export type { ValidationMode } from './parse/parse-event.js';
-export type {
-  SigningSecretRequest,
-  SigningSecretResolver,
-  SigningSecretSetting,
-  WebhookVerifier,
-  WebhookVerifierInput,
-} from './receive/receive.options.js';
-export type { ReplayCounts, ReplayOptions, ScalekitInboxFilter } from './replay/scalekit-inbox.js';
-export { ScalekitInbox } from './replay/scalekit-inbox.js';
-export type { Outcome } from './respond/outcome.js';
-export { scalekitWebhooksConfig } from './scalekit-webhooks.config.js';
-export { ScalekitWebhooksModule } from './scalekit-webhooks.module.js';
-export type {
-  ScalekitWebhooksEndpointOptions,
-  ScalekitWebhooksOptions,
-  ScalekitWebhooksOptionsFactory,
-} from './scalekit-webhooks.options.js';
-export type { SignatureScheme, WebhookHeaders } from './verify/signature-headers.js';
-export { parseSigningSecret, type SigningSecret } from './verify/signing-secret.js';
-export type {
-  SigningSecretInput,
-  VerifiedSignature,
-  VerifyWebhookSignatureOptions,
-} from './verify/verify-signature.js';
-export { verifyWebhookSignature } from './verify/verify-signature.js';

@@ -4,20 +4,16 @@ import { SECRET_VARIABLE, splitSecrets } from './verify/signing-secret.js';
 
 const NAMESPACE = 'scalekitWebhooks';
 
-function readEnvironment(): Pick<ScalekitWebhooksOptions, 'signingSecret'> {
-  const secrets = splitSecrets(process.env[SECRET_VARIABLE]);
-  return secrets.length > 0 ? { signingSecret: secrets } : {};
-}
-
 /**
- * The module's settings as a namespace of `@nestjs/config`. It is what `registerAs('scalekitWebhooks', …)` makes,
- * made without importing the package, which is an optional peer.
+ * The module's settings as a configuration namespace of `@nestjs/config`: the signing secrets in the environment
+ * variable `SCALEKIT_WEBHOOK_SECRET`, separated by commas. Use it like the result of `registerAs`.
  *
  * @example
  * ```ts
  * ScalekitWebhooksModule.forRootAsync(scalekitWebhooksConfig.asProvider())
  * ```
  */
+// The same as `registerAs(NAMESPACE, readEnvironment)`, without importing the package: it is an optional peer dependency.
 export const scalekitWebhooksConfig = Object.assign(readEnvironment, {
   KEY: `CONFIGURATION(${NAMESPACE})` as const,
   PARTIAL_CONFIGURATION_KEY: NAMESPACE,
@@ -27,6 +23,11 @@ export const scalekitWebhooksConfig = Object.assign(readEnvironment, {
     inject: [scalekitWebhooksConfig.KEY],
   }),
 });
+
+function readEnvironment(): Pick<ScalekitWebhooksOptions, 'signingSecret'> {
+  const secrets = splitSecrets(process.env[SECRET_VARIABLE]);
+  return secrets.length > 0 ? { signingSecret: secrets } : {};
+}
 
 async function configFeature(): Promise<DynamicModule> {
   const { ConfigModule } = await import('@nestjs/config');

@@ -12,7 +12,6 @@ import { EndpointUrl } from './receive/endpoint.url.js';
 import { RawBodyCapture } from './receive/raw-body.capture.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions, resolveEndpointOptions } from './receive/receive.options.js';
 import { createWebhookController } from './receive/webhook.controller.js';
-import { WebhookResponder } from './receive/webhook.responder.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
   resolveOptions,
@@ -20,14 +19,78 @@ import {
   type ScalekitWebhooksOptions,
 } from './scalekit-webhooks.options.js';
 
-const EXTRAS: ScalekitWebhooksEndpointOptions = {
+const ENDPOINT_DEFAULTS: ScalekitWebhooksEndpointOptions = {
   path: undefined,
   name: undefined,
   controllerDecorators: undefined,
   isGlobal: undefined,
 };
 
-/** The dynamic module of one endpoint: its options resolved, and a controller of its own. */
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<ScalekitWebhooksOptions>({
+    moduleName: 'ScalekitWebhooks',
+    optionsInjectionToken: Symbol.for('nestjs-scalekit-webhooks:given-options'),
+  })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createScalekitWebhooksOptions')
+    .setExtras(ENDPOINT_DEFAULTS, withEndpoint)
+    .build();
+
+/**
+ * Receives Scalekit's webhooks and passes each event to the methods decorated with `@OnScalekitEvent`, anywhere in the
+ * application. Import it once for each endpoint.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [ScalekitWebhooksModule.forRoot()], providers: [UserHandlers] })
+ * export class AppModule {}
+ * ```
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    // Receives deliveries
+    RawBodyCapture,
+    EndpointUrl,
+    EndpointSecrets,
+    EndpointReporter,
+    // Passes events to their handlers
+    ScalekitEventDispatcher,
+    EndpointHandlers,
+    HandlerExplorer,
+    HandlerInvoker,
+    EventEmitterBridge,
+    DeliveryLog,
+    // Reads and replays the inbox
+    ScalekitInbox,
+  ],
+  exports: [ScalekitEventDispatcher, ScalekitInbox],
+})
+export class ScalekitWebhooksModule extends ConfigurableModuleClass {
+  /**
+   * Adds an endpoint with these options. An invalid option stops the application at startup with a
+   * {@link ScalekitWebhooksConfigurationError} that names it.
+   *
+   * @param options all optional; without a `signingSecret`, the environment variable `SCALEKIT_WEBHOOK_SECRET` is used
+   */
+  static override forRoot(
+    options: ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions = {},
+  ): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /**
+   * Adds an endpoint whose options come from `useFactory`, `useClass` or `useExisting`.
+   *
+   * @param options `path`, `name`, `controllerDecorators` and `isGlobal` go here, next to the factory: Nest needs them
+   * before it runs the factory
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}
+
+/** Adds to the module of one endpoint what depends on its options. */
 function withEndpoint(definition: DynamicModule, extras: ScalekitWebhooksEndpointOptions): DynamicModule {
   const endpoint = resolveEndpointOptions(extras);
   return {
@@ -39,58 +102,10 @@ function withEndpoint(definition: DynamicModule, extras: ScalekitWebhooksEndpoin
       { provide: ENDPOINT_OPTIONS, useValue: endpoint },
       {
         provide: RESOLVED_OPTIONS,
-        useFactory: (options: ScalekitWebhooksOptions, { path, name }: EndpointOptions) =>
-          resolveOptions(options, { path, name }),
+        useFactory: (options: ScalekitWebhooksOptions, endpointOptions: EndpointOptions) =>
+          resolveOptions(options, endpointOptions),
         inject: [MODULE_OPTIONS_TOKEN, ENDPOINT_OPTIONS],
       },
     ],
   };
-}
-
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<ScalekitWebhooksOptions>({
-    moduleName: 'ScalekitWebhooks',
-    optionsInjectionToken: Symbol.for('nestjs-scalekit-webhooks:given-options'),
-  })
-    .setClassMethodName('forRoot')
-    .setFactoryMethodName('createScalekitWebhooksOptions')
-    .setExtras(EXTRAS, withEndpoint)
-    .build();
-
-/**
- * Receives Scalekit's webhooks. Import it once for each endpoint; methods decorated with `@OnScalekitEvent`
- * anywhere in the application get the events.
- *
- * @example
- * ```ts
- * @Module({ imports: [ScalekitWebhooksModule.forRoot()], providers: [UserHandlers] })
- * export class AppModule {}
- * ```
- */
-@Module({
-  imports: [DiscoveryModule],
-  providers: [
-    DeliveryLog,
-    EndpointHandlers,
-    EndpointReporter,
-    EndpointSecrets,
-    EndpointUrl,
-    EventEmitterBridge,
-    HandlerExplorer,
-    HandlerInvoker,
-    RawBodyCapture,
-    ScalekitEventDispatcher,
-    ScalekitInbox,
-    WebhookResponder,
-  ],
-  exports: [ScalekitEventDispatcher, ScalekitInbox],
-})
-export class ScalekitWebhooksModule extends ConfigurableModuleClass {
-  /**
-   * @param options without a `signingSecret`, `SCALEKIT_WEBHOOK_SECRET` is read
-   * @throws ScalekitWebhooksConfigurationError while the application starts, for a setting that cannot work
-   */
-  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
-    return super.forRoot(options);
-  }
 }

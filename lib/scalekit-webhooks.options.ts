@@ -1,9 +1,9 @@
-import type { Type } from '@nestjs/common';
 import type { EventTransport } from './dispatch/event-transport.js';
 import { InlineTransport } from './dispatch/run.engine.js';
 import {
   describeValue,
   refuseSetting,
+  requireDurationMs,
   requireMethod,
   requireOneOf,
   requirePositiveInteger,
@@ -11,132 +11,152 @@ import {
 import type { InboxStore } from './inbox/inbox-store.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 import type { ValidationMode } from './parse/parse-event.js';
-import type { ReceiveOptions, SigningSecretSetting, WebhookVerifier } from './receive/receive.options.js';
-import type { Outcome } from './respond/outcome.js';
-import { DEFAULT_STATUS_CODES, isAcknowledged } from './respond/outcome.js';
+import type {
+  EndpointOptions,
+  ReceiveOptions,
+  SigningSecretSetting,
+  WebhookVerifier,
+} from './receive/receive.options.js';
+import { DEFAULT_STATUS_CODES, isAcknowledged, type Outcome } from './respond/outcome.js';
 import { DEFAULT_TOLERANCE_SECONDS, requireToleranceSeconds } from './verify/verify-signature.js';
 
-const MESSAGES = {
-  factoryGaveNoOptions:
-    'The factory of forRootAsync gave no options: return an object, {} where every default will do.',
-  optionFromFactory: (setting: string) =>
-    `${setting} shapes the route, which is made before any factory runs: give it beside useFactory, not in what it returns.`,
-  environmentIdInvalid:
-    'environmentId must be the id of a Scalekit environment (env_…), or a list of such ids.',
-  statusCodeUnfit: (outcome: string, found: unknown) =>
-    `statusCodes.${outcome} cannot be ${describeValue(found)}: processed, accepted, duplicate and ignored take a 2xx, all others a 4xx or 5xx.`,
-  inboxNotShared:
-    'The transport hands runs to other processes, which do not see a MemoryInboxStore: give the option inbox a ' +
-    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
-} as const;
-
-/** Settings that may come from a factory. */
+/** The options of an endpoint that a factory may return. All are optional. */
 export interface ScalekitWebhooksOptions {
   /**
-   * The endpoint's signing secret as the Scalekit dashboard shows it (`whsec_…`); several while one is being
-   * replaced by another; or a function that finds them for each request.
-   * @default `SCALEKIT_WEBHOOK_SECRET` (several separated by commas), from `ConfigService` where there is one, else
-   * from the environment
+   * The signing secret of the endpoint, as the Scalekit dashboard shows it (`whsec_…`). During a rotation, pass an array
+   * with the old and the new secret. To choose the secret for each request, for example by tenant, pass a function.
+   *
+   * @default the environment variable `SCALEKIT_WEBHOOK_SECRET`, read through `ConfigService` if it has a value there.
+   * Separate several secrets with commas.
    */
   signingSecret?: SigningSecretSetting;
   /**
-   * How far a delivery's timestamp may lie from now, in seconds, both ways (Standard Webhooks).
+   * How far the timestamp of a signature may differ from the current time, in seconds, in either direction. Deliveries
+   * outside the tolerance are answered with 401.
+   *
    * @default 300
    */
   toleranceSeconds?: number;
   /**
-   * The Scalekit environment whose events are taken (`env_…`), or several. Others are answered with 403.
-   * @default any environment
+   * Accepts only events of this Scalekit environment (`env_…`), or of these. Other events are answered with 403.
+   *
+   * @default every environment
    */
   environmentId?: string | readonly string[];
   /**
-   * `strict`: an event that a handler could not make sense of is answered with 400. `lenient`: it is handled, and
-   * the findings stand in `delivery.issues`. `off`: only the envelope is looked at.
+   * What to do with an event whose `data` is invalid, for example because a field has the wrong type:
+   *
+   * - `strict`: answers with 400
+   * - `lenient`: runs the handlers, and lists the invalid fields in `delivery.issues`
+   * - `off`: does not check `data`
+   *
+   * The envelope (`id`, `type`, `occurred_at`, `data`) is always checked.
+   *
    * @default 'strict'
    */
   validation?: ValidationMode;
   /**
-   * The ledger of events and of their handlers' runs.
+   * Where events and their handlers' runs are recorded, so that each handler runs once per event. The default lasts as
+   * long as the process. Use a `PostgresInboxStore`, `RedisInboxStore` or `SqliteInboxStore` to keep the records after a
+   * restart and to share them between processes.
+   *
    * @default a new MemoryInboxStore
    */
   inbox?: InboxStore;
   /**
-   * How handlers' runs are started.
-   * @default within the request, side by side
+   * How handlers are started. Use a `BullMqTransport` to acknowledge deliveries at once and run the handlers from a queue.
+   *
+   * @default within the request, all handlers at the same time
    */
   transport?: EventTransport;
   /**
-   * How long handlers may take, in ms, counted from the request's arrival. Scalekit waits for 10 s.
+   * How long the handlers of a delivery may take, in milliseconds, counted from the arrival of the request. After that
+   * `delivery.signal` is aborted, and the delivery is answered with 503, so that Scalekit retries it. Scalekit waits for
+   * an answer for 10 seconds.
+   *
    * @default 9000
    */
   handlerTimeoutMs?: number;
   /**
-   * The largest body that is accepted, in bytes, after decompression. A larger one is answered with 413.
+   * The maximum size of a request body, in bytes, after decompression. Larger bodies are answered with 413.
+   *
    * @default 1048576 (1 MiB)
    */
   maxBodyBytes?: number;
   /**
-   * Whether each event is also emitted as `scalekit.<type>` on `@nestjs/event-emitter`, and awaited.
+   * Also emits each event as `scalekit.<type>` through `@nestjs/event-emitter`, as if the listeners were one more handler.
+   * Requires `EventEmitterModule.forRoot()`.
+   *
    * @default false
    */
   eventEmitter?: boolean;
   /**
-   * Other status codes for some outcomes. An outcome that acknowledges stays a 2xx, any other a 4xx or 5xx.
-   * @default the guide's codes
+   * Replaces the status codes of some outcomes, for example `{ processed: 200 }`. The outcomes that acknowledge an event
+   * (`processed`, `accepted`, `duplicate`, `ignored`) must keep a 2xx, all others a 4xx or 5xx.
+   *
+   * @default the status codes of Scalekit's guide
    */
   statusCodes?: Partial<Record<Outcome, number>>;
   /**
-   * Verifies deliveries in place of the library, for example with Scalekit's SDK.
-   * @default both signature schemes, verified by `verifyWebhookSignature`
+   * Replaces the built-in verification, for example with the one of Scalekit's SDK.
+   *
+   * @default verifyWebhookSignature, which accepts both of Scalekit's signature schemes
    */
   verifier?: WebhookVerifier;
 }
 
-/** Settings that must be known before any factory runs, since they shape the route. */
+/** The options of an endpoint that Nest needs before it runs a factory. All are optional. */
 export interface ScalekitWebhooksEndpointOptions {
   /**
-   * The endpoint's path, below the global prefix. Segments may be parameters (`webhooks/:tenant`).
+   * The path of the endpoint, without the global prefix. Segments may be parameters, such as `webhooks/:tenant`.
+   *
    * @default 'webhooks/scalekit'
    */
   path?: string;
   /**
-   * The endpoint's name, where an application has several: in logs, in the inbox, and in handlers' `endpoint` option.
+   * The name of the endpoint. Required if the application has several: it appears in logs, in the inbox and in
+   * `delivery.endpoint`, and `@OnScalekitEvent(type, { endpoint })` refers to it. Up to 64 letters, digits, `.`, `_`
+   * and `-`.
+   *
    * @default 'default'
    */
   name?: string;
   /**
-   * Decorators for the endpoint's controller, such as an auth guard's `@Public()` or `SkipThrottle()`.
+   * Decorators for the endpoint's controller. Use them to exempt the endpoint from global guards, for example with your
+   * own `@Public()` or with `SkipThrottle()`.
+   *
    * @default []
    */
   controllerDecorators?: readonly ClassDecorator[];
   /**
-   * Whether `ScalekitEventDispatcher` and `ScalekitInbox` can be injected without importing the module.
+   * Makes `ScalekitEventDispatcher` and `ScalekitInbox` injectable in every module of the application.
+   *
    * @default false
    */
   isGlobal?: boolean;
 }
 
-/** What `useClass` and `useExisting` expect. */
+/** The class that `useClass` and `useExisting` of `forRootAsync` expect. */
 export interface ScalekitWebhooksOptionsFactory {
   createScalekitWebhooksOptions(): ScalekitWebhooksOptions | Promise<ScalekitWebhooksOptions>;
 }
 
-/** The class of a {@link ScalekitWebhooksOptionsFactory}. */
-export type ScalekitWebhooksOptionsFactoryClass = Type<ScalekitWebhooksOptionsFactory>;
-
-const VALIDATION_MODES: readonly ValidationMode[] = ['strict', 'lenient', 'off'];
-
-/** @throws ScalekitWebhooksConfigurationError that names the setting, what was found, and what to do */
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws ScalekitWebhooksConfigurationError if an option is invalid
+ */
 export function resolveOptions(
   options: ScalekitWebhooksOptions,
-  { path, name }: Required<Pick<ScalekitWebhooksEndpointOptions, 'path' | 'name'>>,
+  { path, name }: EndpointOptions,
 ): ReceiveOptions {
-  if (typeof options !== 'object' || options === null)
-    refuseSetting('useFactory', MESSAGES.factoryGaveNoOptions);
-  const { environmentId, statusCodes, ...given } = options;
+  if (typeof options !== 'object' || options === null) {
+    refuseSetting('useFactory', MESSAGES.factoryReturnedNothing);
+  }
   for (const setting of ['path', 'name', 'controllerDecorators', 'isGlobal']) {
     if (setting in options) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
   }
+  const { environmentId, statusCodes, ...given } = options;
   const resolved: ReceiveOptions = {
     toleranceSeconds: DEFAULT_TOLERANCE_SECONDS,
     validation: 'strict',
@@ -155,38 +175,58 @@ export function resolveOptions(
   return Object.freeze(resolved);
 }
 
-// Node's timers fire at once beyond 2^31 ms, and a lease is twice the handlers' time.
-const MAX_LIMIT = 2 ** 30 - 1;
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+const ONE_GIB = 2 ** 30;
 
 function check(options: ReceiveOptions): void {
-  for (const setting of ['handlerTimeoutMs', 'maxBodyBytes'] as const) {
-    requirePositiveInteger(setting, options[setting], MAX_LIMIT);
-  }
+  requireDurationMs('handlerTimeoutMs', options.handlerTimeoutMs);
+  requirePositiveInteger('maxBodyBytes', options.maxBodyBytes, ONE_GIB);
   requireToleranceSeconds(options.toleranceSeconds);
-  requireOneOf('validation', options.validation, VALIDATION_MODES);
-  if (options.transport.spansProcesses && options.inbox instanceof MemoryInboxStore) {
-    refuseSetting('inbox', MESSAGES.inboxNotShared);
-  }
+  requireOneOf('validation', options.validation, ['strict', 'lenient', 'off']);
   requireOneOf('eventEmitter', options.eventEmitter, [true, false]);
   requireMethod('inbox', options.inbox, 'claim');
   requireMethod('transport', options.transport, 'start');
-  if ('verifier' in options && typeof options.verifier !== 'function') {
-    refuseSetting('verifier', 'verifier must be a function.');
+  if (options.transport.spansProcesses && options.inbox instanceof MemoryInboxStore) {
+    refuseSetting('inbox', MESSAGES.inboxNotShared);
   }
-  if (options.environmentIds?.size === 0) refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
-  for (const id of options.environmentIds ?? []) {
-    if (typeof id !== 'string' || id === '') refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
+  if (options.verifier !== undefined && typeof options.verifier !== 'function') {
+    refuseSetting('verifier', MESSAGES.verifierInvalid);
   }
-  for (const [outcome, status] of Object.entries(options.statusCodes)) {
+  if (options.environmentIds) checkEnvironmentIds(options.environmentIds);
+  checkStatusCodes(options.statusCodes);
+}
+
+function checkEnvironmentIds(ids: ReadonlySet<unknown>): void {
+  const valid = ids.size > 0 && [...ids].every((id) => typeof id === 'string' && id !== '');
+  if (!valid) refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
+}
+
+function checkStatusCodes(statusCodes: ReceiveOptions['statusCodes']): void {
+  for (const [outcome, status] of Object.entries(statusCodes)) {
     requireOneOf('statusCodes', outcome, Object.keys(DEFAULT_STATUS_CODES));
     const fits = isAcknowledged(outcome as Outcome)
       ? status >= 200 && status < 300
       : status >= 400 && status < 600;
-    if (!Number.isInteger(status) || !fits)
-      refuseSetting('statusCodes', MESSAGES.statusCodeUnfit(outcome, status));
+    if (!fits || !Number.isInteger(status)) {
+      refuseSetting('statusCodes', MESSAGES.statusCodeInvalid(outcome, status));
+    }
   }
 }
 
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-}
+/** What people read: what happened, then what to do. */
+const MESSAGES = {
+  factoryReturnedNothing: 'The factory returned no options; return {} to use the defaults.',
+  optionFromFactory: (setting: string) =>
+    `${setting} cannot come from a factory, because Nest needs it before the factory runs. Pass it to forRootAsync, next to useFactory.`,
+  environmentIdInvalid:
+    'environmentId must be the id of a Scalekit environment (env_…), or a non-empty list of ids.',
+  statusCodeInvalid: (outcome: string, found: unknown) =>
+    `statusCodes.${outcome} cannot be ${describeValue(found)}. processed, accepted, duplicate and ignored must be a 2xx, all others a 4xx or 5xx.`,
+  verifierInvalid: 'verifier must be a function.',
+  inboxNotShared:
+    'The transport runs handlers in other processes, which cannot see a MemoryInboxStore. Set the inbox option to a ' +
+    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+} as const;

@@ -7,13 +7,7 @@ import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-// What two endpoints cannot share. Express tells paths apart neither by case nor by their parameters' names.
-const KEYS = {
-  name: ({ name }: EndpointOptions) => name,
-  path: ({ path }: EndpointOptions) => path.toLowerCase().replace(/:\w+/g, ':'),
-} as const;
-
-/** Says once, while the application starts, what the endpoint is and does, and what about it is odd. */
+/** Reports the endpoint at startup: its URL, its handlers and its warnings. Refuses endpoints that collide. */
 @Injectable()
 export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   constructor(
@@ -25,31 +19,36 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
-  /** @throws ScalekitWebhooksConfigurationError when another endpoint has the same name or path */
+  /** @throws ScalekitWebhooksConfigurationError if another endpoint has the same name or path */
   onModuleInit(): void {
-    for (const setting of ['name', 'path'] as const) {
-      const value = this.endpoint[setting];
-      const alike = this.#endpoints().filter(
-        (endpoint) => KEYS[setting](endpoint) === KEYS[setting](this.endpoint),
-      );
-      if (alike.length > 1) {
-        throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.endpointTaken(setting, value));
-      }
-    }
+    const others = this.#endpoints().filter((endpoint) => endpoint !== this.endpoint);
+    if (others.some(({ name }) => name === this.endpoint.name)) this.#refuse('name');
+    const route = routeKey(this.endpoint);
+    if (others.some((other) => routeKey(other) === route)) this.#refuse('path');
   }
 
   onApplicationBootstrap(): void {
     const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
     logger.log(this.host.httpAdapter ? MESSAGES.endpointReady(this.url.path) : MESSAGES.endpointWithoutHttp);
-    for (const row of this.handlers.table) logger.log(row);
-    for (const oddity of [...this.handlers.warnings, ...this.#applicationOddities()]) logger.warn(oddity);
-    if (this.secrets.hasShortKey) logger.warn(MESSAGES.secretIsShort);
+    for (const line of this.handlers.table) logger.log(line);
+    for (const warning of this.#warnings()) logger.warn(warning);
   }
 
-  /** Left to the first endpoint, so that they are said once. */
-  #applicationOddities(): readonly string[] {
+  #warnings(): readonly string[] {
     const names = this.#endpoints().map(({ name }) => name);
-    return names[0] === this.endpoint.name ? this.handlers.applicationWarnings(names) : [];
+    return [
+      ...this.handlers.warnings,
+      // Warnings about the whole application come from its first endpoint only.
+      ...(names[0] === this.endpoint.name ? this.handlers.applicationWarnings(names) : []),
+      ...(this.secrets.hasShortKey ? [MESSAGES.secretIsShort] : []),
+    ];
+  }
+
+  #refuse(setting: 'name' | 'path'): never {
+    throw new ScalekitWebhooksConfigurationError(
+      setting,
+      MESSAGES.endpointTaken(setting, this.endpoint[setting]),
+    );
   }
 
   #endpoints(): EndpointOptions[] {
@@ -58,4 +57,9 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
       return wrapper ? [wrapper.instance as EndpointOptions] : [];
     });
   }
+}
+
+/** The same for paths that Express cannot tell apart: it ignores case, and the names of parameters. */
+function routeKey({ path }: EndpointOptions): string {
+  return path.toLowerCase().replace(/:\w+/g, ':');
 }

@@ -10,34 +10,15 @@ import {
   splitSecrets,
 } from '../verify/signing-secret.js';
 import { MESSAGES } from './receive.messages.js';
-import type { ReceiveOptions } from './receive.options.js';
-import { SigningSecretRequest, SigningSecretResolver } from './receive.options.js';
+import type { ReceiveOptions, SigningSecretRequest, SigningSecretResolver } from './receive.options.js';
 
-/** The secrets from the application's `ConfigService` where it has one, else from the environment. */
-async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string[]> {
-  const configured = await fromConfigService(moduleRef);
-  return [configured ?? process.env[SECRET_VARIABLE]]
-    .flat()
-    .flatMap((value) => splitSecrets(value?.toString()));
-}
-
-async function fromConfigService(moduleRef: ModuleRef): Promise<string | string[] | undefined> {
-  try {
-    // Imported only where it is needed: the package is an optional peer.
-    const { ConfigService } = await import('@nestjs/config');
-    return moduleRef.get(ConfigService, { strict: false }).get<string | string[]>(SECRET_VARIABLE);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A signing secret as text, and ready for use. */
+/** A signing secret as text, and parsed. */
 export interface EndpointSecret {
   readonly text: string;
   readonly secret: SigningSecret;
 }
 
-/** The signing secrets of one endpoint, checked while the application starts. */
+/** The signing secrets of one endpoint. Those that do not depend on the request are parsed at startup. */
 @Injectable()
 export class EndpointSecrets implements OnModuleInit {
   #fixed: readonly EndpointSecret[] = [];
@@ -48,55 +29,65 @@ export class EndpointSecrets implements OnModuleInit {
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
   ) {}
 
-  /** @throws ScalekitWebhooksConfigurationError when a secret is missing, empty, or cannot be decoded */
+  /** @throws ScalekitWebhooksConfigurationError if a secret is missing, empty, or cannot be decoded */
   async onModuleInit(): Promise<void> {
-    const { signingSecret: given } = this.options;
-    const setting = given === undefined ? await environmentSecrets(this.moduleRef) : given;
+    const { name, signingSecret, verifier } = this.options;
+    const setting = signingSecret === undefined ? await environmentSecrets(this.moduleRef) : signingSecret;
     if (typeof setting === 'function') {
       this.#resolver = setting;
       return;
     }
     const texts = [setting].flat();
-    if (texts.length === 0 && !this.options.verifier) {
-      throw new ScalekitWebhooksConfigurationError(
-        'signingSecret',
-        MESSAGES.secretMissing(this.options.name),
-      );
+    if (texts.length === 0 && !verifier) {
+      throw new ScalekitWebhooksConfigurationError('signingSecret', MESSAGES.secretMissing(name));
     }
-    this.#fixed = texts.map(prepare);
+    this.#fixed = texts.map(toEndpointSecret);
   }
 
-  /** Secrets known before any request, with a key shorter than Standard Webhooks asks for. */
+  /** Whether a secret that does not depend on the request has a shorter key than Standard Webhooks recommends. */
   get hasShortKey(): boolean {
     return this.#fixed.some(({ secret }) => secret.isShort);
   }
 
   /**
-   * @throws DeliveryRefusedError when the resolver fails (`unavailable`), or finds what is no secret (`misconfigured`)
+   * @throws DeliveryRefusedError `unavailable` if the resolver fails
+   * @throws ScalekitWebhooksConfigurationError if the resolver returns something that is not a signing secret
    */
-  for(request: SigningSecretRequest): readonly EndpointSecret[] | Promise<readonly EndpointSecret[]> {
-    return this.#resolver ? this.#secretsFrom(this.#resolver, request) : this.#fixed;
-  }
-
-  async #secretsFrom(resolver: SigningSecretResolver, request: SigningSecretRequest) {
-    const texts = [(await this.#resolve(resolver, request)) ?? []].flat();
-    try {
-      return texts.map(prepare);
-    } catch (error) {
-      throw new DeliveryRefusedError('misconfigured', error instanceof Error ? error.message : '');
-    }
-  }
-
-  async #resolve(resolver: SigningSecretResolver, request: SigningSecretRequest) {
-    try {
-      return await resolver(request);
-    } catch (error) {
-      const reason = error instanceof Error ? error.name : typeof error;
-      throw new DeliveryRefusedError('unavailable', MESSAGES.secretResolverFailed(reason));
-    }
+  async for(request: SigningSecretRequest): Promise<readonly EndpointSecret[]> {
+    if (!this.#resolver) return this.#fixed;
+    const found = await resolve(this.#resolver, request);
+    return [found ?? []].flat().map(toEndpointSecret);
   }
 }
 
-function prepare(text: string): EndpointSecret {
+function toEndpointSecret(text: string): EndpointSecret {
   return { text, secret: parseSigningSecret(text) };
+}
+
+async function resolve(resolver: SigningSecretResolver, request: SigningSecretRequest) {
+  try {
+    return await resolver(request);
+  } catch (error) {
+    // The name alone: the message may hold credentials.
+    const reason = error instanceof Error ? error.name : typeof error;
+    throw new DeliveryRefusedError('unavailable', MESSAGES.secretResolverFailed(reason));
+  }
+}
+
+/** The secrets from the application's `ConfigService` if it has any, otherwise from the environment. */
+async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string[]> {
+  const configured = await fromConfigService(moduleRef);
+  return [configured ?? process.env[SECRET_VARIABLE]]
+    .flat()
+    .flatMap((value) => splitSecrets(value?.toString()));
+}
+
+async function fromConfigService(moduleRef: ModuleRef): Promise<string | string[] | undefined> {
+  try {
+    // Imported on demand, since the package is an optional peer dependency.
+    const { ConfigService } = await import('@nestjs/config');
+    return moduleRef.get(ConfigService, { strict: false }).get<string | string[]>(SECRET_VARIABLE);
+  } catch {
+    return undefined;
+  }
 }

@@ -3,10 +3,9 @@ import { ApplicationConfig } from '@nestjs/core';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import type { ReceiveOptions } from './receive.options.js';
 
-/** Where the endpoint stands once the application's global prefix is known. */
+/** The URL of the endpoint, with the application's global prefix. */
 @Injectable()
 export class EndpointUrl {
-  #path?: string;
   #pattern?: RegExp;
 
   constructor(
@@ -14,18 +13,17 @@ export class EndpointUrl {
     @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
   ) {}
 
-  /** The endpoint's path with the global prefix. Not to be asked before the application has been configured. */
+  /** The path with the global prefix. Complete once `main.ts` has configured the application. */
   get path(): string {
     const path = withSlash(this.options.path);
     return this.#isExcluded(path) ? path : `${withSlash(this.config.getGlobalPrefix())}${path}`;
   }
 
-  /** Whether a request goes to the endpoint: matched as loosely as Express does, case and last slash aside. */
+  /** Whether a request goes to the endpoint. Like Express, it ignores case and a trailing slash. */
   matches(method: string | undefined, url: string | undefined): boolean {
     if (method !== 'POST' || url === undefined) return false;
-    this.#path ??= this.path;
-    this.#pattern ??= toPattern(this.#path);
-    return url === this.#path || this.#pattern.test(pathOf(url));
+    this.#pattern ??= toPattern(this.path);
+    return this.#pattern.test(pathOf(url));
   }
 
   #isExcluded(path: string): boolean {
@@ -36,9 +34,10 @@ export class EndpointUrl {
   }
 }
 
-/** A request's path as the platforms' routers find it: of a URL in absolute form as well, and percent-decoded. */
+/** A URL without its query, percent-decoded as in Fastify's router. */
 function pathOf(url: string): string {
-  const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+  const end = url.search(/[?#]/);
+  const path = end === -1 ? url : url.slice(0, end);
   try {
     return decodeURI(path);
   } catch {
@@ -51,9 +50,10 @@ function withSlash(path: string): string {
   return trimmed && `/${trimmed}`;
 }
 
+/** Matches a path, and a URL with a host, which HTTP allows as well. */
 function toPattern(path: string): RegExp {
   const segments = path.split('/').map((segment) => {
     return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   });
-  return new RegExp(`^${segments.join('/')}/?$`, 'i');
+  return new RegExp(`^(?:https?://[^/]*)?${segments.join('/')}/?$`, 'i');
 }

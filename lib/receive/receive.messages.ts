@@ -1,32 +1,36 @@
 import { describeValue } from '../errors/settings.js';
 import { COPY_SECRET } from '../verify/verify.messages.js';
 
-/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+/** What people read: what happened, then what to do. Never a secret or a payload. */
 export const MESSAGES = {
-  secretMissing: (endpoint: string) =>
-    `The endpoint "${endpoint}" has no signing secret: set SCALEKIT_WEBHOOK_SECRET, or give the module's signingSecret option. ${COPY_SECRET}`,
-  secretIsShort: 'A signing secret has fewer than 24 bytes, the least that Standard Webhooks recommends.',
-  secretResolverFailed: (reason: string) => `The signingSecret function failed (${reason}).`,
-  noSecretForRequest: 'The signingSecret function found no secret for this request.',
-  verifierRejected: 'The verifier option refused the delivery.',
-  endpointNameInvalid: (found: string) =>
-    `name takes 1 to 64 letters, digits, ".", "_" and "-"; found ${describeValue(found)}.`,
-  endpointPathInvalid: (found: string) =>
-    `path takes plain segments and parameters, such as webhooks/scalekit or webhooks/:tenant; found ${describeValue(found)}.`,
-  endpointTaken: (setting: string, value: string) =>
-    `Two endpoints have the ${setting} "${value}": give each forRoot a ${setting} of its own.`,
+  // At startup
   endpointReady: (path: string) => `Receiving Scalekit events at POST ${path}`,
   endpointWithoutHttp: 'This process receives no Scalekit events: it has no HTTP server.',
+  endpointNameInvalid: (found: string) =>
+    `name must be 1 to 64 letters, digits, ".", "_" or "-"; found ${describeValue(found)}.`,
+  endpointPathInvalid: (found: string) =>
+    `path must consist of plain segments and parameters, such as webhooks/scalekit or webhooks/:tenant; found ${describeValue(found)}.`,
+  endpointTaken: (setting: string, value: string) =>
+    `Two endpoints have the ${setting} "${value}". Give each forRoot its own ${setting}.`,
   platformUnknown: (found: string) =>
-    `The HTTP platform "${found}" is not supported: use @nestjs/platform-express or @nestjs/platform-fastify.`,
+    `The HTTP platform "${found}" is not supported. Use @nestjs/platform-express or @nestjs/platform-fastify.`,
+  secretMissing: (endpoint: string) =>
+    `The endpoint "${endpoint}" has no signing secret. Set SCALEKIT_WEBHOOK_SECRET or the signingSecret option. ${COPY_SECRET}`,
+  secretIsShort:
+    'A signing secret has fewer than 24 bytes, the minimum that Standard Webhooks recommends. Rotate it in the Scalekit dashboard.',
+
+  // For a delivery
+  secretResolverFailed: (reason: string) => `The signingSecret function failed (${reason}).`,
+  noSecretForRequest: 'The signingSecret function returned no secret for this request.',
+  verifierRejected: 'The verifier option rejected the delivery.',
   bodyRefused: {
     body_too_large: 'The body is larger than maxBodyBytes.',
-    unsupported_media_type: 'The content type is not JSON, or the content encoding is not known.',
-    invalid_event: 'The body broke off, or could not be decompressed.',
+    unsupported_media_type: 'The content type is not JSON, or the content encoding is not supported.',
+    invalid_event: 'The body is incomplete or could not be decompressed.',
     misconfigured:
-      'The raw body is not to be had: something read the request before this module. Remove body parsers that run ' +
-      'before Nest (for example in an application that it is mounted in), or let them keep req.rawBody; and set the ' +
-      'path with the path option, not with RouterModule.',
+      'The raw body is not available because something read the request before this module. Remove body parsers ' +
+      'that run before Nest, for example in an Express application that Nest is mounted in, or make them keep the ' +
+      'bytes as req.rawBody. If you move the route, use the path option, not RouterModule.',
   },
-  wrongEnvironment: 'The event belongs to another Scalekit environment than environmentId says.',
+  wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

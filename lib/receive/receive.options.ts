@@ -3,19 +3,77 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import { MESSAGES } from './receive.messages.js';
 
-/** Injection token of an endpoint's name and path, by which endpoints also find one another. */
-export const ENDPOINT_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:endpoint');
+/** The signing secret, several of them (each may have signed a delivery), or a function that looks them up. */
+export type SigningSecretSetting = string | readonly string[] | SigningSecretResolver;
 
-/** What an endpoint is known by. */
+/**
+ * Looks up the signing secrets for a request. A delivery for which it returns `undefined` or an empty array is answered
+ * with 401. If it throws, the delivery is answered with 503, and Scalekit retries it.
+ *
+ * @example
+ * ```ts
+ * signingSecret: ({ params }) => tenants.webhookSecretOf(params.tenant)
+ * ```
+ */
+export type SigningSecretResolver = (
+  request: SigningSecretRequest,
+) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>;
+
+/** What a {@link SigningSecretResolver} knows about a request. The request is not verified yet: do not trust it. */
+export interface SigningSecretRequest {
+  /** The `name` of the endpoint. */
+  readonly endpoint: string;
+  /** The path parameters, for a `path` such as `webhooks/:tenant`. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The request's headers, with lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/**
+ * Replaces the built-in verification. A delivery is authentic only if it returns `true`. Anything else, including an
+ * error, is answered with 401.
+ *
+ * @example
+ * ```ts
+ * verifier: ({ payload, headers, secrets }) =>
+ *   secrets.some((secret) => scalekit.verifyWebhookPayload(secret, headers, payload.toString()))
+ * ```
+ */
+export type WebhookVerifier = (input: WebhookVerifierInput) => boolean | Promise<boolean>;
+
+/** What a {@link WebhookVerifier} receives. */
+export interface WebhookVerifierInput {
+  /** The exact bytes of the body. */
+  readonly payload: Buffer;
+  /** The request's headers, with lower-case names. Several values of one header are joined with commas. */
+  readonly headers: Record<string, string>;
+  /** The endpoint's signing secrets. Empty if none are configured. */
+  readonly secrets: readonly string[];
+}
+
+/** What receiving needs to know about an endpoint: the module's options, with all defaults filled in. */
+export interface ReceiveOptions extends DispatchOptions, EndpointOptions {
+  readonly signingSecret?: SigningSecretSetting;
+  readonly verifier?: WebhookVerifier;
+  readonly toleranceSeconds: number;
+  readonly environmentIds?: ReadonlySet<string>;
+  readonly maxBodyBytes: number;
+  readonly statusCodes: OutcomeStatusCodes;
+}
+
+/** What identifies an endpoint. */
 export interface EndpointOptions {
   readonly name: string;
   readonly path: string;
 }
 
-const SEGMENT = /^(?::\w+|[\w.~-]+)$/;
-const NAME = /^[\w.-]{1,64}$/;
+/** Injection token of an endpoint's {@link EndpointOptions}. Also used to find all endpoints of an application. */
+export const ENDPOINT_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:endpoint');
 
-/** @throws ScalekitWebhooksConfigurationError for a name or a path that cannot be one */
+const NAME = /^[\w.-]{1,64}$/;
+const SEGMENT = /^(?::\w+|[\w.~-]+)$/;
+
+/** @throws ScalekitWebhooksConfigurationError if the name or the path is invalid */
 export function resolveEndpointOptions({
   name = 'default',
   path = 'webhooks/scalekit',
@@ -28,56 +86,4 @@ export function resolveEndpointOptions({
     throw new ScalekitWebhooksConfigurationError('path', MESSAGES.endpointPathInvalid(String(path)));
   }
   return { name, path: segments.join('/') };
-}
-
-/** What a custom verifier is given. */
-export interface WebhookVerifierInput {
-  /** The exact bytes that were received. */
-  readonly payload: Buffer;
-  /** The request's headers, names in lower case. */
-  readonly headers: Record<string, string>;
-  /** The endpoint's signing secrets as text; empty where none is configured. */
-  readonly secrets: readonly string[];
-}
-
-/**
- * Decides on a delivery in place of the library. Anything but `true` refuses it with 401, and so does whatever
- * is thrown.
- *
- * @example
- * ```ts
- * verifier: ({ payload, headers, secrets }) =>
- *   secrets.some((secret) => scalekit.verifyWebhookPayload(secret, headers, payload.toString()))
- * ```
- */
-export type WebhookVerifier = (input: WebhookVerifierInput) => boolean | Promise<boolean>;
-
-/** What a secret resolver is told of a request. Nothing of it is verified yet. */
-export interface SigningSecretRequest {
-  /** The endpoint's `name`. */
-  readonly endpoint: string;
-  /** The path's parameters, for a `path` such as `webhooks/:tenant`. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-}
-
-/**
- * Finds the signing secrets for a request. None (undefined or an empty list) is answered with 401; an error
- * with 503, so that the delivery comes again.
- */
-export type SigningSecretResolver = (
-  request: SigningSecretRequest,
-) => string | readonly string[] | undefined | Promise<string | readonly string[] | undefined>;
-
-/** One signing secret, several while one replaces another, or a function that finds them. */
-export type SigningSecretSetting = string | readonly string[] | SigningSecretResolver;
-
-/** What receiving needs to know of an endpoint: the module's options, with every default filled in. */
-export interface ReceiveOptions extends DispatchOptions, EndpointOptions {
-  readonly signingSecret?: SigningSecretSetting;
-  readonly verifier?: WebhookVerifier;
-  readonly toleranceSeconds: number;
-  readonly environmentIds?: ReadonlySet<string>;
-  readonly maxBodyBytes: number;
-  readonly statusCodes: OutcomeStatusCodes;
 }

@@ -3,16 +3,19 @@ import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import { verifyWebhookSignature } from '../verify/verify-signature.js';
-import { bodyOf } from './captured-body.js';
-import { type EndpointSecret, EndpointSecrets } from './endpoint.secrets.js';
+import { EndpointSecrets } from './endpoint.secrets.js';
+import { bodyOf, type PlatformRequest, type VerifiedDelivery } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
-import type { ReceiveOptions, SigningSecretRequest, WebhookVerifier } from './receive.options.js';
+import type {
+  ReceiveOptions,
+  SigningSecretRequest,
+  WebhookVerifier,
+  WebhookVerifierInput,
+} from './receive.options.js';
 
-type WebhookRequest = Pick<SigningSecretRequest, 'headers' | 'params'>;
-/** The delivery's id, where the scheme has one. */
-type VerifiedId = string | undefined;
+type WebhookRequest = PlatformRequest & Pick<SigningSecretRequest, 'params'>;
 
-/** Lets a request pass whose captured bytes Scalekit signed, and throws the reason for any other. */
+/** Lets a request pass if Scalekit signed its body. Throws the reason otherwise. */
 @Injectable()
 export class ScalekitSignatureGuard implements CanActivate {
   constructor(
@@ -20,51 +23,30 @@ export class ScalekitSignatureGuard implements CanActivate {
     @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
   ) {}
 
-  /** Answers at once where it can, since Nest takes several turns more for a guard that does not. */
-  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<WebhookRequest>();
     const body = bodyOf(request);
     if ('refusal' in body) throw new DeliveryRefusedError(body.refusal, MESSAGES.bodyRefused[body.refusal]);
-    const pass = (deliveryId: string | undefined) => {
-      body.markVerified({ deliveryId });
-      return true;
-    };
-    const verified = this.#verify(body.bytes, request);
-    return verified instanceof Promise ? verified.then(pass) : pass(verified);
+    body.verified = await this.#verify(body.bytes, request);
+    return true;
   }
 
-  #verify(payload: Buffer, { headers, params }: WebhookRequest): VerifiedId | Promise<VerifiedId> {
-    const secrets = this.secrets.for({ endpoint: this.options.name, headers, params });
-    return secrets instanceof Promise
-      ? secrets.then((resolved) => this.#verifyWith(resolved, payload, headers))
-      : this.#verifyWith(secrets, payload, headers);
-  }
-
-  #verifyWith(
-    secrets: readonly EndpointSecret[],
-    payload: Buffer,
-    headers: WebhookRequest['headers'],
-  ): VerifiedId | Promise<VerifiedId> {
-    const { verifier, toleranceSeconds } = this.options;
+  async #verify(payload: Buffer, { headers, params }: WebhookRequest): Promise<VerifiedDelivery> {
+    const { name, verifier, toleranceSeconds } = this.options;
+    const found = await this.secrets.for({ endpoint: name, headers, params });
     if (verifier) {
-      return verifyBy(verifier, {
-        payload,
-        headers: joined(headers),
-        secrets: secrets.map(({ text }) => text),
-      });
+      const secrets = found.map(({ text }) => text);
+      return verifyWith(verifier, { payload, headers: singleValued(headers), secrets });
     }
-    if (secrets.length === 0) {
+    if (found.length === 0) {
       throw new WebhookVerificationError('signature_mismatch', MESSAGES.noSecretForRequest);
     }
-    const known = secrets.map(({ secret }) => secret);
-    return verifyWebhookSignature({ payload, headers, secrets: known, toleranceSeconds }).deliveryId;
+    const secrets = found.map(({ secret }) => secret);
+    return verifyWebhookSignature({ payload, headers, secrets, toleranceSeconds });
   }
 }
 
-async function verifyBy(
-  verifier: WebhookVerifier,
-  input: Parameters<WebhookVerifier>[0],
-): Promise<VerifiedId> {
+async function verifyWith(verifier: WebhookVerifier, input: WebhookVerifierInput): Promise<VerifiedDelivery> {
   let verified: unknown;
   try {
     verified = await verifier(input);
@@ -72,10 +54,10 @@ async function verifyBy(
     verified = false;
   }
   if (verified !== true) throw new WebhookVerificationError('verifier_rejected', MESSAGES.verifierRejected);
-  return input.headers['webhook-id'];
+  return { deliveryId: input.headers['webhook-id'] };
 }
 
-function joined(headers: WebhookRequest['headers']): Record<string, string> {
+function singleValued(headers: PlatformRequest['headers']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, [value].flat().join(', ')]],

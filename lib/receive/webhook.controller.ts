@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   applyDecorators,
@@ -16,48 +17,17 @@ import {
 import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { ReceivedEvent } from '../dispatch/received-event.js';
-import type { ScalekitDelivery } from '../dispatch/scalekit-delivery.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { DeliveryRefusedError, outcomeOfError } from '../respond/outcome.js';
-import { bodyOf } from './captured-body.js';
+import { answerFor, DeliveryRefusedError, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
+import { bodyOf, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
-import { type PlatformResponse, WebhookResponder } from './webhook.responder.js';
 
-/** @throws DeliveryRefusedError for an event of an environment that the endpoint does not take */
-function requireEnvironment(
-  { environment_id: found }: ScalekitEvent<'*'>,
-  expected: ReadonlySet<string> | undefined,
-): void {
-  if (expected === undefined || expected.has(found ?? '')) return;
-  throw new DeliveryRefusedError('wrong_environment', MESSAGES.wrongEnvironment);
-}
-
-/** Answers for the deliveries that are turned away, ahead of a host's global filters. */
-@Catch(ScalekitWebhooksError)
-class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
-  constructor(
-    @Inject(DeliveryLog) private readonly log: DeliveryLog,
-    @Inject(WebhookResponder) private readonly responder: WebhookResponder,
-  ) {}
-
-  catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
-    const outcome = outcomeOfError(error);
-    this.log.refusal(outcome, error);
-    const response = host.switchToHttp().getResponse<PlatformResponse>();
-    this.responder.answer(response, outcome);
-  }
-}
-
-interface WebhookRequest {
-  readonly headers: ScalekitDelivery['headers'];
-}
-
-/** A fresh class for each endpoint, since path, version and decorators are metadata of the class. */
+/** The controller of one endpoint. Each endpoint needs its own class, since Nest keeps a route's path on the class. */
 export function createWebhookController(path: string, decorators: readonly ClassDecorator[]): Type<unknown> {
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseFilters(WebhookRefusalFilter)
@@ -65,26 +35,81 @@ export function createWebhookController(path: string, decorators: readonly Class
     constructor(
       @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
       @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
-      @Inject(WebhookResponder) private readonly responder: WebhookResponder,
     ) {}
 
     @Post()
     @UseGuards(ScalekitSignatureGuard)
-    async receive(@Req() request: WebhookRequest, @Res() response: PlatformResponse): Promise<void> {
+    async receive(@Req() request: PlatformRequest, @Res() response: PlatformResponse): Promise<void> {
+      const { validation, environmentIds, statusCodes } = this.options;
       const body = bodyOf(request);
       if ('refusal' in body || !body.verified) {
         throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
       }
-      const { bytes: rawBody, receivedAt } = body;
-      const { deliveryId } = body.verified;
-      const parsed = parseEvent(rawBody, this.options.validation);
-      requireEnvironment(parsed.event, this.options.environmentIds);
-      const { headers } = request;
-      const received = new ReceivedEvent(parsed, { deliveryId, receivedAt, rawBody, headers });
-      const result = await this.dispatcher.handle(received);
-      this.responder.answer(response, result.outcome, result.retryAfterSeconds);
+      const parsed = parseEvent(body.bytes, validation);
+      requireEnvironment(parsed.event, environmentIds);
+      const received = new ReceivedEvent(parsed, {
+        deliveryId: body.verified.deliveryId,
+        receivedAt: body.receivedAt,
+        rawBody: body.bytes,
+        headers: request.headers,
+      });
+      const { outcome, retryAfterSeconds } = await this.dispatcher.handle(received);
+      respond(response, answerFor(outcome, statusCodes, retryAfterSeconds));
     }
   }
   applyDecorators(...decorators)(ScalekitWebhookController);
   return ScalekitWebhookController;
+}
+
+/** @throws DeliveryRefusedError `wrong_environment` */
+function requireEnvironment(event: ScalekitEvent<'*'>, allowed: ReadonlySet<string> | undefined): void {
+  if (allowed === undefined || allowed.has(event.environment_id ?? '')) return;
+  throw new DeliveryRefusedError('wrong_environment', MESSAGES.wrongEnvironment);
+}
+
+/** Answers deliveries that are refused. Bound to the controller, so it runs instead of the host's global filters. */
+@Catch(ScalekitWebhooksError)
+class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
+    @Inject(DeliveryLog) private readonly log: DeliveryLog,
+  ) {}
+
+  catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
+    const outcome = outcomeOfError(error);
+    this.log.refusal(outcome, error);
+    const response = host.switchToHttp().getResponse<PlatformResponse>();
+    respond(response, answerFor(outcome, this.options.statusCodes));
+  }
+}
+
+/** What this module uses of Fastify's reply. */
+interface FastifyReply {
+  code(status: number): FastifyReply;
+  header(name: string, value: string): FastifyReply;
+  send(body: object): unknown;
+}
+
+/** The response object of a platform. Express's extends Node's. */
+type PlatformResponse = ServerResponse | FastifyReply;
+
+// Set explicitly, since the host may have set another type for all its answers.
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Sends the answer itself, so that the host's interceptors and filters cannot change what Scalekit sees. */
+function respond(response: PlatformResponse, answer: WebhookAnswer): void {
+  const { status, body, retryAfterSeconds } = answer;
+  if (isFastifyReply(response)) {
+    if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
+    response.code(status).header('Content-Type', JSON_TYPE).send(body);
+    return;
+  }
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
+  response.statusCode = status;
+  response.setHeader('Content-Type', JSON_TYPE);
+  response.end(JSON.stringify(body));
+}
+
+function isFastifyReply(response: PlatformResponse): response is FastifyReply {
+  return 'code' in response && typeof response.code === 'function';
 }

@@ -57,6 +57,6 @@ describe.each(ADAPTERS)('a route that RouterModule moved, on %s', (_name, adapte
     const answer = await scalekit.deliver(createScalekitEvent('user.created'));
 
     expect(answer).toMatchObject({ status: 500, body: { received: false } });
-    expect(logger.ours('error')).toEqual([expect.stringContaining('not with RouterModule')]);
+    expect(logger.ours('error')).toEqual([expect.stringContaining('not RouterModule')]);
   });
 });

@@ -21,6 +21,21 @@ describe('On Express a delivery', () => {
     expect((await new ScalekitWebhookTester(app).deliver(anEvent())).status).toBe(201);
   });
 
+  it('is marked as read for the body parsers of Express 4, which look at nothing else', async () => {
+    const marks: unknown[] = [];
+    const app = await runOnExpress(aPlainEndpoint(), (host) =>
+      host.use((request: Request, _response: Response, next: NextFunction) => {
+        marks.push(Reflect.get(request, '_body'));
+        next();
+      }),
+    );
+
+    await new ScalekitWebhookTester(app).deliver(anEvent());
+    await new ScalekitWebhookTester(app, { path: '/other' }).deliver(anEvent());
+
+    expect(marks).toEqual([true, undefined]);
+  });
+
   it('is read where a middleware of that instance has rewritten its URL', async () => {
     const app = await onInstanceWith((request, _response, next) => {
       request.url = request.url.replace(/^\/stage/, '');

@@ -99,7 +99,7 @@ describe.each(ADAPTERS)('handler enhancers, on %s', (_name, adapter) => {
       expect(seen).toEqual([['Billing', 'charge', SCALEKIT_CONTEXT_TYPE], 'charged']);
     });
 
-    it('answer 422 if a guard denies access', async () => {
+    it('answer 500 if a guard denies access, so that Scalekit retries', async () => {
       @Controller('billing')
       @UseGuards(PlanGuard)
       class Billing {
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('handler enhancers, on %s', (_name, adapter) => {
         }
       }
 
-      expect(await deliver(Billing, [], asController)).toBe(422);
+      expect(await deliver(Billing, [], asController)).toBe(500);
       expect(seen).not.toContain('charged');
     });
 
@@ -164,7 +164,7 @@ describe.each(ADAPTERS)('handler enhancers, on %s', (_name, adapter) => {
     expect(seen).toEqual(['user.created', 'changed by the pipe']);
   });
 
-  it('answer 422 if a pipe throws a BadRequestException', async () => {
+  it('answer 500 if a pipe throws a BadRequestException', async () => {
     class Refuse implements PipeTransform {
       transform(): never {
         throw new BadRequestException();
@@ -178,7 +178,7 @@ describe.each(ADAPTERS)('handler enhancers, on %s', (_name, adapter) => {
       }
     }
 
-    expect(await deliver(Handlers)).toBe(422);
+    expect(await deliver(Handlers)).toBe(500);
     expect(seen).toEqual([]);
   });
 });

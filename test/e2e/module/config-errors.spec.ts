@@ -82,7 +82,7 @@ describe('an invalid option fails at startup and names the setting:', () => {
   ])('%s set to %j', async (setting, value) => {
     expect(await refusalOf({ [setting]: value })).toEqual({
       setting,
-      message: expect.stringMatching(new RegExp(`^${setting} takes .* found`)),
+      message: expect.stringMatching(new RegExp(`^${setting} must .* found`)),
     });
   });
 
@@ -91,7 +91,7 @@ describe('an invalid option fails at startup and names the setting:', () => {
     async (setting) => {
       expect(await refusalOf({ [setting]: 'too-late' }, 'forRootAsync')).toEqual({
         setting,
-        message: expect.stringContaining('give it beside useFactory'),
+        message: expect.stringContaining('Pass it to forRootAsync, next to useFactory'),
       });
     },
   );
@@ -102,7 +102,7 @@ describe('an invalid option fails at startup and names the setting:', () => {
     });
 
     await expect(runOnExpress({ imports: [module] })).rejects.toThrow(
-      /factory of forRootAsync gave no options/,
+      'The factory returned no options; return {} to use the defaults.',
     );
   });
 });

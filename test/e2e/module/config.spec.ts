@@ -61,9 +61,9 @@ describe('forRoot() without options', () => {
   });
 
   it.each([
-    ['is missing', undefined, /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
-    ['is empty', '', /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
-    ['has only commas', ' , ', /has no signing secret: set SCALEKIT_WEBHOOK_SECRET/],
+    ['is missing', undefined, /has no signing secret. Set SCALEKIT_WEBHOOK_SECRET/],
+    ['is empty', '', /has no signing secret. Set SCALEKIT_WEBHOOK_SECRET/],
+    ['has only commas', ' , ', /has no signing secret. Set SCALEKIT_WEBHOOK_SECRET/],
     ['is not a signing secret', 'secret', /does not begin with "whsec_"/],
     ['has an invalid entry', `${SECRET},whsec_!`, /is not base64/],
   ])('fails at startup if the secret %s', async (_how, value, message) => {

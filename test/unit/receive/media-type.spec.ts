@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isJson } from '../../../lib/receive/read-body.js';
+import { isJson } from '../../../lib/receive/raw-body.js';
 
 describe('isJson', () => {
   it.each([

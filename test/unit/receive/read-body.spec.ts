@@ -2,8 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { CapturedBytes } from '../../../lib/receive/captured-body.js';
-import { readBody } from '../../../lib/receive/read-body.js';
+import { CapturedBytes, readBody } from '../../../lib/receive/raw-body.js';
 
 const TEXT = '{"id":"payload-marker"}';
 const JSON_TYPE = { 'content-type': 'application/json' };
