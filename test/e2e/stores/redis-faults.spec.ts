@@ -82,7 +82,9 @@ describeWithServers('redis', 'RedisInboxStore', () => {
     it.each(ADAPTERS)(
       'makes %s respond with 503, and the retry runs what is not done',
       async (_name, adapter) => {
-        const { scalekit, first } = await startScriptedApp(adapter, { inbox: store });
+        // A claim is tried again until the deadline, so the 503 comes that late.
+        const options = { inbox: store, handlerTimeoutMs: 1500 };
+        const { scalekit, first } = await startScriptedApp(adapter, options);
         const event = aUserCreated();
         await server.kill();
 
