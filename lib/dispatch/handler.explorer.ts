@@ -12,6 +12,7 @@ import { MESSAGES } from './dispatch.messages.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { declaringClasses, handlerDeclarations, resolveHandlerOptions } from './handler-metadata.js';
+import { waitAtMost } from './timeout.js';
 
 // Nest's own request-scoped factories, which every application has.
 const NEST_FACTORIES: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
@@ -137,14 +138,19 @@ function classesOf(prototype: object): object[] {
   return [prototype.constructor, ...(parent ? classesOf(parent) : [])];
 }
 
+// A factory that never ends must not keep the application from starting.
+const FACTORY_TIMEOUT_MS = 2000;
+
 /** Some handler classes were not found. Only running a scoped factory shows whether it creates one of them. */
 async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
   for (const { host, token } of factories) {
     const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
-    // A factory that cannot run outside a request is named in the warning instead.
-    const product = await moduleRef
-      ?.resolve(token, ContextIdFactory.create(), { strict: true })
-      .catch(() => undefined);
+    // A factory that cannot run outside a request, or never ends, is named in the warning instead.
+    const product = await waitAtMost(
+      moduleRef?.resolve(token, ContextIdFactory.create(), { strict: true }).catch(() => undefined) ??
+        Promise.resolve(),
+      FACTORY_TIMEOUT_MS,
+    );
     if (typeof product !== 'object' || product === null) continue;
     const made = classesOf(Object.getPrototypeOf(product)).find((declaring) => lost.includes(declaring));
     if (made) throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(made)));

@@ -96,7 +96,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   ): Promise<DispatchResult> {
     return this.#flights.alone(received.event.id, async () => {
       if (this.#closing) return UNAVAILABLE;
-      await reopen();
+      const reopened = await waitAtMost(reopen(), this.options.handlerTimeoutMs);
+      if (reopened === TIMED_OUT) throw new Error(MESSAGES.inboxTooSlow);
       // The handlers' time begins now, however long this waited.
       return this.#deliver(new ReceivedEvent(received, { ...received, receivedAt: new Date() }), handlerIds);
     });

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import {
@@ -27,6 +28,7 @@ export class EndpointSecrets implements OnModuleInit {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
 
   /** @throws ScalekitWebhooksConfigurationError if a secret is missing, empty, or cannot be decoded */
@@ -38,7 +40,8 @@ export class EndpointSecrets implements OnModuleInit {
       return;
     }
     const texts = [setting].flat();
-    if (texts.length === 0 && !verifier) {
+    // A worker without HTTP receives nothing, so it needs no secret.
+    if (texts.length === 0 && !verifier && this.host.httpAdapter) {
       throw new ScalekitWebhooksConfigurationError('signingSecret', MESSAGES.secretMissing(name));
     }
     this.#fixed = texts.map(toEndpointSecret);
@@ -50,7 +53,7 @@ export class EndpointSecrets implements OnModuleInit {
   }
 
   /**
-   * @throws DeliveryRefusedError `unavailable` if the resolver fails
+   * @throws DeliveryRefusedError `unavailable` if the resolver fails or takes too long
    * @throws ScalekitWebhooksConfigurationError if the resolver returns something that is not a signing secret
    */
   async for(request: SigningSecretRequest): Promise<readonly EndpointSecret[]> {
@@ -64,11 +67,17 @@ function toEndpointSecret(text: string): EndpointSecret {
   return { text, secret: parseSigningSecret(text) };
 }
 
+/** How long a `signingSecret` function or a `verifier` may take. Scalekit waits for 10 s in all. */
+export const RESOLVER_TIMEOUT_MS = 5000;
+
 async function resolve(resolver: SigningSecretResolver, request: SigningSecretRequest) {
   try {
-    return await resolver(request);
+    const found = await waitAtMost(Promise.resolve(resolver(request)), RESOLVER_TIMEOUT_MS);
+    if (found !== TIMED_OUT) return found;
+    throw new DeliveryRefusedError('unavailable', MESSAGES.tooSlow('signingSecret', RESOLVER_TIMEOUT_MS));
   } catch (error) {
-    // The name alone: the message may hold credentials.
+    if (error instanceof DeliveryRefusedError) throw error;
+    // Only the name, because the message may hold credentials.
     const reason = error instanceof Error ? error.name : typeof error;
     throw new DeliveryRefusedError('unavailable', MESSAGES.secretResolverFailed(reason));
   }

@@ -20,6 +20,8 @@ export const MESSAGES = {
     'A signing secret has fewer than 24 bytes, the minimum that Standard Webhooks recommends. Rotate it in the Scalekit dashboard.',
 
   // For a delivery
+  tooSlow: (setting: string, ms: number) =>
+    `The ${setting} function did not answer within ${ms} ms. Scalekit will retry.`,
   secretResolverFailed: (reason: string) => `The signingSecret function failed (${reason}).`,
   noSecretForRequest: 'The signingSecret function returned no secret for this request.',
   verifierRejected: 'The verifier option rejected the delivery.',

@@ -1,9 +1,10 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import { verifyWebhookSignature } from '../verify/verify-signature.js';
-import { EndpointSecrets } from './endpoint.secrets.js';
+import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import { bodyOf, type PlatformRequest, type VerifiedDelivery } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type {
@@ -49,9 +50,12 @@ export class ScalekitSignatureGuard implements CanActivate {
 async function verifyWith(verifier: WebhookVerifier, input: WebhookVerifierInput): Promise<VerifiedDelivery> {
   let verified: unknown;
   try {
-    verified = await verifier(input);
+    verified = await waitAtMost(Promise.resolve(verifier(input)), RESOLVER_TIMEOUT_MS);
   } catch {
     verified = false;
+  }
+  if (verified === TIMED_OUT) {
+    throw new DeliveryRefusedError('unavailable', MESSAGES.tooSlow('verifier', RESOLVER_TIMEOUT_MS));
   }
   if (verified !== true) throw new WebhookVerificationError('verifier_rejected', MESSAGES.verifierRejected);
   return { deliveryId: input.headers['webhook-id'] };

@@ -4,6 +4,7 @@ import type { DispatchResult } from '../dispatch/dispatch-result.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
+import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';
 import { describeValue } from '../errors/settings.js';
 import type {
@@ -158,8 +159,9 @@ export class ScalekitInbox implements OnModuleDestroy {
   }
 
   async #receivedBefore(key: InboxKey): Promise<ReceivedEvent> {
-    const { inbox, validation } = this.options;
-    const payload = await inbox.payload(key);
+    const { inbox, validation, handlerTimeoutMs } = this.options;
+    const payload = await waitAtMost(inbox.payload(key), handlerTimeoutMs);
+    if (payload === TIMED_OUT) throw new Error('the inbox did not answer in time');
     if (!payload) {
       throw (await inbox.get(key))
         ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))

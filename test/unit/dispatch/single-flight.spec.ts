@@ -24,6 +24,17 @@ describe('SingleFlight', () => {
     expect(again).not.toHaveBeenCalled();
   });
 
+  it('handles other bytes under the same id once the first have ended, instead of sharing their result', async () => {
+    const { inFlight, first, again } = setUp();
+    const one = inFlight.share('A', BYTES, () => first.promise);
+    const other = inFlight.share('A', Buffer.from('{"type":"another"}'), again);
+    expect(again).not.toHaveBeenCalled();
+
+    first.resolve(PROCESSED);
+
+    expect(await Promise.all([one, other])).toEqual([PROCESSED, FAILED]);
+  });
+
   it('still shares an event after another one has ended', async () => {
     const { inFlight, first, second, again } = setUp();
     const ended = inFlight.share('A', BYTES, () => first.promise);
