@@ -27,12 +27,11 @@ export function claimRun(
 ): { claim: RunClaim; run?: RunRecord } {
   if (run?.state === 'done' || run?.state === 'dead') return { claim: { state: run.state } };
   if (run?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
-  const handedOver = run?.state === 'running' && run.leaseToken === lease.takesOver;
-  if (run && isRunning(run, now) && !handedOver) {
+  const goesOn = run?.state === 'running' && continues(run, lease);
+  if (run && isRunning(run, now) && !goesOn) {
     return { claim: { state: 'running', leaseEndsInMs: (run.leaseEndsAt ?? now) - now } };
   }
-  // A worker that takes a run over continues the attempt which the delivery began.
-  const attempt = (run?.attempts ?? 0) + (handedOver ? 0 : 1);
+  const attempt = (run?.attempts ?? 0) + (goesOn ? 0 : 1);
   return {
     claim: { state: 'claimed', attempt },
     run: {
@@ -43,6 +42,11 @@ export function claimRun(
       leaseEndsAt: now + lease.durationMs,
     },
   };
+}
+
+/** Whether a claim goes on with an attempt: a worker takes it over, or the claim is repeated because its answer was lost. */
+function continues({ leaseToken }: RunRecord, { token, takesOver }: InboxLease): boolean {
+  return leaseToken === token || leaseToken === takesOver;
 }
 
 /** The run to write when an attempt has ended, or undefined if the lease no longer holds the run. */

@@ -32,10 +32,13 @@ export function postgresStatements(tables: PostgresTables) {
  * again for that handler.
  */
 function claimSql({ events, runs }: PostgresTables): string {
+  // A worker takes the attempt over, or the claim is repeated because its answer was lost.
+  const goesOn = "(run.state = 'running' AND run.lease_token IN ($7::text, $9::text))";
   const isClaimable = `(
       run.state = 'failed'
       OR run.state = 'queued' AND $9::text IS NOT NULL
-      OR run.state = 'running' AND (run.lease_ends_at <= clock_timestamp() OR run.lease_token = $9::text)
+      OR run.state = 'running' AND run.lease_ends_at <= clock_timestamp()
+      OR ${goesOn}
     )`;
   // The ORDER BY makes all claims lock rows in the same order, so that two of them cannot deadlock.
   // DO UPDATE sees each row as it is when locked. The last SELECT sees it as it was when the statement began.
@@ -53,7 +56,7 @@ WITH recorded AS (
   ORDER BY asked.handler_id COLLATE "C"
   ON CONFLICT (endpoint, event_id, handler_id) DO UPDATE SET
     state = 'running',
-    attempts = run.attempts + CASE WHEN run.state = 'running' AND run.lease_token = $9::text THEN 0 ELSE 1 END,
+    attempts = run.attempts + CASE WHEN ${goesOn} THEN 0 ELSE 1 END,
     updated_at = clock_timestamp(),
     lease_token = $7::text,
     lease_ends_at = clock_timestamp() + $8::float8 * interval '1 millisecond',

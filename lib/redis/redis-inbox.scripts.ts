@@ -90,9 +90,9 @@ local function claim(id)
   local run = readRun(id)
   if run and (run.state == 'done' or run.state == 'dead') then return run.state .. ' 0' end
   if run and run.state == 'queued' and takesOver == '' then return 'queued 0' end
-  local handedOver = run and run.state == 'running' and run.token == takesOver
-  if run and isRunning(run) and not handedOver then return 'running ' .. (run.endsAt - now) end
-  local attempt = (run and run.attempts or 0) + (handedOver and 0 or 1)
+  local goesOn = run and run.state == 'running' and (run.token == token or run.token == takesOver)
+  if run and isRunning(run) and not goesOn then return 'running ' .. (run.endsAt - now) end
+  local attempt = (run and run.attempts or 0) + (goesOn and 0 or 1)
   writeRun(run or { id = id }, 'running', attempt)
   redis.call('HSET', EVENT, 'lease:' .. id, (now + duration) .. ' ' .. token)
   redis.call('HDEL', EVENT, 'error:' .. id)

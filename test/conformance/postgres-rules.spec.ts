@@ -15,6 +15,7 @@ const claim = fc.record({
   handlerIds,
   durationMs: fc.constantFrom(3_600_000, -1),
   takesOver: fc.option(fc.nat(7), { nil: undefined }),
+  repeats: fc.option(fc.nat(7), { nil: undefined }),
 });
 const settle = fc.record({
   step: fc.constant('settle' as const),
@@ -39,7 +40,8 @@ async function answers(store: InboxStore, history: Steps): Promise<unknown[]> {
   for (const [index, step] of history.entries()) {
     if (step.step === 'claim') {
       const takesOver = step.takesOver === undefined ? {} : { takesOver: `lease ${step.takesOver}` };
-      const lease = { token: `lease ${index}`, durationMs: step.durationMs, ...takesOver };
+      const token = `lease ${step.repeats ?? index}`;
+      const lease = { token, durationMs: step.durationMs, ...takesOver };
       const claims = await store.claim(event, step.handlerIds, lease);
       given.push(step.handlerIds.map((id) => ({ ...claims.get(id), leaseEndsInMs: undefined })));
     } else if (step.step === 'settle') {

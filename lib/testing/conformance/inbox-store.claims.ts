@@ -131,6 +131,56 @@ export function describeClaims(
       expect((await harness.entryOf(event)).receivedAt).toEqual(receivedAt);
     });
 
+    it('gives the same answer when it is repeated under the same lease', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.record(event, 'failed');
+      const first = await harness.claim(event, lease, ['A.run', 'B.run']);
+      await harness.advance(LEASE_MS / 2);
+
+      expect(await harness.claim(event, lease, ['A.run', 'B.run'])).toEqual(first);
+      expect(await harness.claim(event, lease, ['B.run'])).toEqual({
+        'B.run': { state: 'claimed', attempt: 1 },
+      });
+      const done = ['A.run', 'B.run'].map((handlerId) => ({ handlerId, state: 'done' as const }));
+      expect([...(await harness.store.settle(event, done, lease))].sort()).toEqual(['A.run', 'B.run']);
+      expect((await harness.entryOf(event)).runs.map(({ attempts }) => attempts).sort()).toEqual([1, 2]);
+    });
+
+    it('gives the same answer to repetitions that arrive at the same time', async () => {
+      const event = anEvent();
+      const lease = aLease();
+
+      const answers = await Promise.all(Array.from({ length: 20 }, () => harness.claim(event, lease)));
+
+      expect(answers).toEqual(answers.map(() => ({ 'A.run': { state: 'claimed', attempt: 1 } })));
+    });
+
+    it('keeps a run from others for the whole lease when it is repeated', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.claim(event, lease);
+      await harness.claim(event, lease);
+
+      expect(await harness.claim(event)).toMatchObject({ 'A.run': { state: 'running' } });
+      await harness.advance(LEASE_MS + 1);
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+    });
+
+    it('does not get a run back that was settled, or that another claimer has taken over', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.claim(event, lease, ['A.run', 'B.run']);
+      await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
+      await harness.advance(LEASE_MS + 1);
+      await harness.claim(event, aLease(), ['B.run']);
+
+      expect(await harness.claim(event, lease, ['A.run', 'B.run'])).toMatchObject({
+        'A.run': { state: 'done' },
+        'B.run': { state: 'running' },
+      });
+    });
+
     it('gives each run to exactly one of 50 concurrent claimers', async () => {
       const event = anEvent();
       const handlerIds = ['A.run', 'B.run', 'C.run'];

@@ -155,6 +155,21 @@ export function describeSettlements(
       expect(await harness.store.settle(event, done, worker)).toEqual(['A.run']);
     });
 
+    it('go to the same worker again when it repeats its claim', async () => {
+      const event = anEvent();
+      const delivery = aLease();
+      await harness.claim(event, delivery, ['A.run', 'B.run']);
+      await harness.store.settle(event, [{ handlerId: 'A.run', state: 'queued' }], delivery);
+      const worker = aLease({ takesOver: delivery.token });
+      const first = await harness.claim(event, worker, ['A.run', 'B.run']);
+
+      expect(await harness.claim(event, worker, ['A.run', 'B.run'])).toEqual(first);
+      expect(first).toEqual({
+        'A.run': { state: 'claimed', attempt: 1 },
+        'B.run': { state: 'claimed', attempt: 1 },
+      });
+    });
+
     it('go to exactly one of 50 concurrent workers', async () => {
       const event = anEvent();
       const delivery = aLease();

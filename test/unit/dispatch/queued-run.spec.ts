@@ -68,6 +68,18 @@ describe('a queued run', () => {
     expect(await row()).toMatchObject({ state: 'done', attempts: 1 });
   });
 
+  it('runs once if the inbox claims it but the answer is lost', async () => {
+    const claim = inbox.claim.bind(inbox);
+    jest.spyOn(inbox, 'claim').mockImplementationOnce(async (...args) => {
+      await claim(...args);
+      throw new Error('connection lost');
+    });
+
+    expect(await process()).toEqual({ state: 'done' });
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(await row()).toMatchObject({ state: 'done', attempts: 1 });
+  });
+
   it('is queued again when it fails, and dead when it fails for the last time', async () => {
     run.mockRejectedValue(new TypeError('tenant is undefined'));
     const error = { name: 'TypeError', message: 'tenant is undefined' };

@@ -72,6 +72,25 @@ describe('a delivery', () => {
     expect(log.faults).toEqual([]);
   });
 
+  it('runs each handler once if the inbox claims it but the answer is lost', async () => {
+    const inbox = new MemoryInboxStore();
+    const claim = inbox.claim.bind(inbox);
+    jest.spyOn(inbox, 'claim').mockImplementationOnce(async (...args) => {
+      await claim(...args);
+      throw DOWN;
+    });
+    const handler = jest.fn(succeed);
+    const { engine, log } = setUp({ 'A.run': handler }, { inbox });
+
+    const processing = engine.deliver(aDelivery());
+    await jest.advanceTimersByTimeAsync(1000);
+
+    expect(await processing).toMatchObject({ outcome: 'processed' });
+    expect(await engine.deliver(aDelivery())).toMatchObject({ outcome: 'duplicate' });
+    expect(handler).toHaveBeenCalledTimes(1);
+    expect(log.faults).toEqual([]);
+  });
+
   it('is settled after its answer if the inbox recovers before the lease ends', async () => {
     const inbox = new MemoryInboxStore();
     const settle = inbox.settle.bind(inbox);
