@@ -14,6 +14,7 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import { retryConflicts } from './postgres.conflicts.js';
 import { MESSAGES } from './postgres.messages.js';
 import { countQuery, listQuery, textOf, toInboxEntry, toPostgresText, toRunClaim } from './postgres.reads.js';
 import {
@@ -38,8 +39,8 @@ export interface PostgresInboxOptions {
    * it.
    *
    * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`) and an `error` listener.
-   * Transactions must use read committed, which is the default isolation level of Postgres. A connection pooler such as
-   * PgBouncer is fine: the store keeps nothing in a session.
+   * A connection pooler such as PgBouncer is fine: the store keeps nothing in a session. So is a default isolation level
+   * of repeatable read or serializable: the store repeats statements that Postgres rolls back because of it.
    */
   client: PostgresQueryable;
   /**
@@ -91,7 +92,7 @@ export class PostgresInboxStore implements InboxStore {
 
   /** Creates the tables, or updates them. You can repeat it, and several processes can run it at once. */
   async migrate(): Promise<void> {
-    await queryRows(this.#options.client, postgresSchemaSql(this.#options.schema));
+    await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options.schema)));
   }
 
   async claim(
@@ -241,7 +242,7 @@ export class PostgresInboxStore implements InboxStore {
 
   async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
     if (this.#options.migrate) await this.#migrateOnce();
-    return queryRows(this.#options.client, text, values);
+    return retryConflicts(() => queryRows(this.#options.client, text, values));
   }
 
   #migrateOnce(): Promise<void> {

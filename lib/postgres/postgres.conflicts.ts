@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const MAX_ATTEMPTS = 20;
+const FIRST_WAIT_MS = 4;
+const LONGEST_WAIT_MS = 128;
+
+/**
+ * Sends a statement again while Postgres rolls it back because of concurrent transactions, 20 times at most.
+ *
+ * A single statement cannot choose its isolation level. At read committed, the default, conflicts hardly ever happen. At
+ * repeatable read and serializable, Postgres expects the client to try again.
+ */
+export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let attempts = 1, wait = FIRST_WAIT_MS; ; attempts += 1, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (attempts === MAX_ATTEMPTS || !isConflict(error)) throw error;
+    }
+    // The random part keeps statements that conflicted from meeting again.
+    await delay(wait * (0.5 + Math.random()));
+  }
+}
+
+const CONFLICTS: ReadonlySet<unknown> = new Set([
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  'P2034', // Prisma's code for both
+  // Above read committed, a migration does not see what another process has created since it began.
+  '42P06', // duplicate_schema
+  '42P07', // duplicate_table
+  '42701', // duplicate_column
+  '23505', // unique_violation
+]);
+
+// Where TypeORM, Drizzle and Prisma keep the error of the driver.
+const WRAPPERS = ['cause', 'driverError', 'meta', 'driverAdapterError'];
+
+/** Whether Postgres rolled a statement back because of a concurrent transaction, so that a repetition can succeed. */
+export function isConflict(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > WRAPPERS.length) return false;
+  const codes = ['code', 'originalCode'].map((name) => Reflect.get(error, name));
+  if (codes.some((code) => CONFLICTS.has(code))) return true;
+  return WRAPPERS.some((name) => isConflict(Reflect.get(error, name), depth + 1));
+}
