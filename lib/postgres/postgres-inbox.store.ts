@@ -14,9 +14,10 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import { toStorableText } from '../inbox/storable-text.js';
 import { retryConflicts } from './postgres.conflicts.js';
 import { MESSAGES } from './postgres.messages.js';
-import { countQuery, listQuery, textOf, toInboxEntry, toPostgresText, toRunClaim } from './postgres.reads.js';
+import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
 import {
   DEFAULT_SCHEMA,
   type PostgresTables,
@@ -129,12 +130,12 @@ export class PostgresInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const columns = [
-      settlements.map(({ handlerId }) => toPostgresText(handlerId)),
+      settlements.map(({ handlerId }) => toStorableText(handlerId)),
       settlements.map(({ state }) => state),
-      settlements.map(({ error }) => (error ? toPostgresText(error.name) : null)),
-      settlements.map(({ error }) => (error ? toPostgresText(error.message) : null)),
+      settlements.map(({ error }) => (error ? toStorableText(error.name) : null)),
+      settlements.map(({ error }) => (error ? toStorableText(error.message) : null)),
     ];
-    const token = toPostgresText(lease.token);
+    const token = toStorableText(lease.token);
     const rows =
       settlements.length === 1
         ? await this.#query(this.#statements.settleOne, [...toKey(key), ...columns.flat(), token])
@@ -155,7 +156,7 @@ export class PostgresInboxStore implements InboxStore {
     if (!isPostgresQueryable(transaction)) {
       throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.notPostgresClient('transaction'));
     }
-    const values = [...toKey(key), toPostgresText(handlerId), toPostgresText(lease.token)];
+    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
     const completed = await queryRows(transaction, this.#statements.complete, values);
     if (completed.length === 0) throw new LeaseLostError(key.eventId, handlerId);
   }
@@ -166,7 +167,7 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const ids = handlerIds?.map(toPostgresText) ?? null;
+    const ids = handlerIds?.map(toStorableText) ?? null;
     const rows = await this.#query(this.#statements.reopen, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
@@ -212,13 +213,13 @@ export class PostgresInboxStore implements InboxStore {
   #claimOnce(event: InboxEvent, handlerIds: readonly string[], lease: InboxLease): Promise<PostgresRow[]> {
     return this.#query(this.#statements.claim, [
       ...toKey(event),
-      toPostgresText(event.type),
-      toPostgresText(event.occurredAt),
+      toStorableText(event.type),
+      toStorableText(event.occurredAt),
       event.payload,
-      handlerIds.map(toPostgresText),
-      toPostgresText(lease.token),
+      handlerIds.map(toStorableText),
+      toStorableText(lease.token),
       lease.durationMs,
-      lease.takesOver ? toPostgresText(lease.takesOver) : null,
+      lease.takesOver ? toStorableText(lease.takesOver) : null,
     ]);
   }
 
@@ -265,5 +266,5 @@ function resolveOptions(options: PostgresInboxOptions): Readonly<Required<Postgr
 }
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toPostgresText(endpoint), toPostgresText(eventId)];
+  return [toStorableText(endpoint), toStorableText(eventId)];
 }

@@ -1,4 +1,5 @@
 import type { InboxEntry, InboxFilter, InboxRun, RunClaim, RunState } from '../inbox/inbox-store.js';
+import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
@@ -68,7 +69,7 @@ function filterQuery(
   firstValues: readonly unknown[],
 ): PostgresQuery {
   const values = [...firstValues];
-  const bind = (value: string) => `$${values.push(toPostgresText(value))}::text`;
+  const bind = (value: string) => `$${values.push(toStorableText(value))}::text`;
   let text = '';
   if (filter.endpoint !== undefined) text += ` AND event.endpoint = ${bind(filter.endpoint)}`;
   if (filter.type !== undefined) text += ` AND event.type = ${bind(filter.type)}`;
@@ -119,35 +120,17 @@ interface StoredRun {
 function toInboxRun(run: StoredRun): InboxRun {
   const { handlerId, state, attempts, updatedAt, errorName, errorMessage } = run;
   return {
-    handlerId: fromPostgresText(handlerId),
+    handlerId: fromStorableText(handlerId),
     state,
     attempts,
     updatedAt: new Date(updatedAt),
     ...(errorName !== null && {
-      error: { name: fromPostgresText(errorName), message: fromPostgresText(errorMessage ?? '') },
+      error: { name: fromStorableText(errorName), message: fromStorableText(errorMessage ?? '') },
     }),
   };
 }
 
 /** The value of a text column. */
 export function textOf(row: PostgresRow, column: string): string {
-  return fromPostgresText(String(row[column]));
-}
-
-const NUL = '\u0000';
-
-/**
- * Escapes what Postgres cannot store as text but JSON can contain: U+0000 and lone surrogates. Backslashes are escaped
- * too, so that {@link fromPostgresText} returns exactly the original text.
- */
-export function toPostgresText(text: string): string {
-  const escaped = text.replaceAll('\\', '\\\\').replaceAll(NUL, '\\u0000');
-  return escaped.replace(/\p{Surrogate}/gu, (lone) => `\\u${lone.charCodeAt(0).toString(16)}`);
-}
-
-/** Reverses {@link toPostgresText}. */
-export function fromPostgresText(text: string): string {
-  return text.replace(/\\(\\|u([0-9a-f]{4}))/g, (_, escaped: string, code?: string) =>
-    code === undefined ? escaped : String.fromCharCode(Number.parseInt(code, 16)),
-  );
+  return fromStorableText(String(row[column]));
 }

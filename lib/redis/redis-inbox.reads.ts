@@ -11,6 +11,7 @@ import {
   type RunError,
   type RunState,
 } from '../inbox/inbox-store.js';
+import { fromStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './redis.messages.js';
 import type { RedisInboxConnection } from './redis-inbox.connection.js';
 import {
@@ -138,8 +139,8 @@ function toInboxEntry(
   return {
     endpoint,
     eventId,
-    type,
-    occurredAt,
+    type: fromStorableText(type),
+    occurredAt: fromStorableText(occurredAt),
     receivedAt: new Date(Math.floor(Number(receivedAt) / MICROS_PER_MS)),
     runs,
   };
@@ -152,7 +153,7 @@ function toInboxRun(
   const [state, attempts, updatedAt, position] = hash[RUN_FIELD + handlerId]?.split(' ') ?? [];
   const error = toRunError(hash[`error:${handlerId}`]);
   const run = {
-    handlerId,
+    handlerId: fromStorableText(handlerId),
     state: toRunState(state),
     attempts: Number(attempts),
     updatedAt: new Date(Number(updatedAt)),

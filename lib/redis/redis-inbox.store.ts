@@ -13,6 +13,7 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './redis.messages.js';
 import { type RedisClientLike, RedisInboxConnection, type RedisScript } from './redis-inbox.connection.js';
 import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
@@ -85,10 +86,10 @@ export class RedisInboxStore implements InboxStore {
       lease.token,
       String(lease.durationMs),
       lease.takesOver ?? '',
-      event.type,
-      event.occurredAt,
+      toStorableText(event.type),
+      toStorableText(event.occurredAt),
       Buffer.from(buffer, byteOffset, byteLength),
-      ...handlerIds,
+      ...handlerIds.map(toStorableText),
     ]);
     return new Map(handlerIds.map((handlerId, position) => [handlerId, toRunClaim(replies[position])]));
   }
@@ -99,7 +100,9 @@ export class RedisInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<readonly string[]> {
     const runs = settlements.flatMap(({ handlerId, state, error }) => {
-      return [handlerId, state, error ? JSON.stringify({ name: error.name, message: error.message }) : ''];
+      // JSON escapes lone surrogates.
+      const json = error ? JSON.stringify({ name: error.name, message: error.message }) : '';
+      return [toStorableText(handlerId), state, json];
     });
     const written = await this.#run(SETTLE, key, [lease.token, ...runs]);
     return written.flatMap((position) => settlements[Number(position)]?.handlerId ?? []);
@@ -109,8 +112,10 @@ export class RedisInboxStore implements InboxStore {
     return (await this.#connection.bytes(this.#keys.payload(key))) ?? undefined;
   }
 
-  reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#run(REOPEN, key, [handlerIds ? 'asked' : 'all', ...(handlerIds ?? [])]);
+  async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    const asked = handlerIds?.map(toStorableText) ?? [];
+    const reopened = await this.#run(REOPEN, key, [handlerIds ? 'asked' : 'all', ...asked]);
+    return reopened.map(fromStorableText);
   }
 
   get(key: InboxKey): Promise<InboxEntry | undefined> {

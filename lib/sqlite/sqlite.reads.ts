@@ -8,6 +8,7 @@ import {
   type InboxPageRequest,
   type RunState,
 } from '../inbox/inbox-store.js';
+import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
@@ -19,8 +20,8 @@ export function selectEntry(
   const [entry] = selectJson<StoredEntry>(
     database,
     `SELECT ${entryColumn(tables)} FROM ${tables.events} AS e WHERE e.endpoint = ? AND e.event_id = ?`,
-    endpoint,
-    eventId,
+    toStorableText(endpoint),
+    toStorableText(eventId),
   );
   return entry && toInboxEntry(entry);
 }
@@ -63,7 +64,7 @@ export function selectPayload(
       `SELECT payload FROM ${tables.payloads}
         WHERE event_number = (SELECT number FROM ${tables.events} WHERE endpoint = ? AND event_id = ?)`,
     )
-    .all(endpoint, eventId);
+    .all(toStorableText(endpoint), toStorableText(eventId));
   return row === undefined ? undefined : toBuffer(column(row, 'payload'));
 }
 
@@ -81,11 +82,11 @@ function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after
   }
   if (filter.endpoint !== undefined) {
     from += ' AND e.endpoint = ?';
-    parameters.push(filter.endpoint);
+    parameters.push(toStorableText(filter.endpoint));
   }
   if (filter.type !== undefined) {
     from += ' AND e.type = ?';
-    parameters.push(filter.type);
+    parameters.push(toStorableText(filter.type));
   }
   return { from, order, parameters };
 }
@@ -122,14 +123,20 @@ interface StoredRun {
   readonly errorMessage: string | null;
 }
 
-function toInboxEntry({ number: _, receivedAt, runs, ...entry }: StoredEntry): InboxEntry {
+function toInboxEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEntry): InboxEntry {
   return {
-    ...entry,
+    endpoint: fromStorableText(endpoint),
+    eventId: fromStorableText(eventId),
+    type: fromStorableText(type),
+    occurredAt: fromStorableText(occurredAt),
     receivedAt: new Date(receivedAt),
-    runs: runs.map(({ updatedAt, errorName, errorMessage, ...run }) => ({
+    runs: runs.map(({ handlerId, updatedAt, errorName, errorMessage, ...run }) => ({
+      handlerId: fromStorableText(handlerId),
       ...run,
       updatedAt: new Date(updatedAt),
-      ...(errorName !== null && { error: { name: errorName, message: errorMessage ?? '' } }),
+      ...(errorName !== null && {
+        error: { name: fromStorableText(errorName), message: fromStorableText(errorMessage ?? '') },
+      }),
     })),
   };
 }

@@ -1,6 +1,7 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
 import type { RunRecord } from '../inbox/run-states.js';
+import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import {
@@ -22,8 +23,8 @@ export class SqliteWriter {
     const [event] = selectJson<{ number: number }>(
       this.database,
       `SELECT json_object('number', number) AS json FROM ${this.tables.events} WHERE endpoint = ? AND event_id = ?`,
-      endpoint,
-      eventId,
+      toStorableText(endpoint),
+      toStorableText(eventId),
     );
     return event?.number;
   }
@@ -35,7 +36,7 @@ export class SqliteWriter {
       .prepare(
         `INSERT INTO ${events} (endpoint, event_id, type, occurred_at, received_at) VALUES (?, ?, ?, ?, ?)`,
       )
-      .run(endpoint, eventId, type, occurredAt, now);
+      .run(...[endpoint, eventId, type, occurredAt].map(toStorableText), now);
     const [event] = selectJson<{ number: number }>(
       this.database,
       "SELECT json_object('number', last_insert_rowid()) AS json",
@@ -57,7 +58,7 @@ export class SqliteWriter {
       ) AS json FROM ${this.tables.handlers} WHERE event_number = ?`,
       eventNumber,
     );
-    return new Map(stored.map((run) => [run.handlerId, toRunRecord(run)]));
+    return new Map(stored.map((run) => [fromStorableText(run.handlerId), toRunRecord(run)]));
   }
 
   /** Inserts a run, or replaces it. */
@@ -70,14 +71,14 @@ export class SqliteWriter {
       )
       .run(
         eventNumber,
-        handlerId,
+        toStorableText(handlerId),
         run.state,
         run.attempts,
         run.updatedAt,
         run.leaseToken ?? null,
         run.leaseEndsAt ?? null,
-        run.error?.name ?? null,
-        run.error?.message ?? null,
+        run.error ? toStorableText(run.error.name) : null,
+        run.error ? toStorableText(run.error.message) : null,
       );
   }
 
@@ -132,7 +133,7 @@ export function completeRun(
           AND handler_id = ? AND state IN ('running', 'done') AND lease_token = ?
         RETURNING 1`,
     )
-    .all(Date.now(), endpoint, eventId, handlerId, lease.token);
+    .all(Date.now(), ...[endpoint, eventId, handlerId].map(toStorableText), lease.token);
   if (completed.length === 0) throw new LeaseLostError(eventId, handlerId);
 }
 
@@ -167,6 +168,9 @@ function toRunRecord(run: StoredRun): RunRecord {
     updatedAt,
     leaseToken: leaseToken ?? undefined,
     leaseEndsAt: leaseEndsAt ?? undefined,
-    error: errorName === null ? undefined : { name: errorName, message: errorMessage ?? '' },
+    error:
+      errorName === null
+        ? undefined
+        : { name: fromStorableText(errorName), message: fromStorableText(errorMessage ?? '') },
   };
 }

@@ -1,27 +1,27 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { Pool } from 'pg';
 import { PostgresInboxStore } from '../../lib/postgres/index.js';
-import { aSchemaName, dropSchema, emptyInbox, openPool, passTime } from '../helpers/postgres.js';
+import { aSchemaName, emptyInbox, openDatabase, passTime } from '../helpers/postgres.js';
 import { describeWithService } from '../helpers/services.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
-await describeWithService('postgres', 'on Postgres', () => {
-  const schema = aSchemaName();
-  let pool: Pool;
+await describeWithService('postgres', 'on a Postgres database', () => {
+  describe.each(['UTF8', 'LATIN1', 'SQL_ASCII'])('with the encoding %s', (encoding) => {
+    const schema = aSchemaName();
+    let database: { pool: Pool; drop(): Promise<void> };
 
-  beforeAll(() => {
-    pool = openPool();
-  });
+    beforeAll(async () => {
+      database = await openDatabase(encoding);
+    });
 
-  afterAll(async () => {
-    await dropSchema(pool, schema);
-    await pool.end();
-  });
+    afterAll(() => database.drop());
 
-  describeInboxStore('PostgresInboxStore', async () => {
-    const store = new PostgresInboxStore({ client: pool, schema });
-    await store.migrate();
-    await emptyInbox(pool, schema);
-    return { store, advance: (ms) => passTime(pool, schema, ms) };
+    describeInboxStore('PostgresInboxStore', async () => {
+      const { pool } = database;
+      const store = new PostgresInboxStore({ client: pool, schema });
+      await store.migrate();
+      await emptyInbox(pool, schema);
+      return { store, advance: (ms) => passTime(pool, schema, ms) };
+    });
   });
 });

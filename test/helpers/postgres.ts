@@ -8,6 +8,26 @@ export function openPool(config: PoolConfig = {}): Pool {
   return new Pool({ connectionString: serviceUrl('postgres'), ...config });
 }
 
+/** Creates a database with this encoding, and opens a pool on it. The test has to drop it. */
+export async function openDatabase(encoding: string): Promise<{ pool: Pool; drop(): Promise<void> }> {
+  const name = aSchemaName();
+  const admin = openPool({ max: 1 });
+  await admin.query(
+    `CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
+  );
+  const url = new URL(serviceUrl('postgres'));
+  url.pathname = name;
+  const pool = openPool({ connectionString: url.href });
+  return {
+    pool,
+    async drop() {
+      await pool.end();
+      await admin.query(`DROP DATABASE ${name}`);
+      await admin.end();
+    },
+  };
+}
+
 /** A schema name that no other test has. */
 export function aSchemaName(): string {
   return `test_${randomUUID().replaceAll('-', '')}`;

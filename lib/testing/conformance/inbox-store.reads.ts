@@ -21,6 +21,14 @@ export function describeKeys(harness: ConformanceHarness, { describe, it, expect
       '%_*?[a]',
       '{brace}',
       'ünïcödé-事件-🦊',
+      'u\\00e9',
+      '\\u00e9',
+      'lone\ud800',
+      'lone\ud801',
+      'lone\udc00',
+      'lone\ufffd',
+      '→',
+      '->',
       'e\u0301',
       '\u00e9',
       ' padded ',
@@ -54,6 +62,40 @@ export function describeKeys(harness: ConformanceHarness, { describe, it, expect
       expect([...(await harness.store.settle(event, settlements, lease))].sort()).toEqual(
         [...ODD_IDS].sort(),
       );
+    });
+
+    it('can be found by endpoint and type, whatever characters are in them', async () => {
+      for (const name of ODD_IDS) await harness.record(anEvent({ endpoint: name, type: name }), 'done');
+
+      for (const name of ODD_IDS) {
+        expect((await harness.store.list({ endpoint: name })).entries).toMatchObject([
+          { endpoint: name, type: name },
+        ]);
+        expect(await harness.store.count({ type: name })).toBe(1);
+      }
+    });
+
+    it('are kept exactly with the type and the time of the event', async () => {
+      const odd = ODD_IDS.join('|');
+      const event = anEvent({ type: odd, occurredAt: odd });
+      await harness.record(event, 'done');
+      await harness.store.reopen(event, ['A.run']);
+
+      expect(await harness.entryOf(event)).toMatchObject({ type: odd, occurredAt: odd });
+      expect((await harness.store.list()).entries).toMatchObject([{ type: odd, occurredAt: odd }]);
+    });
+
+    it('tell handlers apart when runs are reopened, whatever characters are in their ids', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.store.claim(event, ODD_IDS, lease);
+      const dead = ODD_IDS.map((handlerId) => ({ handlerId, state: 'dead' as const }));
+      await harness.store.settle(event, dead, lease);
+
+      const { runs } = await harness.entryOf(event);
+      expect(runs.map(({ handlerId }) => handlerId).sort()).toEqual([...ODD_IDS].sort());
+      for (const handlerId of ODD_IDS)
+        expect(await harness.store.reopen(event, [handlerId])).toEqual([handlerId]);
     });
 
     it('tell apart the same event of two endpoints', async () => {

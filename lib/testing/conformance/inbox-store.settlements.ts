@@ -110,16 +110,28 @@ export function describeSettlements(
       ]);
     });
 
-    it('keeps an error exactly, whatever characters are in it', async () => {
-      const event = anEvent();
-      const lease = aLease();
-      const error = { name: "O'Error", message: `"quoted"\n\u0000 ünïcödé 🦊 ${'x'.repeat(460)}` };
-      await harness.claim(event, lease);
+    for (const characters of [
+      '"quoted"\n',
+      '\u0000',
+      'ünïcödé',
+      '→',
+      '🦊',
+      '\ud800',
+      '\udc00',
+      '\\u0000',
+      '\u001b[31m',
+    ]) {
+      it(`keeps an error exactly that contains ${JSON.stringify(characters)}`, async () => {
+        const event = anEvent();
+        const lease = aLease();
+        const error = { name: `O'Error ${characters}`, message: `${characters} ${'x'.repeat(460)}` };
+        await harness.claim(event, lease);
 
-      await harness.store.settle(event, [{ handlerId: 'A.run', state: 'failed', error }], lease);
+        await harness.store.settle(event, [{ handlerId: 'A.run', state: 'failed', error }], lease);
 
-      expect((await harness.entryOf(event)).runs).toMatchObject([{ error }]);
-    });
+        expect((await harness.entryOf(event)).runs).toMatchObject([{ error }]);
+      });
+    }
   });
 
   describe('queued runs', () => {
