@@ -83,6 +83,7 @@ export {
   HandlerDeclarationError,
   InboxReplayError,
   type InboxReplayErrorCode,
+  InboxTimeoutError,
   InvalidEventError,
   type InvalidEventErrorCode,
   LeaseLostError,

@@ -109,6 +109,23 @@ export class LeaseLostError extends ScalekitWebhooksError {
 }
 
 /**
+ * The database of the inbox did not answer in time. It may still do what it was asked for. The next call tries again: claims
+ * and settlements can be repeated.
+ */
+export class InboxTimeoutError extends ScalekitWebhooksError {
+  override readonly code = 'inbox_timeout';
+
+  constructor(
+    readonly database: string,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      `${database} did not answer within ${timeoutMs / 1000} s. Check the connection, and give the client timeouts, so that it replaces connections that are lost.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed:
  *
  * - `event_unknown`: the endpoint's inbox has no such event, or no longer has it

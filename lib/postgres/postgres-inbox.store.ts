@@ -1,5 +1,6 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { requirePositiveInteger } from '../errors/settings.js';
+import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
   DEFAULT_RETENTION_MS,
@@ -39,7 +40,8 @@ export interface PostgresInboxOptions {
    * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, or `prismaQueryable(prisma)`. The store never closes
    * it.
    *
-   * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`) and an `error` listener.
+   * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
+   * `error` listener.
    * A connection pooler such as PgBouncer is fine: the store keeps nothing in a session. So is a default isolation level
    * of repeatable read or serializable: the store repeats statements that Postgres rolls back because of it.
    */
@@ -91,7 +93,10 @@ export class PostgresInboxStore implements InboxStore {
     this.#statements = postgresStatements(this.#tables);
   }
 
-  /** Creates the tables, or updates them. You can repeat it, and several processes can run it at once. */
+  /**
+   * Creates the tables, or updates them. You can repeat it, and several processes can run it at once. It takes as long as
+   * the database needs; the migration before the first use is given up after 10 s, and tried again at the next call.
+   */
   async migrate(): Promise<void> {
     await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options.schema)));
   }
@@ -138,8 +143,8 @@ export class PostgresInboxStore implements InboxStore {
     const token = toStorableText(lease.token);
     const rows =
       settlements.length === 1
-        ? await this.#query(this.#statements.settleOne, [...toKey(key), ...columns.flat(), token])
-        : await this.#query(this.#statements.settle, [...toKey(key), ...columns, token]);
+        ? await this.#ask(this.#statements.settleOne, [...toKey(key), ...columns.flat(), token])
+        : await this.#ask(this.#statements.settle, [...toKey(key), ...columns, token]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -162,18 +167,18 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    const [row] = await this.#query(this.#statements.payload, toKey(key));
+    const [row] = await this.#ask(this.#statements.payload, toKey(key));
     return row && Buffer.from(String(row.payload), 'base64');
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#query(this.#statements.reopen, [...toKey(key), ids]);
+    const rows = await this.#ask(this.#statements.reopen, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
-    const [row] = await this.#query(this.#statements.get, toKey(key));
+    const [row] = await this.#ask(this.#statements.get, toKey(key));
     return row && toInboxEntry(row);
   }
 
@@ -200,18 +205,22 @@ export class PostgresInboxStore implements InboxStore {
     return this.#prune(this.#statements.pruneByTime, before.getTime());
   }
 
-  /** Resolves when the tables can be read. */
+  /**
+   * Resolves when the tables can be read.
+   *
+   * @throws InboxTimeoutError when there is no answer within 10 s; so do `claim`, `settle`, `reopen`, `get` and `payload`
+   */
   async ping(): Promise<void> {
-    await this.#query(this.#statements.ping, []);
+    await this.#ask(this.#statements.ping, []);
   }
 
-  /** Waits for work in the background. It does not close the client. */
+  /** Waits for work in the background, for 10 s at most. It does not close the client. */
   async close(): Promise<void> {
-    await this.#pruning;
+    await answerInTime(this.#pruning, 'Postgres').catch(() => undefined);
   }
 
   #claimOnce(event: InboxEvent, handlerIds: readonly string[], lease: InboxLease): Promise<PostgresRow[]> {
-    return this.#query(this.#statements.claim, [
+    return this.#ask(this.#statements.claim, [
       ...toKey(event),
       toStorableText(event.type),
       toStorableText(event.occurredAt),
@@ -241,13 +250,19 @@ export class PostgresInboxStore implements InboxStore {
     return deleted;
   }
 
+  /** For statements about a single event: if one of them takes long, its connection is probably lost. */
+  #ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
+    return answerInTime(this.#query(text, values), 'Postgres');
+  }
+
   async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
     if (this.#options.migrate) await this.#migrateOnce();
     return retryConflicts(() => queryRows(this.#options.client, text, values));
   }
 
   #migrateOnce(): Promise<void> {
-    this.#migrated ??= this.migrate().catch((error) => {
+    // A migration that hangs must not hold up every later call.
+    this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
       this.#migrated = undefined;
       throw error;
     });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
+import { answerInTime } from '../inbox/answer-timeout.js';
 import { MESSAGES } from './redis.messages.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
@@ -34,7 +35,7 @@ export class RedisScript {
   }
 }
 
-/** The client, with every failure turned into a {@link RedisInboxError}. */
+/** The client, with every failure turned into a {@link RedisInboxError}. Without an answer, a command fails after 10 s. */
 export class RedisInboxConnection {
   constructor(private readonly client: RedisClientLike) {}
 
@@ -76,7 +77,7 @@ export class RedisInboxConnection {
 
   async #attempt<T>(command: () => Promise<T>): Promise<T> {
     try {
-      return await command();
+      return await answerInTime(command(), 'Redis');
     } catch (error) {
       throw new RedisInboxError(error);
     }

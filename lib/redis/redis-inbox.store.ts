@@ -51,14 +51,15 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  * - Set `maxmemory-policy noeviction`. With any other policy, Redis can evict events to free memory.
  *
  * While Redis is down, the client decides how long a command waits. The dispatcher responds with 503 at its deadline in any
- * case. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make it fail sooner.
+ * case, and every command fails after 10 s. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make
+ * it fail sooner. `socketTimeout` makes it replace a connection that no longer answers.
  * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
  * `maxRetriesPerRequest: null`, so give it a client of its own.
  *
  * Every failure of Redis or of the client rejects with a {@link RedisInboxError}.
  *
  * @example
- * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
+ * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000, socketTimeout: 6000 });
  * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client }) });
  */
 export class RedisInboxStore implements InboxStore {

@@ -47,7 +47,7 @@ export function redisInboxHarness(client: Redis | Cluster, options: { retentionM
   };
 }
 
-async function keysBelow(client: Redis | Cluster, keyPrefix: string): Promise<string[]> {
+export async function keysBelow(client: Redis | Cluster, keyPrefix: string): Promise<string[]> {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client];
   const keys: string[] = [];
   for (const node of nodes) {

@@ -109,6 +109,27 @@ describe('A transaction that does not end', () => {
     expect(await store.count()).toBe(1);
   });
 
+  it.each(['the first use', 'a later use'])(
+    'delays calls and close() at %s for no longer than busyTimeoutMs, and works afterwards',
+    async (use) => {
+      const file = await sqliteFile();
+      const other = openSqlite(file);
+      const store = new SqliteInboxStore({ database: openSqlite(file), busyTimeoutMs: 50 });
+      if (use === 'a later use') await store.ping();
+      other.exec('BEGIN IMMEDIATE');
+      const begun = performance.now();
+
+      const claim = expect(store.claim(anEvent(), ['A.run'], aLease())).rejects.toThrow(/locked/);
+      const settlement = expect(store.settle(anEvent(), DONE, aLease())).rejects.toThrow(/locked/);
+      await store.close();
+      await Promise.all([claim, settlement]);
+
+      expect(performance.now() - begun).toBeLessThan(1000);
+      other.exec('ROLLBACK');
+      expect((await store.claim(anEvent(), ['A.run'], aLease())).size).toBe(1);
+    },
+  );
+
   it('delays no write for longer than busyTimeoutMs, however many are waiting', async () => {
     const file = await sqliteFile();
     const other = openSqlite(file);
