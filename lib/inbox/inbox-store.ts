@@ -19,6 +19,12 @@
  */
 export interface InboxStore {
   /**
+   * The application whose events the store holds, if other applications can use the same database. Jobs in a queue name
+   * it, and `delivery.idempotencyKey` depends on it.
+   */
+  readonly application?: string;
+
+  /**
    * Records the event if it is new, and claims each of the given handlers under `lease`, unless its run
    *
    * - is `done` or `dead`,

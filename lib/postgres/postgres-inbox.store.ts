@@ -1,5 +1,5 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requirePositiveInteger } from '../errors/settings.js';
+import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
 import {
   DEFAULT_PAGE_SIZE,
   DEFAULT_RETENTION_MS,
@@ -43,6 +43,12 @@ export interface PostgresInboxOptions {
    */
   client: PostgresQueryable;
   /**
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
+   * applications that share the tables do not swallow each other's events. All processes of one application use the
+   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   */
+  application: string;
+  /**
    * The schema that contains the tables: 1 to 63 letters, digits and `_`, not starting with a digit.
    * @default 'scalekit_webhooks'
    */
@@ -72,9 +78,10 @@ const MAX_CLAIM_ROUNDS = 5;
  *
  * @example
  * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
- * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool }) });
+ * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
 export class PostgresInboxStore implements InboxStore {
+  readonly application: string;
   readonly #options: Readonly<Required<PostgresInboxOptions>>;
   readonly #tables: PostgresTables;
   readonly #statements: PostgresStatements;
@@ -85,13 +92,14 @@ export class PostgresInboxStore implements InboxStore {
   /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: PostgresInboxOptions) {
     this.#options = resolveOptions(options);
-    this.#tables = postgresTables(this.#options.schema);
+    this.application = this.#options.application;
+    this.#tables = postgresTables(this.#options.schema, this.#options.application);
     this.#statements = postgresStatements(this.#tables);
   }
 
   /** Creates the tables, or updates them. You can repeat it, and several processes can run it at once. */
   async migrate(): Promise<void> {
-    await queryRows(this.#options.client, postgresSchemaSql(this.#options.schema));
+    await queryRows(this.#options.client, postgresSchemaSql(this.#options));
   }
 
   async claim(
@@ -254,13 +262,20 @@ export class PostgresInboxStore implements InboxStore {
 }
 
 function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
-  const { client, schema = DEFAULT_SCHEMA, retentionMs = DEFAULT_RETENTION_MS, migrate = true } = options;
+  const {
+    client,
+    application,
+    schema = DEFAULT_SCHEMA,
+    retentionMs = DEFAULT_RETENTION_MS,
+    migrate = true,
+  } = options;
   if (!isPostgresQueryable(client)) {
     throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notPostgresClient('client'));
   }
+  requireApplication(application);
   requireSchemaName(schema);
   requirePositiveInteger('retentionMs', retentionMs);
-  return { client, schema, retentionMs, migrate };
+  return { client, application, schema, retentionMs, migrate };
 }
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {

@@ -19,7 +19,7 @@ await describeWithService('postgres', 'on Postgres', () => {
   });
 
   describeInboxStore('PostgresInboxStore', async () => {
-    const store = new PostgresInboxStore({ client: pool, schema });
+    const store = new PostgresInboxStore({ client: pool, application: 'test', schema });
     await store.migrate();
     await emptyInbox(pool, schema);
     return { store, advance: (ms) => passTime(pool, schema, ms) };

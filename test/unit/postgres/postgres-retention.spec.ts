@@ -10,7 +10,7 @@ function storeThatPrunes(prune: () => Promise<PostgresRow[]>): PostgresInboxStor
   const client: PostgresQueryable = {
     query: async (text) => (text.includes('DELETE FROM') ? prune() : []),
   };
-  return new PostgresInboxStore({ client, migrate: false });
+  return new PostgresInboxStore({ client, application: 'test', migrate: false });
 }
 
 describe('The retention of PostgresInboxStore', () => {
