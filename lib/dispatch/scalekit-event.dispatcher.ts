@@ -47,6 +47,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     if (options.transport.spansProcesses && handlers.length === 0) {
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
+    options.inbox.onWarning?.((warning, cause) => this.log.inboxWarning(warning, cause));
     this.#engine = new RunEngine(new HandlerRegistry(handlers), { endpoint, ...options, log: this.log });
   }
 

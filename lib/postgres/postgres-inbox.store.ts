@@ -11,6 +11,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
@@ -88,6 +89,7 @@ export class PostgresInboxStore implements InboxStore {
   #migrated: Promise<void> | undefined;
   #pruning: Promise<unknown> = Promise.resolve();
   #nextPruneAt = Number.NEGATIVE_INFINITY;
+  #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: PostgresInboxOptions) {
@@ -203,7 +205,12 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   async prune(before: Date): Promise<number> {
-    return this.#prune(this.#statements.pruneByTime, before.getTime());
+    const { deleted } = await this.#prune(this.#statements.pruneByTime, before.getTime());
+    return deleted;
+  }
+
+  onWarning(report: InboxWarningReporter): void {
+    this.#warn = report;
   }
 
   /** Resolves when the tables can be read. */
@@ -234,17 +241,27 @@ export class PostgresInboxStore implements InboxStore {
     if (now < this.#nextPruneAt) return;
     this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
     // A failure must not fail the claim that started this. The next round deletes what this one could not.
-    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs).catch(() => {});
+    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs)
+      .then(
+        ({ found, deleted }) => {
+          if (found > 0 && deleted === 0) this.#warn(MESSAGES.nothingDeleted(this.#tables.events));
+        },
+        (error) => this.#warn(MESSAGES.retentionFailed(this.#tables.events), error),
+      )
+      .catch(() => {});
   }
 
-  async #prune(statement: string, bound: number): Promise<number> {
-    let deleted = 0;
-    for (let seen = PRUNE_BATCH_SIZE; seen >= PRUNE_BATCH_SIZE; ) {
+  /** Deletes old events, until there are no more, or none of a batch can be deleted. */
+  async #prune(statement: string, bound: number): Promise<{ found: number; deleted: number }> {
+    const total = { found: 0, deleted: 0 };
+    for (let mayHaveMore = true; mayHaveMore; ) {
       const [row] = await this.#query(statement, [bound, PRUNE_BATCH_SIZE]);
-      seen = Number(row?.seen);
-      deleted += Number(row?.forgotten);
+      const [seen, forgotten] = [Number(row?.seen), Number(row?.forgotten)];
+      total.found += seen;
+      total.deleted += forgotten;
+      mayHaveMore = seen >= PRUNE_BATCH_SIZE && forgotten > 0;
     }
-    return deleted;
+    return total;
   }
 
   async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
