@@ -58,6 +58,7 @@ export type {
   InboxPageRequest,
   InboxRun,
   InboxStore,
+  InboxWarningReporter,
   RunClaim,
   RunError,
   RunSettlement,

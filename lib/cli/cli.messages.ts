@@ -29,6 +29,9 @@ export const CLI_MESSAGES = {
   inboxUrlUnknown: 'Unsupported inbox URL. Use postgres://..., redis://..., rediss://... or sqlite:<file>.',
   inboxFailed: (reason: string) => `Cannot access the inbox: ${reason}`,
   optionOfOtherStore: (option: string, store: string) => `${option} does not apply to a ${store} inbox.`,
+  applicationMissing: (store: string) =>
+    `A ${store} inbox can hold the events of several applications. Name yours with --application, as in the ` +
+    '`application` option of its store, for example --application billing.',
   driverMissing: (store: string, packages: readonly string[]) =>
     `A ${store} inbox needs ${packages.join(' or ')}. Run \`npm install ${packages[0]}\` in the folder of your ` +
     'application, then run this command there.',
@@ -37,11 +40,14 @@ export const CLI_MESSAGES = {
     `No inbox found in ${place}. Check the URL, and use --schema or --prefix if your application sets them.`,
   notATime: 'Use an ISO 8601 date such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 30d or 12h.',
   timeInTheFuture: 'This time is in the future. Use one in the past.',
-  noEntries: 'No events found.',
+  noEntries: (application?: string) =>
+    application === undefined
+      ? 'No events found.'
+      : `No events found for application ${JSON.stringify(application)}.`,
   moreEntries: (cursor: string) => `There are more events. To see them, add --cursor ${cursor}`,
   eventUnknown: (eventId: string, endpoint: string) =>
     `The inbox of endpoint ${JSON.stringify(endpoint)} has no event ${JSON.stringify(eventId)}. ` +
-    'If another endpoint received it, use --endpoint.',
+    'If another endpoint or application received it, use --endpoint or --application.',
   payloadMissing: 'the inbox has no payload for this event',
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
   replayWhat: 'Specify either an event ID, or --type, --state or both.',

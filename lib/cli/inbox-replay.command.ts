@@ -56,9 +56,9 @@ export function addInboxReplayCommand(inbox: Command, context: CliContext): void
       `
 Examples:
   $ export ${SECRET_VARIABLE}=whsec_... ${INBOX_URL_VARIABLE}=postgres://localhost/shop
-  $ scalekit-webhooks inbox replay evt_123
-  $ scalekit-webhooks inbox replay evt_123 --handler SeatHandlers.take
-  $ scalekit-webhooks inbox replay --state dead --url https://shop.example/webhooks/scalekit`,
+  $ scalekit-webhooks inbox replay evt_123 --application shop
+  $ scalekit-webhooks inbox replay evt_123 --application shop --handler SeatHandlers.take
+  $ scalekit-webhooks inbox replay --state dead --application shop --url https://shop.example/webhooks/scalekit`,
     )
     .action(async (eventId: string | undefined, options: ReplayCommandOptions) => {
       context.exitCode = (await replay(eventId, options, context.io)) ? 0 : 1;
@@ -77,7 +77,11 @@ function replay(eventId: string | undefined, options: ReplayCommandOptions, io: 
   const target = { url, secret: findSigningSecret(options.secret, io) };
   return withInbox(options, io, async (store) => {
     const send = (entry: InboxEntry) => resend(store, entry, target, handlerIds);
-    if (eventId === undefined) return replayAll((await readEntries(store, options)).entries, send, io);
+    if (eventId === undefined) {
+      const { entries } = await readEntries(store, options);
+      if (entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries(options.application)}\n`);
+      return replayAll(entries, send, io);
+    }
     const entry = await store.get({ endpoint, eventId });
     if (!entry) throw new CliFailureError(CLI_MESSAGES.eventUnknown(eventId, endpoint));
     const report = new DeliveryReport(io, 1);
@@ -91,7 +95,6 @@ async function replayAll(
   send: (entry: InboxEntry) => Promise<DeliveryResponse>,
   io: CliIo,
 ): Promise<boolean> {
-  if (entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries}\n`);
   const report = new DeliveryReport(io, entries.length);
   let isStopped = false;
   const sendNext = async (entry: InboxEntry) => {

@@ -27,10 +27,10 @@ export function addInboxCommand(program: Command, context: CliContext): void {
       `
 Examples:
   $ export ${INBOX_URL_VARIABLE}=postgres://localhost/shop
-  $ scalekit-webhooks inbox list --state dead
-  $ scalekit-webhooks inbox show evt_123
-  $ scalekit-webhooks inbox replay evt_123
-  $ scalekit-webhooks inbox prune --before 30d`,
+  $ scalekit-webhooks inbox list --application shop --state dead
+  $ scalekit-webhooks inbox show evt_123 --application shop
+  $ scalekit-webhooks inbox replay evt_123 --application shop
+  $ scalekit-webhooks inbox prune --before 30d --application shop`,
     );
   addInboxListCommand(inbox, context);
   addInboxShowCommand(inbox, context);
@@ -59,7 +59,7 @@ function addInboxListCommand(inbox: Command, { io }: CliContext): void {
       'after',
       `
 Examples:
-  $ scalekit-webhooks inbox list --store redis://localhost:6379 --state dead
+  $ scalekit-webhooks inbox list --store redis://localhost:6379 --application shop --state dead
   $ scalekit-webhooks inbox list --store sqlite:inbox.db --type user.created --json`,
     )
     .action(async (options: ListOptions) => {
@@ -69,7 +69,7 @@ Examples:
         return;
       }
       for (const entry of page.entries) io.stdout.write(`${entryLine(entry)}\n`);
-      if (page.entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries}\n`);
+      if (page.entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries(options.application)}\n`);
       if (page.nextCursor !== undefined) io.stderr.write(`${CLI_MESSAGES.moreEntries(page.nextCursor)}\n`);
     });
 }
@@ -99,7 +99,7 @@ function addInboxShowCommand(inbox: Command, { io }: CliContext): void {
       'after',
       `
 Examples:
-  $ scalekit-webhooks inbox show evt_123 --store postgres://localhost/shop
+  $ scalekit-webhooks inbox show evt_123 --store postgres://localhost/shop --application shop
   $ scalekit-webhooks inbox show evt_123 --store sqlite:inbox.db --payload --json`,
     )
     .action(async (eventId: string, options: ShowOptions) => {
@@ -148,7 +148,7 @@ function addInboxPruneCommand(inbox: Command, { io }: CliContext): void {
     .command('prune')
     .summary('Delete old events.')
     .description(
-      'Delete events that were received before a given time, for all endpoints. Events with a run in progress are kept.\n\n' +
+      'Delete events that were received before a given time, for all endpoints of the application. Events with a run in progress are kept.\n\n' +
         'If a deleted event is delivered again, it is handled again.',
     )
     .requiredOption('--before <time>', 'ISO 8601 date, or age such as 30d or 12h', parseBefore);
@@ -157,7 +157,7 @@ function addInboxPruneCommand(inbox: Command, { io }: CliContext): void {
       'after',
       `
 Examples:
-  $ scalekit-webhooks inbox prune --before 30d --store postgres://localhost/shop
+  $ scalekit-webhooks inbox prune --before 30d --store postgres://localhost/shop --application shop
   $ scalekit-webhooks inbox prune --before 2026-01-31 --store sqlite:inbox.db`,
     )
     .action(async (options: PruneOptions) => {

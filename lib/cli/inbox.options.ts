@@ -16,6 +16,7 @@ export const DEFAULT_ENDPOINT = 'default';
 /** Which inbox to use. */
 export interface InboxStoreOptions {
   readonly store?: string;
+  readonly application?: string;
   readonly schema?: string;
   readonly prefix?: string;
 }
@@ -36,6 +37,7 @@ export function addStoreOptions(command: Command): Command {
       '--store <url>',
       `inbox: postgres://..., redis://... or sqlite:<file> (default: ${INBOX_URL_VARIABLE})`,
     )
+    .option('--application <name>', 'Postgres, Redis: application option of your store; required there')
     .option('--schema <name>', 'Postgres: schema of the tables, if your application sets it')
     .option('--prefix <text>', 'Redis, SQLite: prefix of the keys or tables, if your application sets it');
 }

@@ -73,13 +73,15 @@ function openInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> 
   }
 }
 
-async function openPostgresInbox(url: string, { schema, prefix }: InboxStoreOptions): Promise<OpenInbox> {
+async function openPostgresInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+  const { schema, prefix } = options;
+  const application = requireApplicationOption('Postgres', options);
   if (prefix !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--prefix', 'Postgres'));
   const { Pool } = await importDriver<typeof import('pg')>('Postgres', ['pg']);
   const pool = new Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', () => {});
-  const store = new PostgresInboxStore({ client: pool, migrate: false, schema });
+  const store = new PostgresInboxStore({ client: pool, application, migrate: false, schema });
   return {
     store,
     async close() {
@@ -89,7 +91,9 @@ async function openPostgresInbox(url: string, { schema, prefix }: InboxStoreOpti
   };
 }
 
-async function openRedisInbox(url: string, { schema, prefix }: InboxStoreOptions): Promise<OpenInbox> {
+async function openRedisInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+  const { schema, prefix } = options;
+  const application = requireApplicationOption('Redis', options);
   if (schema !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--schema', 'Redis'));
   const { Redis } = await importDriver<typeof import('ioredis')>('Redis', ['ioredis']);
   const client = new Redis(url, {
@@ -98,7 +102,7 @@ async function openRedisInbox(url: string, { schema, prefix }: InboxStoreOptions
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
   });
-  const store = new RedisInboxStore({ client, keyPrefix: prefix });
+  const store = new RedisInboxStore({ client, application, keyPrefix: prefix });
   let cause: unknown;
   // The rejection of connect() does not say why; this event does.
   client.on('error', (error) => {
@@ -117,14 +121,23 @@ async function openRedisInbox(url: string, { schema, prefix }: InboxStoreOptions
   };
 }
 
+function requireApplicationOption(store: string, { application }: InboxStoreOptions): string {
+  if (application === undefined) throw new CliUsageError(CLI_MESSAGES.applicationMissing(store));
+  return application;
+}
+
 type SqliteConnection = new (path: string) => SqliteDatabase & { close(): void };
 
 // The drivers that the application may have installed come before the one in Node, which is still experimental.
 const SQLITE_DRIVERS = ['libsql', 'better-sqlite3', 'node:sqlite'];
 const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
 
-async function openSqliteInbox(url: string, { schema, prefix }: InboxStoreOptions): Promise<OpenInbox> {
-  if (schema !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--schema', 'SQLite'));
+async function openSqliteInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+  const { prefix } = options;
+  for (const option of ['application', 'schema'] as const) {
+    if (options[option] === undefined) continue;
+    throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore(`--${option}`, 'SQLite'));
+  }
   const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
   if (!existsSync(path)) throw new CliFailureError(CLI_MESSAGES.sqliteFileMissing(path));
   const driver = await importDriver<SqliteConnection | { DatabaseSync: SqliteConnection }>(

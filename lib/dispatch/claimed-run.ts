@@ -138,7 +138,7 @@ class RunDelivery implements ScalekitDelivery {
   }
 
   get idempotencyKey(): string {
-    return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId);
+    return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId, this.#inbox.application);
   }
 
   // A property, so that a handler may take it out of the delivery.

@@ -67,6 +67,12 @@ export class DeliveryLog {
     else this.#write('debug', line);
   }
 
+  /** The inbox has a problem that fails no delivery. */
+  inboxWarning(warning: string, cause?: unknown): void {
+    const reason = cause === undefined ? undefined : toRunError(cause);
+    this.#write('warn', MESSAGES.inboxWarning(warning, reason));
+  }
+
   /** The application closes, and these runs are still in progress. */
   shutdownWaits(runs: readonly string[]): void {
     this.#write('warn', MESSAGES.shutdownWaits(runs));

@@ -52,6 +52,8 @@ export const MESSAGES = {
     reason: { name: string; message: string } | undefined,
   ) => `${fault} for ${eventId} (${type})${reason ? `: ${reason.name}: ${reason.message}` : ''}`,
 
+  inboxWarning: (warning: string, reason: { name: string; message: string } | undefined) =>
+    `${warning}${reason ? ` Cause: ${reason.name}: ${reason.message}` : ''}`,
   shutdownWaits: (runs: readonly string[]) =>
     `The shutdown is waiting for ${runs.length === 1 ? 'a run' : `${runs.length} runs`} to end: ${runs.slice(0, 10).join(', ')}`,
 

@@ -1,5 +1,5 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxStore, RunError, RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a queue retries a failed run. */
@@ -21,6 +21,7 @@ export interface HandlerRun extends HandlerRetries {
 
 /** The claimed runs of one event. */
 export interface HandlerBatch {
+  /** The endpoint, under the same name as in `work`. Other applications that fill the same queue use other names. */
   readonly endpoint: string;
   readonly event: ScalekitEvent<'*'>;
   readonly rawBody: Buffer;
@@ -62,6 +63,11 @@ export type QueuedRunEnd =
 
 /** Makes one attempt at a queued run. Rejects when the inbox cannot be reached. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
+
+/** The name of an endpoint for its transport, whose queue can hold the runs of other applications too. */
+export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
+  return application === undefined ? endpoint : `${application}/${endpoint}`;
+}
 
 /** How runs are started: in the request, or through a queue. Implement it to use a queue of your own. */
 export interface EventTransport {

@@ -8,7 +8,13 @@ import {
   reportClaim,
   reportRun,
 } from './dispatch-result.js';
-import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
+import {
+  type EventTransport,
+  type HandlerBatch,
+  type QueuedAttempt,
+  type QueuedRunEnd,
+  transportEndpoint,
+} from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
@@ -163,10 +169,10 @@ export class RunEngine {
     runs: readonly ClaimedRun[],
     { token: leaseToken }: RunLease,
   ): readonly Promise<RunSettlement>[] {
-    const { endpoint, transport } = this.options;
+    const { endpoint, transport, inbox } = this.options;
     try {
       return transport.start({
-        endpoint,
+        endpoint: transportEndpoint(endpoint, inbox),
         event,
         rawBody,
         deliveryId,

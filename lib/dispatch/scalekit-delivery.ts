@@ -32,9 +32,18 @@ export interface ScalekitDelivery {
   complete(transaction: unknown): Promise<void>;
 }
 
-/** A digest, so that its length is within the limits of other APIs, whatever the ids are. */
-export function idempotencyKey(endpoint: string, eventId: string, handlerId: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([endpoint, eventId, handlerId]))
-    .digest('base64url');
+/**
+ * A digest, so that its length is within the limits of other APIs, whatever the ids are.
+ *
+ * @param application of the inbox: two applications that call the same API must not use the same keys
+ */
+export function idempotencyKey(
+  endpoint: string,
+  eventId: string,
+  handlerId: string,
+  application?: string,
+): string {
+  const parts = [endpoint, eventId, handlerId];
+  if (application !== undefined) parts.push(application);
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

@@ -13,7 +13,7 @@ import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import type { DispatchResult } from './dispatch-result.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
-import type { QueuedRunner } from './event-transport.js';
+import { type QueuedRunner, transportEndpoint } from './event-transport.js';
 import { HandlerRegistry } from './handler.registry.js';
 import { ReceivedEvent } from './received-event.js';
 import { RunEngine } from './run.engine.js';
@@ -47,6 +47,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     if (options.transport.spansProcesses && handlers.length === 0) {
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
+    options.inbox.onWarning?.((warning, cause) => this.log.inboxWarning(warning, cause));
     this.#engine = new RunEngine(new HandlerRegistry(handlers), { endpoint, ...options, log: this.log });
   }
 
@@ -57,7 +58,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.options.validation), run);
       return engine.attemptQueued(received, run.handlerId, attempt, run.leaseToken);
     };
-    this.options.transport.work?.(this.options.name, runner);
+    const { name, transport, inbox } = this.options;
+    transport.work?.(transportEndpoint(name, inbox), runner);
   }
 
   /**

@@ -22,6 +22,22 @@ export function requireOneOf(setting: string, value: unknown, allowed: readonly 
   refuseSetting(setting, `${setting} accepts only ${allowed.join(', ')}; found ${describeValue(value)}.`);
 }
 
+const APPLICATION_NAME = /^[\w.-]{1,64}$/;
+
+/** @throws ScalekitWebhooksConfigurationError unless the value names an application; it can then be part of keys and SQL */
+export function requireApplication(value: unknown): void {
+  if (typeof value === 'string' && APPLICATION_NAME.test(value)) return;
+  const problem =
+    value === undefined
+      ? 'application is required'
+      : `application takes 1 to 64 letters, digits, ".", "_" and "-"; found ${describeValue(value)}`;
+  refuseSetting(
+    'application',
+    `${problem}. It is part of every key, because two applications that share a database must not swallow each ` +
+      "other's events. Name your application, for example application: 'billing'.",
+  );
+}
+
 /** @throws ScalekitWebhooksConfigurationError unless the value is an object with this method */
 export function requireMethod(setting: string, value: unknown, method: string): void {
   if (typeof Reflect.get(Object(value), method) === 'function') return;

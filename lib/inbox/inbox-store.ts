@@ -19,6 +19,12 @@
  */
 export interface InboxStore {
   /**
+   * The application whose events the store holds, if other applications can use the same database. Jobs in a queue name
+   * it, and `delivery.idempotencyKey` depends on it.
+   */
+  readonly application?: string;
+
+  /**
    * Records the event if it is new, and claims each of the given handlers under `lease`, unless its run
    *
    * - is `done` or `dead`,
@@ -93,12 +99,26 @@ export interface InboxStore {
    */
   prune(before: Date): Promise<number>;
 
+  /**
+   * Registers the function that is told of problems in the background, which no call reports: for example, that old
+   * events cannot be deleted. The module logs them as warnings. The function that was registered last is called, once an
+   * hour at most for each problem.
+   *
+   * Optional: only stores that work in the background need it.
+   *
+   * @param report gets a text that says what happened and what to do, and the error that was its cause
+   */
+  onWarning?(report: InboxWarningReporter): void;
+
   /** Resolves if the store can be reached, and rejects if not. */
   ping(): Promise<void>;
 
   /** Releases what the store opened itself, such as connections. It can be called more than once. */
   close(): Promise<void>;
 }
+
+/** Is told of a problem of an inbox in the background. */
+export type InboxWarningReporter = (warning: string, cause?: unknown) => void;
 
 /** Identifies an event in the inbox: each endpoint has its own events. */
 export interface InboxKey {

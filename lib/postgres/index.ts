@@ -1,5 +1,5 @@
 export { LeaseLostError } from '../errors/errors.js';
-export { postgresSchemaSql } from './postgres.schema.js';
+export { type PostgresSchemaOptions, postgresSchemaSql } from './postgres.schema.js';
 export { type PostgresInboxOptions, PostgresInboxStore } from './postgres-inbox.store.js';
 export {
   type PgLike,

@@ -1,5 +1,5 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requirePositiveInteger } from '../errors/settings.js';
+import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
 import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
@@ -12,6 +12,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
@@ -47,6 +48,12 @@ export interface PostgresInboxOptions {
    */
   client: PostgresQueryable;
   /**
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
+   * applications that share the tables do not swallow each other's events. All processes of one application use the
+   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   */
+  application: string;
+  /**
    * The schema that contains the tables: 1 to 63 letters, digits and `_`, not starting with a digit.
    * @default 'scalekit_webhooks'
    */
@@ -76,20 +83,23 @@ const MAX_CLAIM_ROUNDS = 5;
  *
  * @example
  * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
- * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool }) });
+ * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
 export class PostgresInboxStore implements InboxStore {
+  readonly application: string;
   readonly #options: Readonly<Required<PostgresInboxOptions>>;
   readonly #tables: PostgresTables;
   readonly #statements: PostgresStatements;
   #migrated: Promise<void> | undefined;
   #pruning: Promise<unknown> = Promise.resolve();
   #nextPruneAt = Number.NEGATIVE_INFINITY;
+  #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: PostgresInboxOptions) {
     this.#options = resolveOptions(options);
-    this.#tables = postgresTables(this.#options.schema);
+    this.application = this.#options.application;
+    this.#tables = postgresTables(this.#options.schema, this.#options.application);
     this.#statements = postgresStatements(this.#tables);
   }
 
@@ -98,7 +108,7 @@ export class PostgresInboxStore implements InboxStore {
    * the database needs; the migration before the first use is given up after 10 s, and tried again at the next call.
    */
   async migrate(): Promise<void> {
-    await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options.schema)));
+    await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options)));
   }
 
   async claim(
@@ -202,7 +212,12 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   async prune(before: Date): Promise<number> {
-    return this.#prune(this.#statements.pruneByTime, before.getTime());
+    const { deleted } = await this.#prune(this.#statements.pruneByTime, before.getTime());
+    return deleted;
+  }
+
+  onWarning(report: InboxWarningReporter): void {
+    this.#warn = report;
   }
 
   /**
@@ -237,17 +252,27 @@ export class PostgresInboxStore implements InboxStore {
     if (now < this.#nextPruneAt) return;
     this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
     // A failure must not fail the claim that started this. The next round deletes what this one could not.
-    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs).catch(() => {});
+    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs)
+      .then(
+        ({ found, deleted }) => {
+          if (found > 0 && deleted === 0) this.#warn(MESSAGES.nothingDeleted(this.#tables.events));
+        },
+        (error) => this.#warn(MESSAGES.retentionFailed(this.#tables.events), error),
+      )
+      .catch(() => {});
   }
 
-  async #prune(statement: string, bound: number): Promise<number> {
-    let deleted = 0;
-    for (let seen = PRUNE_BATCH_SIZE; seen >= PRUNE_BATCH_SIZE; ) {
+  /** Deletes old events, until there are no more, or none of a batch can be deleted. */
+  async #prune(statement: string, bound: number): Promise<{ found: number; deleted: number }> {
+    const total = { found: 0, deleted: 0 };
+    for (let mayHaveMore = true; mayHaveMore; ) {
       const [row] = await this.#query(statement, [bound, PRUNE_BATCH_SIZE]);
-      seen = Number(row?.seen);
-      deleted += Number(row?.forgotten);
+      const [seen, forgotten] = [Number(row?.seen), Number(row?.forgotten)];
+      total.found += seen;
+      total.deleted += forgotten;
+      mayHaveMore = seen >= PRUNE_BATCH_SIZE && forgotten > 0;
     }
-    return deleted;
+    return total;
   }
 
   /** For statements about a single event: if one of them takes long, its connection is probably lost. */
@@ -271,13 +296,20 @@ export class PostgresInboxStore implements InboxStore {
 }
 
 function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
-  const { client, schema = DEFAULT_SCHEMA, retentionMs = DEFAULT_RETENTION_MS, migrate = true } = options;
+  const {
+    client,
+    application,
+    schema = DEFAULT_SCHEMA,
+    retentionMs = DEFAULT_RETENTION_MS,
+    migrate = true,
+  } = options;
   if (!isPostgresQueryable(client)) {
     throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notPostgresClient('client'));
   }
+  requireApplication(application);
   requireSchemaName(schema);
   requirePositiveInteger('retentionMs', retentionMs);
-  return { client, schema, retentionMs, migrate };
+  return { client, application, schema, retentionMs, migrate };
 }
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {

@@ -41,7 +41,7 @@ export interface PgLike {
  * without `max_prepared_statements`.
  *
  * @example
- * new PostgresInboxStore({ client: preparedQueryable(pool) });
+ * new PostgresInboxStore({ client: preparedQueryable(pool), application: 'billing' });
  */
 export function preparedQueryable(client: PgLike): PostgresQueryable {
   const names = new Map<string, string>();
@@ -68,7 +68,7 @@ export interface PrismaLike {
  * Makes a Prisma client usable as the store's client, and a Prisma transaction usable for `delivery.complete`.
  *
  * @example
- * new PostgresInboxStore({ client: prismaQueryable(prisma) });
+ * new PostgresInboxStore({ client: prismaQueryable(prisma), application: 'billing' });
  *
  * // In a handler:
  * await prisma.$transaction(async (tx) => {

@@ -6,6 +6,10 @@ export const MESSAGES = {
     `${setting} must have a query(text, values) method, like a pg Pool, a pg PoolClient or PGlite. For Prisma, wrap the client in prismaQueryable().`,
   schemaNameInvalid: (found: unknown) =>
     `schema takes 1 to 63 letters, digits and "_", and must not start with a digit; found ${describeValue(found)}.`,
+  retentionFailed: (table: string) =>
+    `Events older than retentionMs could not be deleted from ${table}, so it keeps growing. The role of the client needs the rights UPDATE and DELETE on this table: GRANT UPDATE, DELETE ON ${table} TO <role>. The store tries again in an hour.`,
+  nothingDeleted: (table: string) =>
+    `Postgres deleted none of the events older than retentionMs from ${table} and reported no error, so the table keeps growing. Check its triggers and its row-level security policies. The store tries again in an hour.`,
   cursorInvalid: (found: unknown) =>
     `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
 } as const;

@@ -11,12 +11,14 @@ interface PostgresQuery {
 /** One entry. Values: endpoint, event id. */
 export function getSql(tables: PostgresTables): string {
   return `${entriesSql(tables)}
-WHERE event.endpoint = $1::text AND event.event_id = $2::text`;
+WHERE event.application = ${tables.application} AND event.endpoint = $1::text AND event.event_id = $2::text`;
 }
 
 /** The payload of an event, as base64. Values: endpoint, event id. */
-export function payloadSql({ events }: PostgresTables): string {
-  return `SELECT encode(payload, 'base64') AS payload FROM ${events} WHERE endpoint = $1::text AND event_id = $2::text`;
+export function payloadSql({ events, application }: PostgresTables): string {
+  return `
+SELECT encode(payload, 'base64') AS payload FROM ${events}
+WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
 }
 
 /** The entries after the cursor that match, `limit` at most. */
@@ -29,7 +31,7 @@ export function listQuery(
   const { text, values } = filterQuery(tables, filter, [cursor, limit]);
   return {
     text: `${entriesSql(tables)}
-WHERE event.seq > $1::bigint${text}
+WHERE event.application = ${tables.application} AND event.seq > $1::bigint${text}
 ORDER BY event.seq
 LIMIT $2::integer`,
     values,
@@ -40,7 +42,9 @@ LIMIT $2::integer`,
 export function countQuery(tables: PostgresTables, filter: InboxFilter): PostgresQuery {
   const { text, values } = filterQuery(tables, filter, []);
   return {
-    text: `SELECT count(*)::float8 AS entries FROM ${tables.events} AS event WHERE true${text}`,
+    text: `
+SELECT count(*)::float8 AS entries FROM ${tables.events} AS event
+WHERE event.application = ${tables.application}${text}`,
     values,
   };
 }
@@ -57,7 +61,7 @@ SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event
       'updatedAt', ${ms('run.updated_at')}, 'errorName', run.error_name, 'errorMessage', run.error_message
     ) ORDER BY run.handler_id)
     FROM ${runs} AS run
-    WHERE run.endpoint = event.endpoint AND run.event_id = event.event_id
+    WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
   ), '[]')::text AS runs
 FROM ${events} AS event`;
 }
@@ -75,7 +79,8 @@ function filterQuery(
   if (filter.type !== undefined) text += ` AND event.type = ${bind(filter.type)}`;
   if (filter.state !== undefined) {
     text += ` AND EXISTS (SELECT FROM ${runs} AS run
-  WHERE run.endpoint = event.endpoint AND run.event_id = event.event_id AND run.state = ${bind(filter.state)})`;
+  WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
+    AND run.state = ${bind(filter.state)})`;
   }
   return { text, values };
 }

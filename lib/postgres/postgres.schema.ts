@@ -1,19 +1,37 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { requireApplication } from '../errors/settings.js';
 import { MESSAGES } from './postgres.messages.js';
 
 export const DEFAULT_SCHEMA = 'scalekit_webhooks';
+
+/** Options of {@link postgresSchemaSql}. Pass the same values as to the store. */
+export interface PostgresSchemaOptions {
+  /** The name of your application. Events that were stored before version 0.1.0 are assigned to it. */
+  application: string;
+  /**
+   * The schema that contains the tables.
+   * @default 'scalekit_webhooks'
+   */
+  schema?: string;
+}
 
 /**
  * Returns the SQL that creates the inbox's tables, or updates existing ones. Use it with `migrate: false`, in your own
  * migrations. It is the single statement that the store would run: you can repeat it, and several processes can run it at
  * once. It needs the right to create a schema only if the schema does not exist.
  *
- * @param schema the schema that contains the tables; default `'scalekit_webhooks'`
- * @throws ScalekitWebhooksConfigurationError when the schema name is invalid
+ * Applications that share a schema share its tables, so run it for one of them. It matters which one only if the tables
+ * already hold events from before version 0.1.0.
+ *
+ * @example
+ * await pool.query(postgresSchemaSql({ application: 'billing' }));
+ *
+ * @throws ScalekitWebhooksConfigurationError when `application` or `schema` is invalid
  */
-export function postgresSchemaSql(schema: string = DEFAULT_SCHEMA): string {
+export function postgresSchemaSql({ application, schema = DEFAULT_SCHEMA }: PostgresSchemaOptions): string {
+  requireApplication(application);
   requireSchemaName(schema);
-  const tables = postgresTables(schema);
+  const tables = postgresTables(schema, application);
   return `DO $migration$
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('nestjs-scalekit-webhooks/${schema}', 0));
@@ -68,19 +86,39 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       FOREIGN KEY (endpoint, event_id) REFERENCES ${events} ON DELETE CASCADE
     );
     CREATE INDEX inbox_runs_not_done ON ${runs} (state) WHERE state <> 'done';`,
+  // Events that are already stored are assigned to the application whose store runs this first.
+  ({ schema, events, runs, application }) => `
+    LOCK TABLE ${events}, ${runs} IN ACCESS EXCLUSIVE MODE;
+    ALTER TABLE ${runs} DROP CONSTRAINT inbox_runs_endpoint_event_id_fkey, DROP CONSTRAINT inbox_runs_pkey;
+    ALTER TABLE ${events} DROP CONSTRAINT inbox_events_pkey, DROP CONSTRAINT inbox_events_seq_key;
+    ALTER TABLE ${events} ADD COLUMN application text COLLATE "C" NOT NULL DEFAULT ${application};
+    ALTER TABLE ${runs} ADD COLUMN application text COLLATE "C" NOT NULL DEFAULT ${application};
+    ALTER TABLE ${events} ALTER COLUMN application DROP DEFAULT,
+      ADD PRIMARY KEY (application, endpoint, event_id);
+    ALTER TABLE ${runs} ALTER COLUMN application DROP DEFAULT,
+      ADD PRIMARY KEY (application, endpoint, event_id, handler_id),
+      ADD FOREIGN KEY (application, endpoint, event_id) REFERENCES ${events} ON DELETE CASCADE;
+    DROP INDEX ${schema}.inbox_events_by_age, ${schema}.inbox_runs_not_done;
+    CREATE UNIQUE INDEX inbox_events_by_seq ON ${events} (application, seq);
+    CREATE INDEX inbox_events_by_age ON ${events} (application, received_at);
+    CREATE INDEX inbox_runs_not_done ON ${runs} (application, state) WHERE state <> 'done';`,
 ];
 
-/** The names of the tables, quoted for SQL. */
+/** The names of the tables and of the application whose rows a store uses, quoted for SQL. */
 export interface PostgresTables {
+  readonly schema: string;
+  readonly application: string;
   /** The migrations that were applied. */
   readonly migrations: string;
   readonly events: string;
   readonly runs: string;
 }
 
-/** @param schema a name that {@link requireSchemaName} accepts: it becomes part of SQL */
-export function postgresTables(schema: string): PostgresTables {
+/** Both names become part of SQL: check them with {@link requireSchemaName} and `requireApplication`. */
+export function postgresTables(schema: string, application: string): PostgresTables {
   return {
+    schema: `"${schema}"`,
+    application: `'${application}'`,
     migrations: `"${schema}"."inbox_migrations"`,
     events: `"${schema}"."inbox_events"`,
     runs: `"${schema}"."inbox_runs"`,

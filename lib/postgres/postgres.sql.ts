@@ -18,7 +18,7 @@ export function postgresStatements(tables: PostgresTables) {
     payload: payloadSql(tables),
     pruneByTime: pruneSql(tables, 'to_timestamp($1::float8 / 1000)'),
     pruneByAge: pruneSql(tables, "clock_timestamp() - $1::float8 * interval '1 millisecond'"),
-    ping: `SELECT count(*)::float8 FROM ${tables.events} WHERE false`,
+    ping: `SELECT count(application)::float8 FROM ${tables.events} WHERE false`,
   });
 }
 
@@ -31,7 +31,7 @@ export function postgresStatements(tables: PostgresTables) {
  * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
  * again for that handler.
  */
-function claimSql({ events, runs }: PostgresTables): string {
+function claimSql({ events, runs, application }: PostgresTables): string {
   // A worker takes the attempt over, or the claim is repeated because its answer was lost.
   const goesOn = "(run.state = 'running' AND run.lease_token IN ($7::text, $9::text))";
   const isClaimable = `(
@@ -44,17 +44,17 @@ function claimSql({ events, runs }: PostgresTables): string {
   // DO UPDATE sees each row as it is when locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
-  INSERT INTO ${events} (endpoint, event_id, type, occurred_at, payload)
-  VALUES ($1::text, $2::text, $3::text, $4::text, $5::bytea)
-  ON CONFLICT (endpoint, event_id) DO NOTHING
+  INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload)
+  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea)
+  ON CONFLICT (application, endpoint, event_id) DO NOTHING
 ), claimed AS (
   INSERT INTO ${runs} AS run
-    (endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at)
-  SELECT $1::text, $2::text, asked.handler_id, 'running', 1, clock_timestamp(), $7::text,
+    (application, endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at)
+  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'running', 1, clock_timestamp(), $7::text,
     clock_timestamp() + $8::float8 * interval '1 millisecond'
   FROM unnest($6::text[]) AS asked (handler_id)
   ORDER BY asked.handler_id COLLATE "C"
-  ON CONFLICT (endpoint, event_id, handler_id) DO UPDATE SET
+  ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = 'running',
     attempts = run.attempts + CASE WHEN ${goesOn} THEN 0 ELSE 1 END,
     updated_at = clock_timestamp(),
@@ -71,7 +71,7 @@ UNION ALL
 SELECT run.handler_id, run.state, NULL,
   ceil(extract(epoch FROM run.lease_ends_at - clock_timestamp()) * 1000)::float8
 FROM ${runs} AS run
-WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($6::text[])
+WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($6::text[])
   AND ${isClaimable} IS NOT TRUE`;
 }
 
@@ -81,7 +81,7 @@ WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = A
  * Values: endpoint, event id, lists of handler ids, states, error names and error messages, lease token.
  * Returns the ids of the handlers that were written.
  */
-function settleSql({ runs }: PostgresTables): string {
+function settleSql({ runs, application }: PostgresTables): string {
   const settlement = {
     state: 'ended.state',
     errorName: 'ended.error_name',
@@ -94,13 +94,13 @@ WITH given AS (
 ), ended AS (
   SELECT given.*
   FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND ${belongsToLease('given.state')}
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND ${belongsToLease('given.state')}
   ORDER BY run.handler_id
   FOR UPDATE OF run
 ), written AS (
   UPDATE ${runs} AS run SET${assignments(settlement)}
   FROM ended
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
   RETURNING run.handler_id
 )
 SELECT handler_id FROM written`;
@@ -111,12 +111,12 @@ SELECT handler_id FROM written`;
  *
  * Values: as for {@link settleSql}, with single values instead of lists.
  */
-function settleOneSql({ runs }: PostgresTables): string {
+function settleOneSql({ runs, application }: PostgresTables): string {
   const settlement = { state: '$4::text', errorName: '$5::text', errorMessage: '$6::text' };
   return `
 WITH written AS (
   UPDATE ${runs} AS run SET${assignments(settlement)}
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
     AND ${belongsToLease(settlement.state)}
   RETURNING run.handler_id
 )
@@ -151,12 +151,12 @@ function belongsToLease(state: string): string {
  *
  * Values: endpoint, event id, handler id, lease token. Returns nothing if the lease is lost.
  */
-function completeSql({ runs }: PostgresTables): string {
+function completeSql({ runs, application }: PostgresTables): string {
   return `
 WITH completed AS (
   UPDATE ${runs} SET
     state = 'done', updated_at = clock_timestamp(), lease_ends_at = NULL, error_name = NULL, error_message = NULL
-  WHERE endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text AND lease_token = $4::text
+  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text AND lease_token = $4::text
     AND state IN ('running', 'done')
   RETURNING handler_id
 )
@@ -168,12 +168,12 @@ SELECT handler_id FROM completed`;
  *
  * Values: endpoint, event id, handler ids or NULL. Returns the ids of the handlers that were changed.
  */
-function reopenSql({ runs }: PostgresTables): string {
+function reopenSql({ runs, application }: PostgresTables): string {
   return `
 WITH wanted AS (
   SELECT handler_id
   FROM ${runs}
-  WHERE endpoint = $1::text AND event_id = $2::text
+  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text
     AND (handler_id = ANY ($3::text[]) OR $3::text[] IS NULL AND state <> 'done')
     AND NOT (state = 'running' AND lease_ends_at > clock_timestamp())
   ORDER BY handler_id
@@ -182,7 +182,7 @@ WITH wanted AS (
   UPDATE ${runs} AS run SET
     state = 'failed', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL
   FROM wanted
-  WHERE run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = wanted.handler_id
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = wanted.handler_id
   RETURNING run.handler_id
 )
 SELECT handler_id FROM reopened ORDER BY handler_id`;
@@ -194,27 +194,28 @@ SELECT handler_id FROM reopened ORDER BY handler_id`;
  * Values: the bound, the size of the batch. Returns how many events were `seen` (fewer than the batch if there are no
  * more) and how many of those were `forgotten`.
  */
-function pruneSql({ events, runs }: PostgresTables, bound: string): string {
+function pruneSql({ events, runs, application }: PostgresTables, bound: string): string {
   const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
-  const isItsRun = 'run.endpoint = event.endpoint AND run.event_id = event.event_id';
+  const isItsRun =
+    'run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id';
   // `held` locks the runs and sees them as they are then, so that an event that was claimed in between is kept.
   return `
 WITH old AS MATERIALIZED (
-  SELECT event.endpoint, event.event_id
+  SELECT event.application, event.endpoint, event.event_id
   FROM ${events} AS event
-  WHERE event.received_at < ${bound}
+  WHERE event.application = ${application} AND event.received_at < ${bound}
     AND NOT EXISTS (SELECT FROM ${runs} AS run WHERE ${isItsRun} AND ${isRunning})
   ORDER BY event.received_at
   LIMIT $2::integer
   FOR UPDATE OF event SKIP LOCKED
 ), held AS MATERIALIZED (
-  SELECT run.endpoint, run.event_id, run.state, run.lease_ends_at
+  SELECT run.application, run.endpoint, run.event_id, run.state, run.lease_ends_at
   FROM ${runs} AS run JOIN old AS event ON ${isItsRun}
   FOR UPDATE OF run
 ), forgotten AS (
   DELETE FROM ${events} AS event
   USING old
-  WHERE event.endpoint = old.endpoint AND event.event_id = old.event_id
+  WHERE event.application = old.application AND event.endpoint = old.endpoint AND event.event_id = old.event_id
     AND NOT EXISTS (SELECT FROM held AS run WHERE ${isItsRun} AND ${isRunning})
   RETURNING 1
 )

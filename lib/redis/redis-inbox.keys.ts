@@ -15,11 +15,14 @@ const BUCKET_COUNT = 16;
 export const BUCKETS: readonly number[] = Array.from({ length: BUCKET_COUNT }, (_, number) => number);
 
 /**
- * The names of the keys. Events are distributed over buckets. The bucket is the hash tag of a cluster, so that an event and
- * the indexes that list it are in the same slot, and a script can write them atomically.
+ * The names of the keys. The events of an application are distributed over buckets. Application and bucket are the hash tag
+ * of a cluster, so that an event and the indexes that list it are in the same slot, and a script can write them atomically.
  */
 export class RedisInboxKeys {
-  constructor(private readonly prefix: string) {}
+  constructor(
+    private readonly prefix: string,
+    private readonly application: string,
+  ) {}
 
   ofBucket(bucket: number): string[] {
     return BUCKET_KEYS.map((name) => this.#name(bucket, name));
@@ -39,7 +42,7 @@ export class RedisInboxKeys {
   }
 
   #name(bucket: number, name: string): string {
-    return `${this.prefix}:{${bucket}}:${name}`;
+    return `${this.prefix}:{${this.application}:${bucket}}:${name}`;
   }
 }
 

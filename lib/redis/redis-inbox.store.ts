@@ -1,5 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requirePositiveInteger } from '../errors/settings.js';
+import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
 import {
   DEFAULT_RETENTION_MS,
   type InboxEntry,
@@ -25,8 +25,13 @@ export interface RedisInboxOptions {
   /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
   readonly client: RedisClientLike;
   /**
-   * What the name of every key starts with, before a colon. Applications that share a Redis server must use different
-   * prefixes, unless they share their events.
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
+   * applications that share a Redis server do not swallow each other's events. All processes of one application use the
+   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   */
+  readonly application: string;
+  /**
+   * What the name of every key starts with, before a colon.
    * @default 'scalekit-webhooks'
    */
   readonly keyPrefix?: string;
@@ -60,9 +65,10 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  *
  * @example
  * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000, socketTimeout: 6000 });
- * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client }) });
+ * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client, application: 'billing' }) });
  */
 export class RedisInboxStore implements InboxStore {
+  readonly application: string;
   readonly #connection: RedisInboxConnection;
   readonly #keys: RedisInboxKeys;
   readonly #reader: RedisEntryReader;
@@ -70,9 +76,10 @@ export class RedisInboxStore implements InboxStore {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: RedisInboxOptions) {
-    const { client, keyPrefix, retentionMs } = resolveOptions(options);
+    const { client, application, keyPrefix, retentionMs } = resolveOptions(options);
+    this.application = application;
     this.#connection = new RedisInboxConnection(client);
-    this.#keys = new RedisInboxKeys(keyPrefix);
+    this.#keys = new RedisInboxKeys(keyPrefix, application);
     this.#reader = new RedisEntryReader(this.#connection, this.#keys);
     this.#retentionMs = String(retentionMs);
   }
@@ -160,16 +167,17 @@ export class RedisInboxStore implements InboxStore {
 const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
 
 function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  const { client, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
+  const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
   const missing = COMMANDS.find((command) => typeof client?.[command] !== 'function');
   if (missing) {
     throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notRedisClient(missing));
   }
+  requireApplication(application);
   if (!/^[^{}]+$/.test(keyPrefix)) {
     throw new ScalekitWebhooksConfigurationError('keyPrefix', MESSAGES.keyPrefixInvalid(keyPrefix));
   }
   requirePositiveInteger('retentionMs', retentionMs);
-  return { client, keyPrefix, retentionMs };
+  return { client, application, keyPrefix, retentionMs };
 }
 
 /** Reads one reply of the claim script. */

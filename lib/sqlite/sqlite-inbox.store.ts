@@ -10,6 +10,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
@@ -55,6 +56,7 @@ export interface SqliteInboxOptions {
 const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
 const DEFAULT_BUSY_TIMEOUT_MS = 5000;
 const PRUNE_INTERVAL_MS = 60_000;
+const PRUNE_RETRY_MS = 60 * 60 * 1000;
 // The event loop and other processes wait for each batch.
 const PRUNE_BATCH_SIZE = 200;
 
@@ -80,6 +82,7 @@ export class SqliteInboxStore implements InboxStore {
   readonly #writes: SqliteWriteQueue;
   #prepared: Promise<void> | undefined;
   #nextPruneAt = 0;
+  #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
   constructor(options: SqliteInboxOptions) {
@@ -91,24 +94,25 @@ export class SqliteInboxStore implements InboxStore {
     this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
   }
 
-  claim(
+  async claim(
     event: InboxEvent,
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    return this.#write((writer) => {
+    const claims = await this.#write((writer) => {
       const now = Date.now();
       const eventNumber = writer.findEvent(event) ?? writer.insertEvent(event, now);
       const runs = writer.readRuns(eventNumber);
-      const claims = new Map<string, RunClaim>();
+      const answers = new Map<string, RunClaim>();
       for (const handlerId of handlerIds) {
         const { claim, run } = claimRun(runs.get(handlerId), lease, now);
         if (run) writer.writeRun(eventNumber, handlerId, run);
-        claims.set(handlerId, claim);
+        answers.set(handlerId, claim);
       }
-      this.#pruneExpired(writer, now);
-      return claims;
+      return answers;
     });
+    await this.#pruneExpired();
+    return claims;
   }
 
   settle(
@@ -191,6 +195,10 @@ export class SqliteInboxStore implements InboxStore {
     }
   }
 
+  onWarning(report: InboxWarningReporter): void {
+    this.#warn = report;
+  }
+
   async ping(): Promise<void> {
     await this.#read((database) => readVersion(database, this.#tables));
   }
@@ -226,10 +234,19 @@ export class SqliteInboxStore implements InboxStore {
     return retryWhileBusy(this.#database, performance.now() + this.#busyTimeoutMs, work);
   }
 
-  #pruneExpired(writer: SqliteWriter, now: number): void {
+  /** Deletes a batch of old events, in a transaction of its own: its failure must not fail the claim before it. */
+  async #pruneExpired(): Promise<void> {
+    const now = Date.now();
     if (now < this.#nextPruneAt) return;
-    const pruned = writer.deleteEvents(now - this.#retentionMs, now, PRUNE_BATCH_SIZE);
-    this.#nextPruneAt = pruned < PRUNE_BATCH_SIZE ? now + PRUNE_INTERVAL_MS : now;
+    this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
+    try {
+      const before = now - this.#retentionMs;
+      const pruned = await this.#write((writer) => writer.deleteEvents(before, now, PRUNE_BATCH_SIZE));
+      if (pruned === PRUNE_BATCH_SIZE) this.#nextPruneAt = now;
+    } catch (error) {
+      this.#nextPruneAt = now + PRUNE_RETRY_MS;
+      this.#warn(MESSAGES.retentionFailed(this.#tables.events), error);
+    }
   }
 }
 

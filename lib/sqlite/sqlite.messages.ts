@@ -8,6 +8,8 @@ export const MESSAGES = {
     'No transaction is open on this connection. Begin one, do your work in it, call complete(), and commit.',
   tablePrefixInvalid: (found: unknown) =>
     `tablePrefix takes 1 to 40 letters, digits and "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
+  retentionFailed: (table: string) =>
+    `Events older than retentionMs could not be deleted from the table ${table}, so the file keeps growing. Check for triggers on the inbox's tables, and for foreign keys that reference them. The store tries again in an hour.`,
   tablesAreNewer: (table: string) =>
     `A newer version of nestjs-scalekit-webhooks created the inbox's tables (see the table ${table}). Update this one.`,
 } as const;

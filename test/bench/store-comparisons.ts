@@ -71,7 +71,7 @@ function comparePostgres({ isPrepared }: { readonly isPrepared: boolean }): Stor
     bareName: isPrepared ? 'two bare statements, prepared' : 'two bare statements',
     hasGoals: true,
     async open() {
-      const inbox = new PostgresInboxStore({ client, schema });
+      const inbox = new PostgresInboxStore({ client, application: 'test', schema });
       await inbox.migrate();
       await pool.query(
         `CREATE TABLE "${schema}".bare (id text PRIMARY KEY, payload bytea, state text NOT NULL)`,

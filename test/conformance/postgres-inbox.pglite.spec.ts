@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 describeInboxStore('PostgresInboxStore on PGlite', async () => {
-  const store = new PostgresInboxStore({ client: database });
+  const store = new PostgresInboxStore({ client: database, application: 'test' });
   await store.migrate();
   await emptyInbox(database, schema);
   return { store, advance: (ms) => passTime(database, schema, ms) };

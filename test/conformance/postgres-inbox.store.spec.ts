@@ -18,7 +18,7 @@ await describeWithService('postgres', 'on a Postgres database', () => {
 
     describeInboxStore('PostgresInboxStore', async () => {
       const { pool } = database;
-      const store = new PostgresInboxStore({ client: pool, schema });
+      const store = new PostgresInboxStore({ client: pool, application: 'test', schema });
       await store.migrate();
       await emptyInbox(pool, schema);
       return { store, advance: (ms) => passTime(pool, schema, ms) };

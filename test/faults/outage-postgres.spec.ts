@@ -24,7 +24,7 @@ describeWithServers('postgres', 'If the Postgres of the inbox', () => {
     pool = new Pool({ connectionString: server.url, max: 1 });
     pool.on('error', () => {});
     cleanUpAfterTest(() => pool.end());
-    inbox = new PostgresInboxStore({ client: pool });
+    inbox = new PostgresInboxStore({ client: pool, application: 'shop' });
   });
 
   async function setReadOnly(setting: 'on' | 'off'): Promise<void> {

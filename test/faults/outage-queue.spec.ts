@@ -152,7 +152,9 @@ describeWithServers('redis', 'With a queue', () => {
     });
     client.on('error', () => {});
     cleanUpAfterTest(() => client.disconnect());
-    const { scalekit, first, second, whenDone } = await start(new RedisInboxStore({ client }));
+    const { scalekit, first, second, whenDone } = await start(
+      new RedisInboxStore({ client, application: 'shop' }),
+    );
     // One job has run, but cannot be settled. The other cannot be claimed.
     const responded = deferred();
     first.mockImplementationOnce(() => responded.promise.then(() => inboxServer.kill()));

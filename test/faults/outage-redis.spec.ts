@@ -28,7 +28,7 @@ describeWithServers('redis', 'If the Redis of the inbox', () => {
     });
     client.on('error', () => {});
     cleanUpAfterTest(() => client.disconnect());
-    inbox = new RedisInboxStore({ client });
+    inbox = new RedisInboxStore({ client, application: 'shop' });
     outages = await redisOutages(server);
   });
 

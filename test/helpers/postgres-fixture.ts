@@ -15,7 +15,11 @@ export class PostgresFixture {
     const fixture = new PostgresFixture();
     beforeAll(async () => {
       fixture.#pool = openPool({ max: connections });
-      fixture.#store = new PostgresInboxStore({ client: fixture.pool, schema: fixture.schema });
+      fixture.#store = new PostgresInboxStore({
+        client: fixture.pool,
+        application: 'test',
+        schema: fixture.schema,
+      });
       await fixture.store.migrate();
     });
     beforeEach(() => emptyInbox(fixture.pool, fixture.schema));
@@ -41,7 +45,7 @@ export class PostgresFixture {
 
   /** A store that works inside a transaction. */
   storeIn(client: PoolClient): PostgresInboxStore {
-    return new PostgresInboxStore({ client, schema: this.schema, migrate: false });
+    return new PostgresInboxStore({ client, application: 'test', schema: this.schema, migrate: false });
   }
 
   async begin(): Promise<PoolClient> {

@@ -35,7 +35,7 @@ export function redisInboxHarness(client: Redis | Cluster, options: { retentionM
   const keyPrefix = `test:${randomUUID()}`;
   const keys = () => keysBelow(client, keyPrefix);
   return {
-    store: new RedisInboxStore({ client, keyPrefix, ...options }),
+    store: new RedisInboxStore({ client, application: 'test', keyPrefix, ...options }),
     keyPrefix,
     keys,
     async advance(ms: number): Promise<void> {

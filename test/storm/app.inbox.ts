@@ -44,7 +44,7 @@ async function onPostgres(connectionString: string): Promise<StormInbox> {
     statement_timeout: STATEMENT_TIMEOUT_MS,
   });
   pool.on('error', () => {});
-  const inbox = new PostgresInboxStore({ client: pool });
+  const inbox = new PostgresInboxStore({ client: pool, application: 'test' });
   return { inbox, effects: new PostgresEffects(pool), close: () => pool.end() };
 }
 
@@ -67,5 +67,5 @@ async function onRedis(port: number): Promise<StormInbox> {
   const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });
   client.on('error', () => {});
   const close = async () => client.disconnect();
-  return { inbox: new RedisInboxStore({ client }), close };
+  return { inbox: new RedisInboxStore({ client, application: 'test' }), close };
 }

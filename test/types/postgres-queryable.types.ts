@@ -15,9 +15,9 @@ declare const typeOrm: { query<T = unknown>(query: string, parameters?: unknown[
 export const queryables: PostgresQueryable[] = [pool, client, poolClient, pglite, pgliteTransaction];
 
 export const stores = [
-  new PostgresInboxStore({ client: pool }),
-  new PostgresInboxStore({ client: pglite }),
-  new PostgresInboxStore({ client: typeOrm }),
+  new PostgresInboxStore({ client: pool, application: 'test' }),
+  new PostgresInboxStore({ client: pglite, application: 'test' }),
+  new PostgresInboxStore({ client: typeOrm, application: 'test' }),
   // @ts-expect-error the client is required
   new PostgresInboxStore({}),
   // @ts-expect-error this is not a client

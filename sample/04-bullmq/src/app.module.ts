@@ -20,7 +20,7 @@ import { QueueModule } from './queue.module.js';
       imports: [DatabaseModule, QueueModule],
       inject: [ConfigService, Pool, getQueueToken('scalekit')],
       useFactory: (config: ConfigService, client: Pool, queue: Queue) => ({
-        inbox: new PostgresInboxStore({ client, schema: config.get('INBOX_SCHEMA') }),
+        inbox: new PostgresInboxStore({ client, application: 'mail', schema: config.get('INBOX_SCHEMA') }),
         transport: new BullMqTransport({
           queue,
           worker: config.get('ROLE') === 'web' ? false : { concurrency: 10 },

@@ -75,7 +75,11 @@ await describeWithService(needed, 'the BullMQ sample', () => {
   }
 
   const runsOf = async (eventId: string) => {
-    const inbox = new PostgresInboxStore({ client: pool, schema: variables.INBOX_SCHEMA ?? '' });
+    const inbox = new PostgresInboxStore({
+      client: pool,
+      application: 'mail',
+      schema: variables.INBOX_SCHEMA ?? '',
+    });
     const entry = await inbox.get({ endpoint: 'default', eventId });
     return Object.fromEntries((entry?.runs ?? []).map((run) => [run.handlerId, run]));
   };

@@ -76,7 +76,7 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
           inject: [getQueueToken('scalekit')],
           useFactory: (injected: Queue) => ({
             signingSecret: SECRET,
-            inbox: new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` }),
+            inbox: new RedisInboxStore({ client: redis, application: 'test', keyPrefix: `${prefix}-inbox` }),
             transport: new BullMqTransport({ queue: injected, ...options }),
           }),
         }),
@@ -96,7 +96,8 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
     for (const job of await jobs()) await job.waitUntilFinished(events, 10_000).catch(() => {});
   }
 
-  const inbox = () => new RedisInboxStore({ client: redis, keyPrefix: `${prefix}-inbox` });
+  const inbox = () =>
+    new RedisInboxStore({ client: redis, application: 'test', keyPrefix: `${prefix}-inbox` });
   const runsOf = async (eventId: string) => {
     const entry = await inbox().get({ endpoint: 'default', eventId });
     return Object.fromEntries((entry?.runs ?? []).map((run) => [run.handlerId, run]));

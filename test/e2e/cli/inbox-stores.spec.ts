@@ -8,6 +8,23 @@ import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { serviceUrl } from '../../helpers/service-url.js';
 import { describeWithService } from '../../helpers/services.js';
 
+const COMMANDS: readonly (readonly string[])[] = [
+  ['list'],
+  ['show', 'evt_1'],
+  ['replay', 'evt_1', '--secret', 'whsec_b2xk'],
+  ['prune', '--before', '30d'],
+];
+
+/** Runs each inbox command without --application. */
+async function refuseWithoutApplication(options: string[]): Promise<void> {
+  for (const command of COMMANDS) {
+    const { exitCode, stderr } = await runCliCaptured(['inbox', ...command, ...options]);
+
+    expect(stderr).toMatch(/^error: .*Name yours with --application/);
+    expect(exitCode).toBe(2);
+  }
+}
+
 /** Runs each inbox command on a store. */
 async function runEachCommand(store: InboxStore, options: string[]): Promise<void> {
   const inbox = (command: string, ...argv: string[]) =>
@@ -33,22 +50,64 @@ await describeWithService('postgres', 'scalekit-webhooks inbox on Postgres', (ur
   const postgres = PostgresFixture.use();
 
   it('lists, shows, reopens and prunes events', async () => {
-    await runEachCommand(postgres.store, ['--store', url, '--schema', postgres.schema]);
+    await runEachCommand(postgres.store, [
+      '--store',
+      url,
+      '--application',
+      'test',
+      '--schema',
+      postgres.schema,
+    ]);
   });
 
   it('reports a missing inbox, and does not create one', async () => {
-    const options = ['--store', url, '--schema', `${postgres.schema}_none`];
+    const schema = `${postgres.schema}_none`;
+    const options = ['--store', url, '--application', 'test', '--schema', schema];
 
     const { exitCode, stderr } = await runCliCaptured(['inbox', 'list', ...options]);
 
     expect(stderr).toMatch(/No inbox found in the database.*--schema/);
     expect(exitCode).toBe(1);
-    const schemas = await postgres.pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [options[3]]);
+    const schemas = await postgres.pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
     expect(schemas.rows).toEqual([]);
   });
 
+  it('shows and deletes only events of the application', async () => {
+    const id = await recordEvent(postgres.store, { state: 'done' });
+    const options = ['--store', url, '--application', 'other', '--schema', postgres.schema];
+
+    const list = await runCliCaptured(['inbox', 'list', ...options]);
+    const show = await runCliCaptured(['inbox', 'show', id, ...options]);
+    const prune = await runCliCaptured(['inbox', 'prune', '--before', '0d', ...options]);
+
+    expect([list.stdout, list.stderr]).toEqual(['', 'No events found for application "other".\n']);
+    expect([show.stdout, show.exitCode]).toEqual(['', 1]);
+    expect(prune.stdout).toContain('Deleted 0 events ');
+    expect(await postgres.store.count()).toBe(1);
+  });
+
+  it('requires --application', () => refuseWithoutApplication(['--store', url]));
+
+  it.each(['', 'a b', 'x'.repeat(65)])('rejects --application %j', async (application) => {
+    const options = ['--store', url, '--application', application];
+
+    const { exitCode, stderr } = await runCliCaptured(['inbox', 'list', ...options]);
+
+    expect(stderr).toContain('application takes 1 to 64 letters');
+    expect(exitCode).toBe(2);
+  });
+
   it('rejects --prefix', async () => {
-    const { exitCode } = await runCliCaptured(['inbox', 'list', '--store', url, '--prefix', 'x']);
+    const { exitCode } = await runCliCaptured([
+      'inbox',
+      'list',
+      '--store',
+      url,
+      '--application',
+      'a',
+      '--prefix',
+      'x',
+    ]);
 
     expect(exitCode).toBe(2);
   });
@@ -65,12 +124,30 @@ await describeWithService('redis', 'scalekit-webhooks inbox on Redis', (url) => 
 
   it('lists, shows, reopens and prunes events', async () => {
     const harness = redisInboxHarness(client);
-    await runEachCommand(harness.store, ['--store', url, '--prefix', harness.keyPrefix]);
+    await runEachCommand(harness.store, [
+      '--store',
+      url,
+      '--application',
+      'test',
+      '--prefix',
+      harness.keyPrefix,
+    ]);
     await harness.dispose();
   });
 
+  it('requires --application', () => refuseWithoutApplication(['--store', url]));
+
   it('rejects --schema', async () => {
-    const { exitCode } = await runCliCaptured(['inbox', 'list', '--store', url, '--schema', 'x']);
+    const { exitCode } = await runCliCaptured([
+      'inbox',
+      'list',
+      '--store',
+      url,
+      '--application',
+      'a',
+      '--schema',
+      'x',
+    ]);
 
     expect(exitCode).toBe(2);
   });
@@ -83,7 +160,14 @@ describe('scalekit-webhooks inbox on an unreachable server', () => {
       const { protocol } = new URL(serviceUrl(service));
       const store = `${protocol}//user:hunter2@127.0.0.1:1/0`;
 
-      const { exitCode, stdout, stderr } = await runCliCaptured(['inbox', 'list', '--store', store]);
+      const { exitCode, stdout, stderr } = await runCliCaptured([
+        'inbox',
+        'list',
+        '--store',
+        store,
+        '--application',
+        'test',
+      ]);
 
       expect(stderr).toMatch(/^error: Cannot access the inbox: .*ECONNREFUSED/);
       expect(stderr).not.toContain('hunter2');

@@ -39,7 +39,7 @@ await describeWithService('postgres', 'Concurrent calls of PostgresInboxStore', 
     const event = anEvent();
     const stores = Array.from(
       { length: 20 },
-      () => new PostgresInboxStore({ client: postgres.pool, schema: postgres.schema }),
+      () => new PostgresInboxStore({ client: postgres.pool, application: 'test', schema: postgres.schema }),
     );
 
     const answers = await Promise.all(

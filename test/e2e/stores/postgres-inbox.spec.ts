@@ -17,7 +17,7 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
   const postgres = PostgresFixture.use();
 
   function storeOn(client: PostgresQueryable, options: { retentionMs?: number } = {}) {
-    return new PostgresInboxStore({ client, schema: postgres.schema, ...options });
+    return new PostgresInboxStore({ client, application: 'test', schema: postgres.schema, ...options });
   }
 
   it('takes two round trips per delivery, for any number of handlers', async () => {
@@ -176,8 +176,8 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
 
     it('more events than fit into one statement', async () => {
       await postgres.pool.query(
-        `INSERT INTO "${postgres.schema}".inbox_events (endpoint, event_id, type, occurred_at, payload)
-         SELECT 'default', 'evt_' || number, 'user.created', '', '' FROM generate_series(1, 1200) AS number`,
+        `INSERT INTO "${postgres.schema}".inbox_events (application, endpoint, event_id, type, occurred_at, payload)
+         SELECT 'test', 'default', 'evt_' || number, 'user.created', '', '' FROM generate_series(1, 1200) AS number`,
       );
 
       expect(await postgres.store.prune(new Date('2999-01-01'))).toBe(1200);

@@ -15,7 +15,7 @@ await describeWithService('postgres', 'On a database whose default isolation lev
     let pool: Pool;
 
     function storeOn(name = schema) {
-      return new PostgresInboxStore({ client: preparedQueryable(pool), schema: name });
+      return new PostgresInboxStore({ client: preparedQueryable(pool), application: 'test', schema: name });
     }
 
     beforeAll(async () => {

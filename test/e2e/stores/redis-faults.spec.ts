@@ -27,7 +27,7 @@ describeWithServers('redis', 'RedisInboxStore', () => {
   beforeEach(async () => {
     await server.launchIfDown();
     client = connect(server);
-    store = new RedisInboxStore({ client });
+    store = new RedisInboxStore({ client, application: 'test' });
     await client.flushall();
   });
 

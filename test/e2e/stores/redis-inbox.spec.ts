@@ -200,7 +200,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
   });
 
   it('shares its events with a store of the same prefix', async () => {
-    const other = new RedisInboxStore({ client, keyPrefix: harness.keyPrefix });
+    const other = new RedisInboxStore({ client, application: 'test', keyPrefix: harness.keyPrefix });
     const event = anEvent();
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, number) =>
@@ -223,7 +223,7 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
 
   it('works with a client that has its own key prefix', async () => {
     const prefixed = new Redis(url, { keyPrefix: `${harness.keyPrefix}:app:` });
-    const inbox = new RedisInboxStore({ client: prefixed, keyPrefix: 'inbox' });
+    const inbox = new RedisInboxStore({ client: prefixed, application: 'test', keyPrefix: 'inbox' });
     const event = anEvent();
     await inbox.claim(event, ['A.run'], aLease());
 

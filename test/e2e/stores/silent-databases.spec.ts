@@ -40,7 +40,12 @@ await describeWithService('postgres', 'If Postgres does not answer, PostgresInbo
     pool.on('error', () => {});
     // A connection that is never answered cannot be closed in good order.
     cleanUpAfterTest(() => void pool.end());
-    return { proxy, pool, schema, store: new PostgresInboxStore({ client: pool, schema }) };
+    return {
+      proxy,
+      pool,
+      schema,
+      store: new PostgresInboxStore({ client: pool, application: 'test', schema }),
+    };
   }
 
   it('gives up its first query after 10 s, and migrates at the next call', async () => {
@@ -125,7 +130,7 @@ await describeWithService('redis', 'If Redis does not answer, RedisInboxStore', 
     const client = new Redis(proxy.url, { retryStrategy: () => 20, ...clientOptions });
     client.on('error', () => {});
     cleanUpAfterTest(() => client.disconnect());
-    return { proxy, client, store: new RedisInboxStore({ client, keyPrefix }) };
+    return { proxy, client, store: new RedisInboxStore({ client, application: 'test', keyPrefix }) };
   }
 
   it('rejects every call after 10 s', async () => {

@@ -52,7 +52,10 @@ async function openOnPostgres(): Promise<OpenStore> {
   cleanUpAfterTest(() => pool.end());
   cleanUpAfterTest(() => dropSchema(pool, schema));
   const client = new RecordingClient(pool);
-  return { inbox: new PostgresInboxStore({ client, schema }), roundTrips: () => client.statements.length };
+  return {
+    inbox: new PostgresInboxStore({ client, application: 'shop', schema }),
+    roundTrips: () => client.statements.length,
+  };
 }
 
 async function openOnRedis(url: string): Promise<OpenStore> {

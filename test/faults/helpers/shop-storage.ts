@@ -27,7 +27,7 @@ export async function openStorage(location: StorageLocation): Promise<ShopStorag
   if (location.kind === 'postgres') return openPostgresStorage(location.url, location.schema);
   const client = new Redis(location.url);
   return {
-    inbox: new RedisInboxStore({ client, keyPrefix: location.prefix }),
+    inbox: new RedisInboxStore({ client, application: 'shop', keyPrefix: location.prefix }),
     close: () => client.quit(),
   };
 }
@@ -61,7 +61,7 @@ function openSqliteStorage(file: string): ShopStorage {
 
 async function openPostgresStorage(url: string, schema: string): Promise<ShopStorage> {
   const pool = new Pool({ connectionString: url });
-  const inbox = new PostgresInboxStore({ client: pool, schema });
+  const inbox = new PostgresInboxStore({ client: pool, application: 'shop', schema });
   await inbox.migrate();
   await pool.query(`CREATE TABLE IF NOT EXISTS "${schema}".effects (event_id text)`);
   return {

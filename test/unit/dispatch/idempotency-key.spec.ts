@@ -10,7 +10,7 @@ describe('idempotencyKey', () => {
     expect(idempotencyKey('default', 'evt_1', 'A.run')).toBe('xr9JN5DYDyA99Iw5Zk9Soig0c9RpNX26TS0XXuGE4Xc');
   });
 
-  it('differs by endpoint, event and handler, even if they are equal when joined', () => {
+  it('differs by endpoint, event, handler and application, even if they are equal when joined', () => {
     const keys = [
       ['default', 'evt_1', 'A.run'],
       ['other', 'evt_1', 'A.run'],
@@ -19,7 +19,11 @@ describe('idempotencyKey', () => {
       ['defaultevt_1', '', 'A.run'],
       ['default"', 'evt_1', 'A.run'],
       ['default', 'evt_1","A.run', ''],
-    ].map(([endpoint = '', event = '', handler = '']) => idempotencyKey(endpoint, event, handler));
+      ['default', 'evt_1', 'A.run', 'billing'],
+      ['default', 'evt_1', 'A.run', 'shipping'],
+    ].map(([endpoint = '', event = '', handler = '', application]) =>
+      idempotencyKey(endpoint, event, handler, application),
+    );
 
     expect(new Set(keys).size).toBe(keys.length);
   });

@@ -10,7 +10,7 @@ function storeThatPrunes(prune: () => Promise<PostgresRow[]>): PostgresInboxStor
   const client: PostgresQueryable = {
     query: async (text) => (text.includes('DELETE FROM') ? prune() : []),
   };
-  return new PostgresInboxStore({ client, migrate: false });
+  return new PostgresInboxStore({ client, application: 'test', migrate: false });
 }
 
 describe('The retention of PostgresInboxStore', () => {
@@ -57,5 +57,43 @@ describe('The retention of PostgresInboxStore', () => {
 
     await expect(store.claim(anEvent(), [], aLease())).resolves.toBeDefined();
     await expect(store.close()).resolves.toBeUndefined();
+  });
+
+  it('reports each failure, once an hour at most, to the function that was registered last', async () => {
+    const failure = new Error('permission denied');
+    const [first, report] = [jest.fn(), jest.fn()];
+    const store = storeThatPrunes(() => Promise.reject(failure));
+    store.onWarning(first);
+    store.onWarning(report);
+
+    for (const ms of [0, 1, HOUR_MS - 2, 1, 1]) {
+      jest.advanceTimersByTime(ms);
+      await store.claim(anEvent(), [], aLease());
+    }
+    await store.close();
+
+    expect(report).toHaveBeenCalledTimes(2);
+    expect(report).toHaveBeenCalledWith(expect.stringContaining('"inbox_events"'), failure);
+    expect(first).not.toHaveBeenCalled();
+  });
+
+  it('does not report events that were deleted, or that it had none to delete', async () => {
+    const report = jest.fn();
+    const answers = [
+      [{ seen: 500, forgotten: 499 }],
+      [{ seen: 1, forgotten: 0 }],
+      [{ seen: 0, forgotten: 0 }],
+    ];
+    const store = storeThatPrunes(async () => answers.shift() ?? []);
+    store.onWarning(report);
+
+    await store.claim(anEvent(), [], aLease());
+    await store.close();
+    jest.advanceTimersByTime(HOUR_MS);
+    await store.claim(anEvent(), [], aLease());
+    await store.close();
+
+    expect(report).not.toHaveBeenCalled();
+    expect(answers).toEqual([]);
   });
 });

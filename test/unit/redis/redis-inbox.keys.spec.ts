@@ -19,16 +19,16 @@ describe('The keys of RedisInboxStore', () => {
   });
 
   it('are ASCII without spaces, with one pair of braces', () => {
-    const keys = new RedisInboxKeys('prefix');
+    const keys = new RedisInboxKeys('prefix', 'billing');
     fc.assert(
       fc.property(inboxKeys, (key) => {
-        for (const name of keys.ofEvent(key)) expect(name).toMatch(/^prefix:\{\d+\}:[\w.%:-]+$/);
+        for (const name of keys.ofEvent(key)) expect(name).toMatch(/^prefix:\{billing:\d+\}:[\w.%:-]+$/);
       }),
     );
   });
 
   it('are in the same slot if a script uses them together', () => {
-    const keys = new RedisInboxKeys('shop:webhooks');
+    const keys = new RedisInboxKeys('shop:webhooks', 'billing');
     fc.assert(
       fc.property(inboxKeys, (key) => {
         expect(new Set(keys.ofEvent(key).map(hashTag)).size).toBe(1);
@@ -37,13 +37,13 @@ describe('The keys of RedisInboxStore', () => {
   });
 
   it('are readable for the ids of Scalekit', () => {
-    expect(new RedisInboxKeys('p').event({ endpoint: 'default', eventId: 'evt_123' })).toMatch(
-      /^p:\{\d+\}:event:default:evt_123$/,
+    expect(new RedisInboxKeys('p', 'billing').event({ endpoint: 'default', eventId: 'evt_123' })).toMatch(
+      /^p:\{billing:\d+\}:event:default:evt_123$/,
     );
   });
 
   it('distribute events over all buckets', () => {
-    const keys = new RedisInboxKeys('p');
+    const keys = new RedisInboxKeys('p', 'billing');
     const tags = Array.from({ length: 500 }, (_, id) =>
       hashTag(keys.event({ endpoint: 'default', eventId: `evt_${id}` })),
     );

@@ -13,7 +13,11 @@ const client: RedisClientLike = {
 describe('The options of RedisInboxStore', () => {
   it('default to the prefix scalekit-webhooks and to 30 days', async () => {
     const evalsha = jest.fn(client.evalsha);
-    await new RedisInboxStore({ client: { ...client, evalsha } }).claim(anEvent(), ['A.run'], aLease());
+    await new RedisInboxStore({ client: { ...client, evalsha }, application: 'test' }).claim(
+      anEvent(),
+      ['A.run'],
+      aLease(),
+    );
 
     const [, , firstKey, ...others] = evalsha.mock.calls[0] ?? [];
     expect(firstKey).toMatch(/^scalekit-webhooks:/);
@@ -21,13 +25,36 @@ describe('The options of RedisInboxStore', () => {
   });
 
   it.each(['', 'a{b', 'a}b', '{tag}'])('reject the prefix %j', (keyPrefix) => {
-    expect(() => new RedisInboxStore({ client, keyPrefix })).toThrow(
+    expect(() => new RedisInboxStore({ client, application: 'test', keyPrefix })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting: 'keyPrefix' }),
     );
   });
 
+  it('require an application, and say why and what to write', () => {
+    // @ts-expect-error the option is missing
+    expect(() => new RedisInboxStore({ client })).toThrow(
+      /^application is required\..*must not swallow each other's events\..*application: 'billing'/,
+    );
+  });
+
+  it.each(['', ' ', 'a b', "a'b", 'a/b', 'a:b', 'a{b}', 'ä', 'a\n', 'x'.repeat(65), 42, null])(
+    'reject the application %j',
+    (application) => {
+      expect(() => Reflect.construct(RedisInboxStore, [{ client, application }])).toThrow(
+        expect.objectContaining({ code: 'configuration_invalid', setting: 'application' }),
+      );
+    },
+  );
+
+  it.each(['billing', 'Billing_2.eu-west', '-', 'x'.repeat(64)])(
+    'accept the application %j',
+    (application) => {
+      expect(new RedisInboxStore({ client, application }).application).toBe(application);
+    },
+  );
+
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('reject retentionMs: %p', (retentionMs) => {
-    expect(() => new RedisInboxStore({ client, retentionMs })).toThrow(
+    expect(() => new RedisInboxStore({ client, application: 'test', retentionMs })).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting: 'retentionMs' }),
     );
   });
