@@ -26,6 +26,7 @@ export {
   NonRetryableEventError,
   ScalekitWebhooksConfigurationError,
   ScalekitWebhooksError,
+  TransactionNotCommittedError,
   WebhookVerificationError,
   type WebhookVerificationErrorCode,
 } from './errors/errors.js';
@@ -146,6 +147,7 @@ export type {
   InboxPageRequest,
   InboxRun,
   InboxStore,
+  InboxTransaction,
   RunClaim,
   RunError,
   RunSettlement,

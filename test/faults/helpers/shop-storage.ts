@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import Database from 'libsql';
-import type { InboxStore } from 'nestjs-scalekit-webhooks';
+import type { InboxStore, InboxTransaction } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
@@ -16,7 +16,7 @@ export type StorageLocation =
 export interface ShopStorage {
   readonly inbox: InboxStore;
   /** Adds an effect of an event in a transaction. Calls `complete` before the commit. */
-  addEffect?(eventId: string, complete: (transaction: unknown) => Promise<void>): Promise<void>;
+  addEffect?(eventId: string, complete: (transaction: InboxTransaction) => Promise<void>): Promise<void>;
   /** How many effects an event has had. */
   effectsOf?(eventId: string): Promise<number>;
   close(): Promise<unknown>;
