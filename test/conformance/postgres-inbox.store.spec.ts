@@ -22,6 +22,18 @@ await describeWithService('postgres', 'on Postgres', () => {
     const store = new PostgresInboxStore({ client: pool, schema });
     await store.migrate();
     await emptyInbox(pool, schema);
-    return { store, advance: (ms) => passTime(pool, schema, ms) };
+    return {
+      store,
+      advance: (ms) => passTime(pool, schema, ms),
+      begin: async () => {
+        const transaction = await pool.connect();
+        await transaction.query('BEGIN');
+        const end = async (command: string) => {
+          await transaction.query(command);
+          transaction.release();
+        };
+        return { transaction, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
+      },
+    };
   });
 });
