@@ -58,6 +58,7 @@ export type {
   InboxPageRequest,
   InboxRun,
   InboxStore,
+  InboxTransaction,
   InboxWarningReporter,
   RunClaim,
   RunError,
@@ -91,6 +92,7 @@ export {
   NonRetryableEventError,
   ScalekitWebhooksConfigurationError,
   ScalekitWebhooksError,
+  TransactionNotCommittedError,
   WebhookVerificationError,
   type WebhookVerificationErrorCode,
 } from './errors/errors.js';

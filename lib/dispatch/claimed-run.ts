@@ -1,16 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxKey, InboxLease, InboxStore, RunSettlement } from '../inbox/inbox-store.js';
+import { ScalekitWebhooksConfigurationError, TransactionNotCommittedError } from '../errors/errors.js';
+import type {
+  InboxKey,
+  InboxLease,
+  InboxStore,
+  InboxTransaction,
+  RunSettlement,
+} from '../inbox/inbox-store.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
-import { Deadline } from './timeout.js';
+import { Deadline, retryWithin } from './timeout.js';
 
 // A run may outlast its deadline for as long again before another process may take it over.
 const LEASE_FACTOR = 2;
+// How long to ask the inbox whether a transaction was committed. Without an answer the run fails, and a retry finds out.
+const COMMIT_CHECK_MS = 1000;
 
 /** How long the lease of runs that may take `timeoutMs` lasts, in ms. */
 export function leaseMsFor(timeoutMs: number): number {
@@ -92,7 +100,8 @@ export class ClaimedRun implements HandlerRun {
     this.#deadline.start(this.timeoutMs);
     try {
       await this.#handler.run(this.#context.event, this.#delivery, this.#context);
-      return { handlerId, state: 'done' };
+      const error = await this.#delivery.commitError();
+      return error ? { handlerId, state: 'failed', error: toRunError(error) } : { handlerId, state: 'done' };
     } catch (thrown) {
       const state = isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed';
       return { handlerId, state, error: toRunError(thrown) };
@@ -117,6 +126,9 @@ class RunDelivery implements ScalekitDelivery {
   readonly #inbox: InboxStore;
   readonly #lease: InboxLease;
   readonly #deadline: Deadline;
+  /** The calls of `complete` and `transaction`. */
+  readonly #recordings: Promise<unknown>[] = [];
+  #hasTransaction = false;
 
   constructor({ received, context, attempt, handler, inbox, lease }: ClaimedRunOptions, deadline: Deadline) {
     this.id = received.deliveryId;
@@ -141,12 +153,65 @@ class RunDelivery implements ScalekitDelivery {
     return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId, this.#inbox.application);
   }
 
-  // A property, so that a handler may take it out of the delivery.
-  readonly complete = async (transaction: unknown): Promise<void> => {
-    if (!this.#inbox.complete) {
-      throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);
+  // Properties, so that a handler may take them out of the delivery.
+  readonly complete = (transaction: InboxTransaction): Promise<void> =>
+    this.#record(async () => {
+      if (!this.#inbox.complete) throw this.#withoutTransactions('complete');
+      await this.#inbox.complete(transaction, this.#key, this.#handlerId, this.#lease);
+    });
+
+  readonly transaction = <Tx, Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> =>
+    this.#record(async () => {
+      if (!this.#inbox.transaction) throw this.#withoutTransactions('transaction');
+      if (this.#hasTransaction) {
+        throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.secondTransaction);
+      }
+      this.#hasTransaction = true;
+      try {
+        return await this.#inbox.transaction(this.#key, this.#handlerId, this.#lease, work);
+      } catch (error) {
+        this.#hasTransaction = false;
+        throw error;
+      }
+    });
+
+  /**
+   * Why the run is not done although its handler has returned: the handler recorded it in a transaction that was not
+   * committed, or the inbox cannot say. Undefined if the handler recorded nothing.
+   */
+  async commitError(): Promise<unknown> {
+    if (this.#recordings.length === 0) return undefined;
+    // The handler may not have waited for them.
+    await Promise.allSettled(this.#recordings);
+    const startedAt = Date.now();
+    try {
+      const entry = await retryWithin(
+        async () => this.#inbox.get(this.#key),
+        () => startedAt + COMMIT_CHECK_MS - Date.now(),
+      );
+      const run = entry?.runs.find(({ handlerId }) => handlerId === this.#handlerId);
+      return run?.state === 'done'
+        ? undefined
+        : new TransactionNotCommittedError(this.#eventId, this.#handlerId);
+    } catch (error) {
+      return error;
     }
-    const key: InboxKey = { endpoint: this.endpoint, eventId: this.#eventId };
-    await this.#inbox.complete(transaction, key, this.#handlerId, this.#lease);
-  };
+  }
+
+  get #key(): InboxKey {
+    return { endpoint: this.endpoint, eventId: this.#eventId };
+  }
+
+  #record<Result>(work: () => Promise<Result>): Promise<Result> {
+    const recording = work();
+    this.#recordings.push(recording);
+    // A handler that does not wait for it must not end the process.
+    recording.catch(() => {});
+    return recording;
+  }
+
+  #withoutTransactions(method: string): ScalekitWebhooksConfigurationError {
+    const { name } = this.#inbox.constructor;
+    return new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions(method, name));
+  }
 }

@@ -64,6 +64,8 @@ export const MESSAGES = {
   queuedRunHangs: 'The handler did not end within twice its time. Let it stop when delivery.signal fires.',
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
-  inboxWithoutTransactions:
-    'delivery.complete() needs an inbox in a database with transactions: PostgresInboxStore or SqliteInboxStore.',
+  inboxWithoutTransactions: (method: string, inbox: string) =>
+    `delivery.${method}() cannot work with ${inbox}, because it has no transactions. Use PostgresInboxStore or SqliteInboxStore, or make the handler's effect safe to repeat with delivery.idempotencyKey.`,
+  secondTransaction:
+    'delivery.transaction() was called again, but the run has only one record to commit. Do all of the work in one transaction, and call it again only after it has failed.',
 } as const;

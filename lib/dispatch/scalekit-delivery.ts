@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { EventIssue } from '../errors/errors.js';
+import type { EventIssue, TransactionNotCommittedError } from '../errors/errors.js';
+import type { InboxTransaction } from '../inbox/inbox-store.js';
 
 /** How an event arrived: the second parameter of a handler. */
 export interface ScalekitDelivery {
@@ -21,15 +22,41 @@ export interface ScalekitDelivery {
   /** The same for every attempt at this handler's run. Pass it on to APIs that accept an idempotency key. */
   readonly idempotencyKey: string;
   /**
-   * Records this run as done inside your own database transaction, so that the handler's effect and the record commit
-   * together, or not at all. For the Postgres and the SQLite inbox, in the same database.
+   * Does the handler's work in a database transaction, so that its changes and the record of this run are committed
+   * together, or not at all: opens a transaction on the inbox's own database, runs `work`, records the run as done, and
+   * commits. If `work` throws, everything is rolled back and the error is thrown here.
    *
-   * @param transaction the connection or client on which your transaction is open
+   * What `work` gets depends on the inbox's client: with a `pg` Pool a PoolClient, with PGlite its Transaction, with TypeORM
+   * an EntityManager, with Prisma, Drizzle and Kysely their own transactions, and with SQLite the inbox's connection. Use it
+   * for all of the handler's statements. To try again after an error, call `transaction` again; once it has committed, it
+   * refuses a second call.
+   *
+   * The memory inbox records the run after `work`, without a transaction. The Redis inbox cannot do it.
+   *
+   * @returns what `work` returned, after the commit
+   * @throws LeaseLostError when another process may have taken over the run. Everything was rolled back.
+   * @throws TransactionNotCommittedError when the database rolled back instead of committing
+   * @throws ScalekitWebhooksConfigurationError when the inbox cannot open a transaction
+   *
+   * @example
+   * await delivery.transaction(async (client: PoolClient) => {
+   *   await client.query('UPDATE seats SET used = used + 1 WHERE organization = $1', [id]);
+   * });
+   */
+  transaction<Tx = unknown, Result = void>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /**
+   * Records this run as done inside a transaction that you have opened yourself, in the inbox's database. Prefer
+   * {@link transaction}, which opens it for you. Commit before the handler returns: a run that is not done in the inbox then
+   * has failed with a {@link TransactionNotCommittedError}.
+   *
+   * @param transaction the client or connection on which your transaction is open; for Prisma, Drizzle and Kysely, wrapped
+   *   in their adapter
    * @throws LeaseLostError when another process may have taken over the run. Do not catch it, so that your transaction
    *   rolls back.
-   * @throws ScalekitWebhooksConfigurationError when the inbox is not in a database with transactions
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not an open transaction, or when the inbox is not in a
+   *   database with transactions
    */
-  complete(transaction: unknown): Promise<void>;
+  complete(transaction: InboxTransaction): Promise<void>;
 }
 
 /**

@@ -126,6 +126,23 @@ export class InboxTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
+ * A handler called `delivery.complete()` or `delivery.transaction()`, but its run is not done in the inbox: the transaction
+ * was not committed, so its changes are lost. The run has failed, whatever the handler returned, and can be retried.
+ */
+export class TransactionNotCommittedError extends ScalekitWebhooksError {
+  override readonly code = 'transaction_not_committed';
+
+  constructor(
+    readonly eventId: string,
+    readonly handlerId: string,
+  ) {
+    super(
+      `The transaction of ${handlerId} for ${eventId} was not committed, so its changes are lost and the run has failed. Let errors inside the transaction through, and commit it before the handler returns.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed:
  *
  * - `event_unknown`: the endpoint's inbox has no such event, or no longer has it

@@ -60,14 +60,45 @@ export interface InboxStore {
   settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease): Promise<readonly string[]>;
 
   /**
-   * Records a run as `done` inside a database transaction of the caller, so that the handler's changes and this record
-   * are committed together. A later `settle` of the run as `done` under the same lease counts as written.
+   * Records a run as `done` inside a database transaction that the caller has opened, so that the handler's changes and
+   * this record are committed together. Until the caller commits, `get` shows the run as it was before. A later `settle`
+   * of the run as `done` under the same lease counts as written; as anything else, it writes nothing.
+   *
+   * Anything that is not an open transaction must be refused before anything is written: otherwise the record would be
+   * committed at once, and a handler that fails after it would lose its event.
    *
    * Optional: only stores in a transactional database can offer it.
    *
    * @throws LeaseLostError when the lease no longer holds the run; the caller must then roll back
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not an open transaction in the store's database
    */
-  complete?(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void>;
+  complete?(
+    transaction: InboxTransaction,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+  ): Promise<void>;
+
+  /**
+   * Opens a transaction in the store's own database, passes it to `work`, records the run as `done` in it, and commits.
+   * If any of these fails, everything is rolled back: neither the changes of `work` nor the record remain.
+   *
+   * The store decides what `work` gets, such as a connection or an entity manager. It documents which, and handlers
+   * declare it as `Tx`. Operations of other deliveries never become part of the transaction.
+   *
+   * Optional: only stores in a transactional database can offer it.
+   *
+   * @returns what `work` returned, after the commit
+   * @throws the error of `work`, or of the database
+   * @throws LeaseLostError when the lease no longer holds the run
+   * @throws TransactionNotCommittedError when the database rolled back instead of committing
+   */
+  transaction?<Tx, Result>(
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+    work: (tx: Tx) => Promise<Result>,
+  ): Promise<Result>;
 
   /** The bytes of an event as they were first received, or undefined if the store does not have them (any more). */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
@@ -119,6 +150,12 @@ export interface InboxStore {
 
 /** Is told of a problem of an inbox in the background. */
 export type InboxWarningReporter = (warning: string, cause?: unknown) => void;
+
+/**
+ * An open transaction, as database libraries represent it: the client or connection that holds it. A `pg` PoolClient, a
+ * PGlite transaction, and a TypeORM EntityManager have `query`. The connections of SQLite have `prepare`.
+ */
+export type InboxTransaction = { query(...args: never[]): unknown } | { prepare(...args: never[]): unknown };
 
 /** Identifies an event in the inbox: each endpoint has its own events. */
 export interface InboxKey {

@@ -1,4 +1,5 @@
-import { requirePositiveInteger } from '../errors/settings.js';
+import { LeaseLostError } from '../errors/errors.js';
+import { refuseSetting, requirePositiveInteger } from '../errors/settings.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -9,10 +10,13 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxTransaction,
   type RunClaim,
   type RunSettlement,
 } from './inbox-store.js';
-import { claimRun, isRunning, type RunRecord, reopenRun, settleRun } from './run-states.js';
+import { EventQueue, hasRunInProgress, type StoredEvent, toEntry } from './memory-events.js';
+import { MESSAGES, type OpenTransaction, withoutDatabase } from './memory-transaction.js';
+import { claimRun, completeRun, type RunRecord, reopenRun, settleRun } from './run-states.js';
 
 /** Options of {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
@@ -26,26 +30,28 @@ export interface MemoryInboxOptions {
    * @default 172800000 (48 hours)
    */
   retentionMs?: number;
+  /**
+   * How `delivery.transaction` opens a transaction on your own database, for handlers that use one in development and in
+   * tests. The run is recorded after it, not in it.
+   *
+   * @example (work) => dataSource.transaction(work)
+   * @default no transaction: handlers that use theirs fail
+   */
+  transaction?: OpenTransaction;
 }
 
 // A claim checks only a few of the events that are held back, however many there are.
 const HELD_BACK_CHECKS = 4;
-
-interface StoredEvent extends Omit<InboxEvent, 'payload'> {
-  readonly receivedAt: number;
-  /** Its place in the order in which events were received, from 1. */
-  readonly position: number;
-  /** A list, extended by `concat`: most events have one or two runs, and a `Map` or `push` reserves memory for more. */
-  runs: { readonly handlerId: string; record: RunRecord }[];
-  /** The next event in the same queue. */
-  next: StoredEvent | undefined;
-}
 
 /**
  * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
  * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
  * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`.
+ *
+ * `delivery.transaction` and `delivery.complete` work, so that handlers run unchanged in development and in tests. But
+ * memory is not part of any transaction: if the process dies between your commit and the record, a retry repeats the
+ * changes.
  */
 export class MemoryInboxStore implements InboxStore {
   /** By endpoint, then by event id. */
@@ -54,15 +60,19 @@ export class MemoryInboxStore implements InboxStore {
   readonly #received = new EventQueue();
   /** Due to be forgotten, but with a run in progress when their turn came. They are older than `#received`. */
   readonly #heldBack = new EventQueue();
-  readonly #bounds: Required<MemoryInboxOptions>;
+  readonly #options: Required<MemoryInboxOptions>;
   #size = 0;
   #lastPosition = 0;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is not a positive whole number */
-  constructor({ maxEvents = 100_000, retentionMs = 48 * 60 * 60 * 1000 }: MemoryInboxOptions = {}) {
+  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  constructor(options: MemoryInboxOptions = {}) {
+    const { maxEvents = 100_000, retentionMs = 48 * 60 * 60 * 1000, transaction = withoutDatabase } = options;
     requirePositiveInteger('maxEvents', maxEvents);
     requirePositiveInteger('retentionMs', retentionMs);
-    this.#bounds = { maxEvents, retentionMs };
+    if (typeof transaction !== 'function') {
+      refuseSetting('transaction', MESSAGES.notAFunction(transaction));
+    }
+    this.#options = { maxEvents, retentionMs, transaction };
   }
 
   async claim(
@@ -71,7 +81,7 @@ export class MemoryInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const now = Date.now();
-    this.#forget(({ receivedAt }) => receivedAt < now - this.#bounds.retentionMs, now);
+    this.#forget(({ receivedAt }) => receivedAt < now - this.#options.retentionMs, now);
     const stored = this.#find(event) ?? this.#remember(event, now);
     const claims = new Map<string, RunClaim>();
     for (const handlerId of handlerIds) {
@@ -93,12 +103,48 @@ export class MemoryInboxStore implements InboxStore {
     const written: string[] = [];
     for (const settlement of settlements) {
       const run = runs.find(({ handlerId }) => handlerId === settlement.handlerId);
-      const settled = settleRun(run?.record, settlement, lease, Date.now());
+      const settled = settleRun(run && unsettled(run.record), settlement, lease, Date.now());
       if (!run || !settled) continue;
       run.record = settled;
       written.push(run.handlerId);
     }
     return written;
+  }
+
+  /**
+   * Records a run as done. Since memory is not part of the transaction, a handler that fails afterwards runs again.
+   *
+   * @param transaction any client or connection; the store does not use it
+   * @throws LeaseLostError when the run lost its lease; roll back
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not an object
+   */
+  async complete(
+    transaction: InboxTransaction,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+  ): Promise<void> {
+    if (typeof transaction !== 'object' || transaction === null) {
+      refuseSetting('transaction', MESSAGES.notATransaction(transaction));
+    }
+    this.#complete(key, handlerId, lease);
+  }
+
+  /**
+   * Runs the work, in a transaction if the option `transaction` opens one, and then records the run as done.
+   *
+   * @throws LeaseLostError when the run lost its lease
+   */
+  async transaction<Tx, Result>(
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+    work: (tx: Tx) => Promise<Result>,
+  ): Promise<Result> {
+    // The handler says what type its transactions have.
+    const result = await this.#options.transaction((tx) => work(tx as Tx));
+    this.#complete(key, handlerId, lease);
+    return result;
   }
 
   /** Always undefined, since this store keeps no payloads. */
@@ -149,12 +195,19 @@ export class MemoryInboxStore implements InboxStore {
   async ping(): Promise<void> {}
   async close(): Promise<void> {}
 
+  #complete(key: InboxKey, handlerId: string, lease: InboxLease): void {
+    const run = this.#find(key)?.runs.find((known) => known.handlerId === handlerId);
+    const completed = completeRun(run?.record, lease, Date.now());
+    if (!run || !completed) throw new LeaseLostError(key.eventId, handlerId);
+    run.record = completed;
+  }
+
   #find({ endpoint, eventId }: InboxKey): StoredEvent | undefined {
     return this.#events.get(endpoint)?.get(eventId);
   }
 
   #remember({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): StoredEvent {
-    this.#forget(() => this.#size >= this.#bounds.maxEvents, now);
+    this.#forget(() => this.#size >= this.#options.maxEvents, now);
     this.#lastPosition += 1;
     const stored: StoredEvent = {
       endpoint,
@@ -205,46 +258,7 @@ export class MemoryInboxStore implements InboxStore {
   }
 }
 
-/** Events linked by `next`, so that the first is removed in constant time. */
-class EventQueue {
-  first: StoredEvent | undefined;
-  #last: StoredEvent | undefined;
-
-  append(event: StoredEvent): void {
-    if (this.#last) this.#last.next = event;
-    else this.first = event;
-    this.#last = event;
-  }
-
-  removeFirst(): void {
-    const { first } = this;
-    this.first = first?.next;
-    if (first) first.next = undefined;
-    if (!this.first) this.#last = undefined;
-  }
-
-  *[Symbol.iterator](): Generator<StoredEvent, void> {
-    for (let event = this.first; event; event = event.next) yield event;
-  }
-}
-
-function hasRunInProgress(event: StoredEvent, now: number): boolean {
-  return event.runs.some(({ record }) => isRunning(record, now));
-}
-
-function toEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEvent): InboxEntry {
-  return {
-    endpoint,
-    eventId,
-    type,
-    occurredAt,
-    receivedAt: new Date(receivedAt),
-    runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error } }) => ({
-      handlerId,
-      state,
-      attempts,
-      updatedAt: new Date(updatedAt),
-      ...(error && { error }),
-    })),
-  };
+/** The run as `complete` found it: only a run that is not settled yet has both a lease and this state. */
+function unsettled(run: RunRecord): RunRecord {
+  return run.state === 'done' && run.leaseToken ? { ...run, state: 'running' } : run;
 }

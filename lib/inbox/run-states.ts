@@ -64,6 +64,20 @@ export function settleRun(
 }
 
 /**
+ * The run to write when its success is recorded before it is settled, or undefined if the lease no longer holds the run.
+ * It keeps its lease token, so that the settlement that follows is accepted.
+ */
+export function completeRun(
+  run: RunRecord | undefined,
+  lease: InboxLease,
+  now: number,
+): RunRecord | undefined {
+  if (run?.state !== 'running' && run?.state !== 'done') return undefined;
+  if (run.leaseToken !== lease.token) return undefined;
+  return { state: 'done', attempts: run.attempts, updatedAt: now, leaseToken: lease.token };
+}
+
+/**
  * The run to write so that the next claim gets it, or undefined if it must stay as it is: an attempt is in progress, or
  * the run is done and was not `asked` for by its handler id.
  */

@@ -1,11 +1,19 @@
 export { LeaseLostError } from '../errors/errors.js';
-export { type PostgresSchemaOptions, postgresSchemaSql } from './postgres.schema.js';
-export { type PostgresInboxOptions, PostgresInboxStore } from './postgres-inbox.store.js';
 export {
+  type DrizzleLike,
+  drizzleQueryable,
+  type KyselyLike,
+  kyselyQueryable,
   type PgLike,
-  type PostgresQueryable,
-  type PostgresRow,
   type PrismaLike,
   preparedQueryable,
   prismaQueryable,
+} from './postgres.adapters.js';
+export { type PostgresSchemaOptions, postgresSchemaSql } from './postgres.schema.js';
+export { type PostgresInboxOptions, PostgresInboxStore } from './postgres-inbox.store.js';
+export type {
+  PostgresAdapter,
+  PostgresQueryable,
+  PostgresRow,
+  PostgresTransact,
 } from './postgres-queryable.js';

@@ -1,4 +1,8 @@
-import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import {
+  LeaseLostError,
+  ScalekitWebhooksConfigurationError,
+  TransactionNotCommittedError,
+} from '../errors/errors.js';
 import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
 import { answerInTime } from '../inbox/answer-timeout.js';
 import {
@@ -12,6 +16,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxTransaction,
   type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
@@ -28,6 +33,7 @@ import {
   requireSchemaName,
 } from './postgres.schema.js';
 import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
+import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
 import {
   isPostgresQueryable,
   type PostgresQueryable,
@@ -38,8 +44,8 @@ import {
 /** Options of {@link PostgresInboxStore}. */
 export interface PostgresInboxOptions {
   /**
-   * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, or `prismaQueryable(prisma)`. The store never closes
-   * it.
+   * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, `prismaQueryable(prisma)`, `drizzleQueryable(db)` or
+   * `kyselyQueryable(db)`. The store never closes it.
    *
    * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
    * `error` listener.
@@ -77,8 +83,8 @@ const PRUNE_BATCH_SIZE = 500;
 const MAX_CLAIM_ROUNDS = 5;
 
 /**
- * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.complete(tx)` can record a
- * run inside your own transaction. A claim and a settlement take one statement each. All times come from the clock of the
+ * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.transaction` commits a
+ * handler's changes and the record of its run together. A claim and a settlement take one statement each. All times come from the clock of the
  * database server.
  *
  * @example
@@ -163,17 +169,49 @@ export class PostgresInboxStore implements InboxStore {
    * deliveries of the event wait.
    *
    * @param transaction a client on which you have begun a transaction: a `pg` PoolClient, a PGlite transaction, a TypeORM
-   *   EntityManager, or `prismaQueryable(tx)`
+   *   EntityManager, or the transaction of Prisma, Drizzle or Kysely in its adapter
    * @throws LeaseLostError when the run lost its lease and another attempt may have taken over; roll back
-   * @throws ScalekitWebhooksConfigurationError when `transaction` is not such a client
+   * @throws ScalekitWebhooksConfigurationError when `transaction` is not such a client, has no open transaction, or is the
+   *   store's own client. Nothing was recorded.
    */
-  async complete(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void> {
+  async complete(
+    transaction: InboxTransaction,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+  ): Promise<void> {
     if (!isPostgresQueryable(transaction)) {
       throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.notPostgresClient('transaction'));
     }
-    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
-    const completed = await queryRows(transaction, this.#statements.complete, values);
-    if (completed.length === 0) throw new LeaseLostError(key.eventId, handlerId);
+    if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
+      throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.storesOwnClient);
+    }
+    await this.#complete(transaction, key, handlerId, lease);
+  }
+
+  /**
+   * Opens a transaction, runs `work` in it, records the run as done, and commits.
+   *
+   * @param work takes a PoolClient if the store's client is a `pg` Pool; the Transaction of PGlite; the EntityManager of
+   *   TypeORM; or the transaction of Prisma, Drizzle or Kysely
+   * @throws ScalekitWebhooksConfigurationError when the store's client is a single connection
+   */
+  transaction<Tx, Result>(
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+    work: (tx: Tx) => Promise<Result>,
+  ): Promise<Result> {
+    return transact(
+      this.#options.client,
+      async (tx, client) => {
+        // The handler says what type the transactions of its library have.
+        const result = await work(tx as Tx);
+        await this.#complete(client, key, handlerId, lease);
+        return result;
+      },
+      () => new TransactionNotCommittedError(key.eventId, handlerId),
+    );
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
@@ -232,6 +270,17 @@ export class PostgresInboxStore implements InboxStore {
   /** Waits for work in the background, for 10 s at most. It does not close the client. */
   async close(): Promise<void> {
     await answerInTime(this.#pruning, 'Postgres').catch(() => undefined);
+  }
+
+  async #complete(
+    client: PostgresQueryable,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+  ): Promise<void> {
+    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
+    const isHeld = await completeRun(client, this.#statements.complete, values);
+    if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
   }
 
   #claimOnce(event: InboxEvent, handlerIds: readonly string[], lease: InboxLease): Promise<PostgresRow[]> {

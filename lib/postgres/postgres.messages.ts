@@ -3,7 +3,13 @@ import { describeValue } from '../errors/settings.js';
 /** Error texts: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   notPostgresClient: (setting: string) =>
-    `${setting} must have a query(text, values) method, like a pg Pool, a pg PoolClient or PGlite. For Prisma, wrap the client in prismaQueryable().`,
+    `${setting} must have a query(text, values) method, like a pg Pool, a pg PoolClient or PGlite. Wrap the clients of Prisma, Drizzle and Kysely in prismaQueryable(), drizzleQueryable() and kyselyQueryable().`,
+  storesOwnClient:
+    "delivery.complete() got the inbox's own client, which other deliveries use too. Pass the client that your transaction is open on, or use delivery.transaction().",
+  noOpenTransaction:
+    'delivery.complete() got a client without an open transaction, such as a pool, so nothing was recorded. Pass the client that your transaction is open on, or use delivery.transaction().',
+  clientWithoutTransactions:
+    'delivery.transaction() needs a client that can open a transaction of its own: a pg Pool, PGlite, a TypeORM DataSource, or a Prisma, Drizzle or Kysely client in its adapter. Give one to PostgresInboxStore, or open the transaction yourself and call delivery.complete().',
   schemaNameInvalid: (found: unknown) =>
     `schema takes 1 to 63 letters, digits and "_", and must not start with a digit; found ${describeValue(found)}.`,
   retentionFailed: (table: string) =>

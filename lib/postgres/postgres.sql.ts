@@ -1,5 +1,6 @@
 import { getSql, payloadSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
+import { TRANSACTION_MARK } from './postgres.transaction.js';
 
 export type PostgresStatements = ReturnType<typeof postgresStatements>;
 
@@ -147,20 +148,26 @@ function belongsToLease(state: string): string {
 }
 
 /**
- * Records a run as done, inside the caller's transaction.
+ * Records a run as done, inside the transaction that has the mark. See `completeRun`.
  *
- * Values: endpoint, event id, handler id, lease token. Returns nothing if the lease is lost.
+ * Values: endpoint, event id, handler id, lease token, mark. Returns one row with the `outcome`: `completed`, `lease lost`,
+ * or `no transaction`.
  */
 function completeSql({ runs, application }: PostgresTables): string {
+  const mark = `current_setting('${TRANSACTION_MARK}', true)`;
   return `
 WITH completed AS (
   UPDATE ${runs} SET
     state = 'done', updated_at = clock_timestamp(), lease_ends_at = NULL, error_name = NULL, error_message = NULL
   WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text AND lease_token = $4::text
-    AND state IN ('running', 'done')
+    AND state IN ('running', 'done') AND ${mark} = $5::text
   RETURNING handler_id
 )
-SELECT handler_id FROM completed`;
+SELECT CASE
+  WHEN ${mark} IS DISTINCT FROM $5::text THEN 'no transaction'
+  WHEN EXISTS (SELECT FROM completed) THEN 'completed'
+  ELSE 'lease lost'
+END AS outcome`;
 }
 
 /**

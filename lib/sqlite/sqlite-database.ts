@@ -93,9 +93,13 @@ export function isNestedTransactionError(error: unknown): boolean {
   return error instanceof Error && error.message.includes('cannot start a transaction within a transaction');
 }
 
-/** Does the work in a write transaction, without waiting. */
-export function inTransaction<T>(database: SqliteDatabase, work: (database: SqliteDatabase) => T): T {
-  database.exec('BEGIN IMMEDIATE');
+/** Does the work in a transaction, by default one that writes, without waiting. */
+export function inTransaction<T>(
+  database: SqliteDatabase,
+  work: (database: SqliteDatabase) => T,
+  begin: 'BEGIN' | 'BEGIN IMMEDIATE' = 'BEGIN IMMEDIATE',
+): T {
+  database.exec(begin);
   try {
     const result = work(database);
     database.exec('COMMIT');

@@ -10,6 +10,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxStore,
+  type InboxTransaction,
   type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
@@ -18,8 +19,9 @@ import { claimRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-sta
 import { MESSAGES } from './sqlite.messages.js';
 import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
+import { SqliteTransactions } from './sqlite.transactions.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
-import { completeRun, SqliteWriter } from './sqlite.writes.js';
+import { SqliteWriter } from './sqlite.writes.js';
 import {
   inTransaction,
   isSqliteDatabase,
@@ -32,7 +34,7 @@ import {
 export interface SqliteInboxOptions {
   /**
    * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox a connection of its own. To use
-   * `delivery.complete(tx)`, open it on the same file as your tables. The store never closes it.
+   * `delivery.transaction`, open it on the same file as your tables. The store never closes it.
    */
   database: SqliteDatabase;
   /**
@@ -80,6 +82,7 @@ export class SqliteInboxStore implements InboxStore {
   readonly #retentionMs: number;
   readonly #busyTimeoutMs: number;
   readonly #writes: SqliteWriteQueue;
+  readonly #transactions: SqliteTransactions;
   #prepared: Promise<void> | undefined;
   #nextPruneAt = 0;
   #warn: InboxWarningReporter = () => {};
@@ -92,6 +95,7 @@ export class SqliteInboxStore implements InboxStore {
     this.#retentionMs = retentionMs;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
+    this.#transactions = new SqliteTransactions(database, this.#tables, this.#writes);
   }
 
   async claim(
@@ -121,6 +125,7 @@ export class SqliteInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<readonly string[]> {
     return this.#write((writer) => {
+      this.#transactions.ended(key);
       const now = Date.now();
       const eventNumber = writer.findEvent(key);
       if (eventNumber === undefined) return [];
@@ -148,9 +153,27 @@ export class SqliteInboxStore implements InboxStore {
    * @throws LeaseLostError when the run lost its lease; roll back
    * @throws ScalekitWebhooksConfigurationError when `transaction` is not a connection, or has no open transaction
    */
-  async complete(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void> {
-    // This does not go through the write queue, which may be waiting for this very transaction.
-    completeRun(transaction, this.#tables, key, handlerId, lease);
+  async complete(
+    transaction: InboxTransaction,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+  ): Promise<void> {
+    this.#transactions.complete(transaction, key, handlerId, lease);
+  }
+
+  /**
+   * Runs `work` in a transaction on the store's own connection, which it gets, records the run as done, and commits. Everything
+   * else waits for it, for `busyTimeoutMs` at most, so do not wait for anything slow in it.
+   */
+  async transaction<Tx, Result>(
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+    work: (tx: Tx) => Promise<Result>,
+  ): Promise<Result> {
+    await this.#prepare();
+    return this.#transactions.transact(key, handlerId, lease, work);
   }
 
   payload(key: InboxKey): Promise<Uint8Array | undefined> {
@@ -172,8 +195,13 @@ export class SqliteInboxStore implements InboxStore {
     });
   }
 
-  get(key: InboxKey): Promise<InboxEntry | undefined> {
-    return this.#read((database) => selectEntry(database, this.#tables, key));
+  /** An entry that a transaction on the store's own connection has changed is read when the transaction has ended. */
+  async get(key: InboxKey): Promise<InboxEntry | undefined> {
+    const select = (database: SqliteDatabase) => selectEntry(database, this.#tables, key);
+    if (!this.#transactions.mayBeUncommitted(key)) return this.#read(select);
+    const entry = await this.#read((database) => inTransaction(database, select, 'BEGIN'));
+    this.#transactions.ended(key);
+    return entry;
   }
 
   list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {

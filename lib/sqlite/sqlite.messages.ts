@@ -6,6 +6,8 @@ export const MESSAGES = {
     `${setting} must be an open connection of node:sqlite, better-sqlite3 or libsql.`,
   noOpenTransaction:
     'No transaction is open on this connection. Begin one, do your work in it, call complete(), and commit.',
+  transactionTooLong:
+    'The inbox waited too long for a handler to end its transaction. Do not wait for anything slow inside delivery.transaction().',
   tablePrefixInvalid: (found: unknown) =>
     `tablePrefix takes 1 to 40 letters, digits and "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
   retentionFailed: (table: string) =>

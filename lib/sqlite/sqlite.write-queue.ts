@@ -1,4 +1,5 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { MESSAGES } from './sqlite.messages.js';
 import {
   inTransaction,
   isBusyError,
@@ -14,6 +15,9 @@ const MAX_BATCH_SIZE = 25;
 const MAX_BUSY_MS = 50;
 const SAVEPOINT = 'scalekit_webhooks_write';
 
+/** How often a transaction that stays open looks for writes that have waited too long, in ms. */
+const EXPIRY_INTERVAL_MS = 50;
+
 interface QueuedWrite {
   readonly giveUpAt: number;
   /** Does the work, and returns a function that reports its result. Call it after the commit. */
@@ -21,12 +25,22 @@ interface QueuedWrite {
   reject(error: unknown): void;
 }
 
+interface QueuedTransaction {
+  readonly giveUpAt: number;
+  /** Begins the transaction, and resolves when it has ended. Never rejects. */
+  transact(): Promise<void>;
+  reject(error: unknown): void;
+}
+
 /**
  * Writes to the database in the order of the calls. Writes that arrive together share a transaction, because every commit
  * waits for the disk. Each write still succeeds or fails on its own, and resolves only after the commit.
+ *
+ * A transaction that stays open while its work waits for something has the connection to itself. Writes that wait for it for
+ * too long reject.
  */
 export class SqliteWriteQueue {
-  readonly #waiting: QueuedWrite[] = [];
+  readonly #waiting: (QueuedWrite | QueuedTransaction)[] = [];
   #draining: Promise<void> | undefined;
 
   constructor(
@@ -38,8 +52,23 @@ export class SqliteWriteQueue {
   write<T>(work: (database: SqliteDatabase) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = (database: SqliteDatabase) => inSavepoint(database, work, resolve, reject);
-      this.#waiting.push({ giveUpAt: performance.now() + this.busyTimeoutMs, run, reject });
-      this.#draining ??= this.#drain();
+      this.#enqueue({ giveUpAt: performance.now() + this.busyTimeoutMs, run, reject });
+    });
+  }
+
+  /**
+   * Begins a transaction, does the work, and commits. If either fails, it rolls back.
+   *
+   * @param record runs after the work, in the same turn of the event loop as the commit
+   */
+  transact<T>(
+    work: (database: SqliteDatabase) => Promise<T>,
+    record: (database: SqliteDatabase) => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const giveUpAt = performance.now() + this.busyTimeoutMs;
+      const transact = () => this.#transact(work, record, giveUpAt).then(resolve, reject);
+      this.#enqueue({ giveUpAt, transact, reject });
     });
   }
 
@@ -51,7 +80,7 @@ export class SqliteWriteQueue {
   async #drain(): Promise<void> {
     let busySince = performance.now();
     while (this.#waiting.length > 0) {
-      await this.#commit(this.#waiting.splice(0, MAX_BATCH_SIZE));
+      await this.#next();
       await turn();
       if (performance.now() - busySince < MAX_BUSY_MS) continue;
       // SQLite's lock is not fair: a process that asks again at once would always get it.
@@ -59,6 +88,55 @@ export class SqliteWriteQueue {
       busySince = performance.now();
     }
     this.#draining = undefined;
+  }
+
+  #enqueue(queued: QueuedWrite | QueuedTransaction): void {
+    this.#waiting.push(queued);
+    this.#draining ??= this.#drain();
+  }
+
+  /** The first transaction, or the writes before it. */
+  async #next(): Promise<void> {
+    const writes: QueuedWrite[] = [];
+    for (const queued of this.#waiting.slice(0, MAX_BATCH_SIZE)) {
+      if ('transact' in queued) {
+        if (writes.length > 0) break;
+        this.#waiting.shift();
+        return queued.transact();
+      }
+      writes.push(queued);
+    }
+    this.#waiting.splice(0, writes.length);
+    return this.#commit(writes);
+  }
+
+  async #transact<T>(
+    work: (database: SqliteDatabase) => Promise<T>,
+    record: (database: SqliteDatabase) => void,
+    giveUpAt: number,
+  ): Promise<T> {
+    const timer = setInterval(() => this.#rejectExpired(), EXPIRY_INTERVAL_MS);
+    try {
+      await retryWhileBusy(this.database, giveUpAt, (database) => database.exec('BEGIN IMMEDIATE'));
+      const result = await work(this.database);
+      record(this.database);
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      tryExec(this.database, 'ROLLBACK');
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #rejectExpired(): void {
+    const now = performance.now();
+    const expired = this.#waiting.filter(({ giveUpAt }) => giveUpAt <= now);
+    for (const queued of expired) {
+      this.#waiting.splice(this.#waiting.indexOf(queued), 1);
+      queued.reject(new Error(MESSAGES.transactionTooLong));
+    }
   }
 
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {

@@ -10,6 +10,7 @@ export type {
   ConformanceMatchers,
   ConformanceRunner,
   InboxStoreHarness,
+  OpenTransaction,
 } from './conformance/inbox-store.harness.js';
 export { ScalekitDeliverySimulator } from './delivery-simulator.js';
 export {

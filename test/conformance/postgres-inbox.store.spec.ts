@@ -21,7 +21,19 @@ await describeWithService('postgres', 'on a Postgres database', () => {
       const store = new PostgresInboxStore({ client: pool, application: 'test', schema });
       await store.migrate();
       await emptyInbox(pool, schema);
-      return { store, advance: (ms) => passTime(pool, schema, ms) };
+      return {
+        store,
+        advance: (ms) => passTime(pool, schema, ms),
+        begin: async () => {
+          const transaction = await pool.connect();
+          await transaction.query('BEGIN');
+          const end = async (command: string) => {
+            await transaction.query(command);
+            transaction.release();
+          };
+          return { transaction, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
+        },
+      };
     });
   });
 });

@@ -11,6 +11,14 @@ function harnessOn(database: SqliteDatabase, dispose?: () => Promise<void>) {
     advance: async (ms: number) => {
       jest.setSystemTime(Date.now() + ms);
     },
+    async begin() {
+      database.exec('BEGIN IMMEDIATE');
+      return {
+        transaction: database,
+        commit: async () => void database.exec('COMMIT'),
+        rollback: async () => void database.exec('ROLLBACK'),
+      };
+    },
     ...(dispose && { dispose }),
   };
 }

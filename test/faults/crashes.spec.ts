@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { cleanUpAfterFile, temporaryDirectory } from '../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../helpers/postgres.js';
 import { describeWithService } from '../helpers/services.js';
-import { crashAt, type KillPoint } from './helpers/crashes.js';
+import { crash, type DoomedShop, type KillPoint } from './helpers/crashes.js';
 import type { StorageLocation } from './helpers/shop-storage.js';
 
 /** What a retry finds after a crash, and how often each handler has run after it, the crash included. */
@@ -60,17 +60,17 @@ function itRecovers(
   locationOf: (point: Point) => StorageLocation,
   { transactions = true } = {},
 ): void {
-  let retryAfter: Awaited<ReturnType<typeof crashAt>>;
+  let retryAfter: Awaited<ReturnType<typeof crash<DoomedShop>>>;
 
   beforeAll(async () => {
-    retryAfter = await crashAt(new Map(points.map((point) => [point, locationOf(point)])));
+    retryAfter = await crash(points.map((point) => ({ point, location: locationOf(point) })));
   });
 
   it.each(points.map((point) => ({ point, ...RECOVERIES[point] })))(
     'a retry, after a crash $point, finds $finds',
     async ({ point, status, plain, transactional }) => {
       const expected = { status, plain, ...(transactions && { transactional, effects: 1 }) };
-      expect(await retryAfter(point)).toEqual(expected);
+      expect(await retryAfter((shop) => shop.point === point)).toEqual(expected);
     },
   );
 }

@@ -1,3 +1,4 @@
+import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
 import type { Pool } from 'pg';
 import type { TransactionalEffects } from './effects.js';
 
@@ -11,7 +12,7 @@ export class PostgresEffects implements TransactionalEffects {
 
   async transact(
     eventId: string,
-    work: (transaction: unknown, insert: () => Promise<void>) => Promise<void>,
+    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
     const client = await this.pool.connect();
     // Losing the connection between two statements must not end the process.

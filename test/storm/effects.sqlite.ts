@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
+import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
 
 const BUSY_TIMEOUT_MS = 1000;
@@ -22,7 +23,7 @@ export class SqliteEffects implements TransactionalEffects {
 
   async transact(
     eventId: string,
-    work: (transaction: unknown, insert: () => Promise<void>) => Promise<void>,
+    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
     await this.#begin();
     try {

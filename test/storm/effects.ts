@@ -1,3 +1,5 @@
+import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
+
 /** Effects that commit together with the record of their run. */
 export interface TransactionalEffects {
   /** Creates the table. */
@@ -5,7 +7,7 @@ export interface TransactionalEffects {
   /** Runs `work` in a transaction. `insert` makes the effect, and `transaction` is for `delivery.complete()`. */
   transact(
     eventId: string,
-    work: (transaction: unknown, insert: () => Promise<void>) => Promise<void>,
+    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
   ): Promise<void>;
   /** How many effects each event has had. */
   count(): Promise<Map<string, number>>;

@@ -2,6 +2,7 @@ import { describeClaims } from './inbox-store.claims.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys, describePrune, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
+import { describeTransactions } from './inbox-store.transactions.js';
 
 /**
  * Registers the tests that every `InboxStore` must pass. Call it in a spec file to test your own store.
@@ -31,6 +32,7 @@ export function describeInboxStore(
 
     describeClaims(harness, runner);
     describeSettlements(harness, runner);
+    describeTransactions(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
     describePrune(harness, runner);

@@ -7,6 +7,7 @@ import type {
   InboxLease,
   InboxPage,
   InboxStore,
+  InboxTransaction,
   RunClaim,
 } from '../../inbox/inbox-store.js';
 
@@ -45,8 +46,17 @@ export interface InboxStoreHarness {
   readonly store: InboxStore;
   /** Lets at least this much time pass for the store, in milliseconds. */
   advance(ms: number): Promise<void>;
+  /** Opens a transaction in the store's database, for stores that have `complete`. Without it, `complete` is not tested. */
+  begin?(): Promise<OpenTransaction>;
   /** Cleans up after the test. The suite closes the store first. */
   dispose?(): Promise<void>;
+}
+
+/** A transaction that is open until the suite ends it. */
+export interface OpenTransaction {
+  readonly transaction: InboxTransaction;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
 }
 
 export const LEASE_MS = 10_000;
@@ -88,6 +98,10 @@ export class ConformanceHarness {
 
   advance(ms: number): Promise<void> {
     return this.#opened.advance(ms);
+  }
+
+  begin(): Promise<OpenTransaction> | undefined {
+    return this.#opened.begin?.();
   }
 
   async claim(

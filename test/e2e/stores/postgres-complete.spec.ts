@@ -150,7 +150,9 @@ await describeWithService('postgres', 'PostgresInboxStore.complete', () => {
   });
 
   it.each([undefined, null, {}, 'tx', { query: 1 }])('rejects %j as a transaction', async (transaction) => {
-    await expect(postgres.store.complete(transaction, event, 'A.run', aLease())).rejects.toMatchObject({
+    await expect(
+      postgres.store.complete(transaction as never, event, 'A.run', aLease()),
+    ).rejects.toMatchObject({
       code: 'configuration_invalid',
       setting: 'transaction',
     });

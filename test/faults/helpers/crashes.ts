@@ -13,12 +13,18 @@ export type KillPoint = HoldPoint | 'after the response';
 /** How many runs are held at a point, in a shop with two handlers. */
 const HELD_RUNS: Partial<Record<KillPoint, number>> = { 'before the effect': 2, 'after the response': 0 };
 
-/** Starts a process that runs a shop for each point, and kills it when every shop has reached its point of a delivery. */
-export async function crashAt(locations: ReadonlyMap<KillPoint, StorageLocation>) {
-  const points = [...locations.keys()];
+/** A shop that is killed at a point. */
+export interface DoomedShop {
+  readonly point: KillPoint;
+  readonly location: StorageLocation;
+}
+
+/** Starts a process that runs shops, and kills it when every shop has reached its point of a delivery. */
+export async function crash<Shop extends DoomedShop>(doomed: readonly Shop[]) {
+  const points = doomed.map(({ point }) => point);
   const directory = await temporaryDirectory();
   const event = createScalekitEvent('user.created');
-  const shops = [...locations].map(([point, location], number) => {
+  const shops = doomed.map(({ point, location }, number) => {
     const notes = join(directory, `notes-${number}`);
     return { location, notes, ...(point !== 'after the response' && { holdAt: point }) };
   });
@@ -34,9 +40,9 @@ export async function crashAt(locations: ReadonlyMap<KillPoint, StorageLocation>
   );
 
   /** Starts one of the shops again, delivers the event again, and returns the status and how often handlers ran in all. */
-  return async (point: KillPoint) => {
-    const shop = shops[points.indexOf(point)];
-    if (!shop) throw new Error(`No shop was killed ${point}`);
+  return async (isMeant: (shop: Shop) => boolean) => {
+    const shop = shops[doomed.findIndex(isMeant)];
+    if (!shop) throw new Error('No such shop was killed');
     const restarted = await RestartedShop.start(shop.location, shop.notes);
     const status = await restarted.redeliver(event);
     expect(new Set(Object.values(await restarted.statesOf(event.id)))).toEqual(new Set(['done']));

@@ -45,10 +45,7 @@ class TransactionalHandler {
     const { storage, hold } = this.shop;
     await hold('before the effect');
     note(this.shop, 'transactional', event.id);
-    await storage.addEffect?.(event.id, async (transaction) => {
-      await delivery.complete(transaction);
-      await hold('before the commit');
-    });
+    await storage.addEffect?.(event.id, delivery);
     await hold('after the commit');
   }
 }

@@ -95,9 +95,9 @@ describe('A run of a handler', () => {
   it('lets its handler take complete() out of the delivery', async () => {
     let failure: unknown;
     await runOf(async ({ complete }) => {
-      failure = await complete({}).catch((error) => error);
+      failure = await complete({ query() {} }).catch((error) => error);
     }).execute();
 
-    expect(failure).toMatchObject({ setting: 'inbox' });
+    expect(failure).toMatchObject({ code: 'lease_lost' });
   });
 });

@@ -140,7 +140,7 @@ describe.each(['another connection', "the store's connection"])('SqliteInboxStor
 
   it('rejects a value that is not a connection', async () => {
     for (const transaction of [undefined, 'tx', { query: () => [] }]) {
-      await expect(store.complete(transaction, event, 'A.run', lease)).rejects.toMatchObject({
+      await expect(store.complete(transaction as never, event, 'A.run', lease)).rejects.toMatchObject({
         setting: 'transaction',
       });
     }

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { MESSAGES } from './postgres.messages.js';
+import {
+  isPostgresAdapter,
+  type PostgresQueryable,
+  type PostgresRow,
+  queryRows,
+} from './postgres-queryable.js';
+
+/**
+ * Opens a transaction on the store's client, runs the work in it, and commits. If either fails, it rolls back.
+ *
+ * @param work takes the library's own transaction, and the same one as a client for the store
+ * @param notCommitted the error to throw when the database answers the commit with a rollback
+ * @throws ScalekitWebhooksConfigurationError when the client cannot open a transaction
+ */
+export async function transact<Result>(
+  client: unknown,
+  work: (tx: unknown, client: PostgresQueryable) => Promise<Result>,
+  notCommitted: () => Error,
+): Promise<Result> {
+  if (isPostgresAdapter(client)) {
+    return client.transact ? client.transact(work) : transact(client.adapted, work, notCommitted);
+  }
+  if (isPostgresPool(client)) return transactOnPool(client, work, notCommitted);
+  if (hasTransaction(client)) return client.transaction((tx) => work(tx, tx));
+  throw new ScalekitWebhooksConfigurationError('client', MESSAGES.clientWithoutTransactions);
+}
+
+/** The client that one or more adapters wrap. */
+export function underlyingClient(client: unknown): unknown {
+  return isPostgresAdapter(client) ? underlyingClient(client.adapted) : client;
+}
+
+/** The name of the setting that marks a transaction. */
+export const TRANSACTION_MARK = 'scalekit_webhooks.transaction';
+
+/**
+ * Records a run as done in the transaction that is open on the client, and only if one is. The statement finds the mark only
+ * in the same transaction: outside of one, the mark is gone at once, and no other connection of a pool has it.
+ *
+ * @param statement the `complete` statement, whose last value is the mark
+ * @returns whether the lease still held the run
+ * @throws ScalekitWebhooksConfigurationError when no transaction is open; nothing was recorded
+ */
+export async function completeRun(
+  client: PostgresQueryable,
+  statement: string,
+  values: readonly string[],
+): Promise<boolean> {
+  const mark = randomUUID();
+  await queryRows(client, `SELECT set_config('${TRANSACTION_MARK}', $1::text, true)`, [mark]);
+  const [row] = await queryRows(client, statement, [...values, mark]);
+  if (row?.outcome === 'completed' || row?.outcome === 'lease lost') return row.outcome === 'completed';
+  throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.noOpenTransaction);
+}
+
+/** A `pg` Pool. */
+interface PostgresPool {
+  readonly totalCount: number;
+  connect(): Promise<PostgresPoolClient>;
+}
+
+/** A client that a pool has lent. */
+interface PostgresPoolClient {
+  query(text: string, values?: unknown[]): Promise<{ command: string; rows: PostgresRow[] }>;
+  release(discard?: boolean): void;
+  on(event: 'error', listener: () => void): unknown;
+  removeListener(event: 'error', listener: () => void): unknown;
+}
+
+/** A `pg` Client also has `connect`, but only a Pool counts its clients. */
+function isPostgresPool(client: unknown): client is PostgresPool {
+  return hasMethod(client, 'connect') && 'totalCount' in client;
+}
+
+async function transactOnPool<Result>(
+  pool: PostgresPool,
+  work: (tx: unknown, client: PostgresQueryable) => Promise<Result>,
+  notCommitted: () => Error,
+): Promise<Result> {
+  const client = await pool.connect();
+  // Without a listener, a connection that the server ends between two statements would end the process.
+  const ignore = () => {};
+  client.on('error', ignore);
+  try {
+    await client.query('BEGIN');
+    const result = await work(client, client);
+    // Postgres answers the commit of an aborted transaction with ROLLBACK, and not with an error.
+    const { command } = await client.query('COMMIT');
+    if (command === 'ROLLBACK') throw notCommitted();
+    client.removeListener('error', ignore);
+    client.release();
+    return result;
+  } catch (error) {
+    // Statements of the work may still be running. The end of the connection rolls everything back.
+    client.release(true);
+    throw error;
+  }
+}
+
+/** PGlite, or a DataSource of TypeORM. */
+interface TransactionalClient {
+  transaction<Result>(work: (tx: PostgresQueryable) => Promise<Result>): Promise<Result>;
+}
+
+function hasTransaction(client: unknown): client is TransactionalClient {
+  return hasMethod(client, 'transaction');
+}
+
+function hasMethod(value: unknown, name: string): value is object {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, name) === 'function';
+}

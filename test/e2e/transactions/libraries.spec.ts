@@ -1,0 +1,226 @@
+import { PGlite } from '@electric-sql/pglite';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
+import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
+import { Client } from 'pg';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
+import { cleanUpAfterTest } from '../../helpers/cleanup.js';
+import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
+import { type OpenLibrary, PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../../helpers/postgres-libraries.js';
+import { describeWithService } from '../../helpers/services.js';
+import { startTransactionApp } from './transaction-app.js';
+
+const NOT_COMMITTED = 'failed TransactionNotCommittedError';
+
+interface Database {
+  readonly library: OpenLibrary;
+  readonly schema: string;
+  /** A client that does not belong to the store. */
+  readonly observer: PostgresQueryable;
+}
+
+function itCommitsTogether(current: () => Database): void {
+  let store: PostgresInboxStore;
+  let effects: string;
+
+  beforeEach(async () => {
+    const { library, schema, observer } = current();
+    store = new PostgresInboxStore({ application: 'test', client: library.client, schema });
+    await store.migrate();
+    effects = `"${schema}".effects`;
+    await observer.query(`CREATE TABLE IF NOT EXISTS ${effects} (event_id text)`);
+    await observer.query(`DELETE FROM ${effects}`);
+  });
+
+  async function countEffects(): Promise<number> {
+    const result = await current().observer.query(`SELECT event_id FROM ${effects}`);
+    return (Array.isArray(result) ? result : result.rows).length;
+  }
+  const insert = (tx: never, eventId: string) =>
+    current().library.run(tx, `INSERT INTO ${effects} VALUES ('${eventId}')`);
+  const workWell = (eventId: string, delivery: ScalekitDelivery) =>
+    delivery.transaction(async (tx: never) => {
+      await insert(tx, eventId);
+    });
+
+  it('commits the changes and the record together', async () => {
+    const { deliver, run } = await startTransactionApp(store, workWell);
+
+    expect([await deliver(), await deliver()]).toEqual([201, 200]);
+    expect([await run(), await countEffects()]).toEqual(['done', 1]);
+  });
+
+  it('returns what the work returns', async () => {
+    const event = anEvent();
+    const lease = aLease();
+    await store.claim(event, ['A.run'], lease);
+
+    expect(await store.transaction(event, 'A.run', lease, async () => 'result')).toBe('result');
+    expect(await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual(['A.run']);
+  });
+
+  it('fails the run if the work swallows an error of the database', async () => {
+    const app = await startTransactionApp(store, (eventId, delivery) =>
+      delivery.transaction(async (tx: never) => {
+        await insert(tx, eventId);
+        await current()
+          .library.run(tx, 'SELECT 1 / 0')
+          .catch(() => {});
+      }),
+    );
+
+    expect(await app.deliver()).toBe(500);
+    expect(await app.run()).toMatch(/^failed /);
+    expect(await countEffects()).toBe(0);
+    app.work = workWell;
+    expect([await app.deliver(), await app.deliver()]).toEqual([201, 200]);
+    expect(await countEffects()).toBe(1);
+  });
+
+  it('fails the run if the handler swallows the error of the work', async () => {
+    const app = await startTransactionApp(store, (eventId, delivery) =>
+      delivery
+        .transaction(async (tx: never) => {
+          await insert(tx, eventId);
+          throw new Error('broken');
+        })
+        .catch(() => {}),
+    );
+
+    expect(await app.deliver()).toBe(500);
+    expect([await app.run(), await countEffects()]).toEqual([NOT_COMMITTED, 0]);
+    app.work = workWell;
+    expect([await app.deliver(), await app.deliver()]).toEqual([201, 200]);
+    expect(await countEffects()).toBe(1);
+  });
+
+  it('rolls everything back if another attempt has taken over', async () => {
+    const event = anEvent();
+    const lease = aLease({ durationMs: -1 });
+    await store.claim(event, ['A.run'], lease);
+    await store.claim(event, ['A.run'], aLease());
+
+    const transaction = store.transaction(event, 'A.run', lease, async (tx: never) =>
+      insert(tx, event.eventId),
+    );
+
+    await expect(transaction).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(await countEffects()).toBe(0);
+  });
+
+  it('refuses the record if the work has ended the transaction itself', async () => {
+    const event = anEvent();
+    const lease = aLease();
+    await store.claim(event, ['A.run'], lease);
+
+    const transaction = store.transaction(event, 'A.run', lease, async (tx: never) => {
+      await insert(tx, event.eventId);
+      await current().library.run(tx, 'ROLLBACK');
+    });
+
+    await expect(transaction).rejects.toMatchObject({ setting: 'transaction' });
+    expect(await countEffects()).toBe(0);
+    expect(await store.get(event)).toMatchObject({ runs: [{ state: 'running' }] });
+  });
+}
+
+await describeWithService('postgres', 'delivery.transaction on a Postgres server', (connectionString) => {
+  const schema = aSchemaName();
+  const observer = openPool({ max: 2 });
+
+  afterAll(async () => {
+    await dropSchema(observer, schema);
+    await observer.end();
+  });
+
+  describe.each(Object.entries(SERVER_LIBRARIES))('with %s', (_name, open) => {
+    let library: OpenLibrary;
+
+    beforeAll(async () => {
+      library = await open({ connectionString, max: 4 });
+    });
+    afterAll(() => library.close());
+
+    itCommitsTogether(() => ({ library, schema, observer }));
+
+    it('fails the run if the server ends the connection, and succeeds with the next delivery', async () => {
+      const store = new PostgresInboxStore({ application: 'test', client: library.client, schema });
+      const app = await startTransactionApp(store, (_eventId, delivery) =>
+        delivery.transaction(async (tx: never) => {
+          await library.run(tx, `SELECT set_config('application_name', '${schema}', true)`);
+          const ended = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1';
+          await observer.query(ended, [schema]);
+          const gone = 'SELECT 1 FROM pg_stat_activity WHERE application_name = $1';
+          while ((await observer.query(gone, [schema])).rows.length > 0);
+        }),
+      );
+
+      expect(await app.deliver()).toBe(500);
+      app.work = async (_eventId, delivery) => delivery.transaction(async () => {});
+      expect([await app.deliver(), await app.deliver()]).toEqual([201, 200]);
+    });
+  });
+
+  it('is refused with a single connection, which other deliveries use too', async () => {
+    const client = new Client(connectionString);
+    await client.connect();
+    cleanUpAfterTest(() => client.end());
+    const store = new PostgresInboxStore({ application: 'test', client, schema });
+    const { deliver, run } = await startTransactionApp(store, (_eventId, delivery) =>
+      delivery.transaction(async () => {}),
+    );
+
+    expect(await deliver()).toBe(500);
+    expect(await run()).toBe('failed ScalekitWebhooksConfigurationError');
+  });
+
+  it('gives every connection back to the pool', async () => {
+    const pool = openPool({ max: 1 });
+    cleanUpAfterTest(() => pool.end());
+    const store = new PostgresInboxStore({ application: 'test', client: pool, schema });
+    const app = await startTransactionApp(store, (_eventId, delivery) =>
+      delivery.transaction(async () => Promise.reject(new Error('broken'))),
+    );
+
+    expect([await app.deliver(), await app.deliver()]).toEqual([500, 500]);
+    app.work = (_eventId, delivery) => delivery.transaction(async () => {});
+    expect(await app.deliver()).toBe(201);
+    expect([pool.totalCount, pool.idleCount]).toEqual([1, 1]);
+  });
+
+  it('rejects if Postgres answers the commit with a rollback', async () => {
+    const pool = openPool();
+    cleanUpAfterTest(() => pool.end());
+    const store = new PostgresInboxStore({ application: 'test', client: pool, schema });
+    const event = anEvent();
+    const lease = aLease();
+    await store.claim(event, ['A.run'], lease);
+    const complete = async () => {
+      const transaction = store.transaction(event, 'A.run', lease, async (client: Client) => {
+        const query = client.query.bind(client);
+        // A statement of the work that comes between the record and the commit.
+        Reflect.set(client, 'query', async (text: string, values?: unknown[]) => {
+          if (text === 'COMMIT') await query('SELECT 1 / 0').catch(() => {});
+          return query(text, values);
+        });
+      });
+      await transaction;
+    };
+
+    await expect(complete()).rejects.toMatchObject({ code: 'transaction_not_committed' });
+    expect(await store.get(event)).toMatchObject({ runs: [{ state: 'running' }] });
+  });
+});
+
+describe('delivery.transaction in a PGlite', () => {
+  let observer: PGlite;
+
+  beforeAll(async () => {
+    observer = await PGlite.create();
+  }, 60_000);
+  afterAll(() => observer.close());
+
+  describe.each(Object.entries(PGLITE_LIBRARIES))('with %s', (_name, open) => {
+    itCommitsTogether(() => ({ library: open(observer), schema: 'pglite', observer }));
+  });
+});
