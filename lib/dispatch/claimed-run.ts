@@ -9,15 +9,15 @@ import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 import { Deadline } from './timeout.js';
 
-// A run may outlast its deadline for as long again before another process may take it over.
+// A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
 
-/** How long the lease of runs that may take `timeoutMs` lasts, in ms. */
+/** How long the lease of runs with this time limit lasts, in ms. */
 export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-/** The lease of runs that may take `timeoutMs`. */
+/** The lease of runs with the time limit `timeoutMs`. */
 export class RunLease implements InboxLease {
   readonly token = randomUUID();
   readonly durationMs: number;
@@ -30,7 +30,7 @@ export class RunLease implements InboxLease {
     this.durationMs = leaseMsFor(timeoutMs);
   }
 
-  /** How long the lease lasts at least, in ms: the inbox starts to count later. */
+  /** The minimum time until the lease ends, in ms: the inbox starts counting later. */
   timeLeftMs(): number {
     return this.#startedAt + this.durationMs - Date.now();
   }
@@ -51,7 +51,7 @@ export interface ClaimedRunOptions {
   readonly running: Set<string>;
 }
 
-/** One claimed run, with its own deadline. Event and lease are private: a transport may log or store what it gets. */
+/** One claimed run, with its own deadline. Event and lease are private, because a transport may log or store the run. */
 export class ClaimedRun implements HandlerRun {
   readonly handlerId: string;
   readonly attempt: number;
@@ -84,7 +84,7 @@ export class ClaimedRun implements HandlerRun {
     return this.#deadline.isOver;
   }
 
-  // A property, so that a transport may take it out of the run.
+  // A property, so that a transport can destructure the run.
   readonly execute = async (): Promise<RunSettlement> => {
     const { handlerId } = this;
     const description = `${handlerId} (${this.#context.event.id})`;
@@ -141,7 +141,7 @@ class RunDelivery implements ScalekitDelivery {
     return idempotencyKey(this.endpoint, this.#eventId, this.#handlerId, this.#inbox.application);
   }
 
-  // A property, so that a handler may take it out of the delivery.
+  // A property, so that a handler can destructure the delivery.
   readonly complete = async (transaction: unknown): Promise<void> => {
     if (!this.#inbox.complete) {
       throw new ScalekitWebhooksConfigurationError('inbox', MESSAGES.inboxWithoutTransactions);

@@ -1,6 +1,6 @@
 import { describeValue } from '../errors/settings.js';
 
-/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+/** Log and error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   // Declarations of handlers
   notAnInstanceMethod: (name: string) =>

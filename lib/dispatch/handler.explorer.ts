@@ -27,7 +27,7 @@ export interface ExploredHandlers {
   readonly warnings: readonly string[];
 }
 
-/** Finds the decorated methods of all providers and controllers, whatever their scope. */
+/** Finds the decorated methods of all providers and controllers of any scope. */
 @Injectable()
 export class HandlerExplorer {
   readonly #contextIds = new WeakMap<ScalekitEventContext, ContextId>();

@@ -82,8 +82,8 @@ export class InvalidEventError extends ScalekitWebhooksError {
 }
 
 /**
- * Throw this in a handler when a retry cannot succeed. The run becomes dead: it is not attempted again, and the delivery
- * is answered with 422.
+ * Throw this in a handler when a retry cannot succeed. The run becomes dead: it is not attempted again, and the
+ * delivery gets a 422.
  *
  * @example throw new NonRetryableEventError('no tenant for this organization');
  */
@@ -128,7 +128,7 @@ export class InboxTimeoutError extends ScalekitWebhooksError {
 /**
  * Why an event cannot be replayed:
  *
- * - `event_unknown`: the endpoint's inbox has no such event, or no longer has it
+ * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
  * - `handler_unknown`: a handler named in the options does not exist
  */

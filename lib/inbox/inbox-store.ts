@@ -15,7 +15,7 @@
  * - Durations are measured by the clock of the store, so that processes with different clocks agree.
  * - Endpoints, event ids, handler ids and error texts can contain any character. Event ids and handler ids are
  *   compared exactly, with upper and lower case kept apart.
- * - A method rejects when the store cannot be reached. The delivery is then answered with 503, and Scalekit retries it.
+ * - A method rejects when the store cannot be reached. The delivery then gets a 503, and Scalekit retries it.
  */
 export interface InboxStore {
   /**
@@ -63,13 +63,13 @@ export interface InboxStore {
    * Records a run as `done` inside a database transaction of the caller, so that the handler's changes and this record
    * are committed together. A later `settle` of the run as `done` under the same lease counts as written.
    *
-   * Optional: only stores in a transactional database can offer it.
+   * Optional: only stores in a transactional database can implement it.
    *
    * @throws LeaseLostError when the lease no longer holds the run; the caller must then roll back
    */
   complete?(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void>;
 
-  /** The bytes of an event as they were first received, or undefined if the store does not have them (any more). */
+  /** The bytes of an event as they were first received, or undefined if the store does not have them. */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
@@ -84,8 +84,8 @@ export interface InboxStore {
   get(key: InboxKey): Promise<InboxEntry | undefined>;
 
   /**
-   * A page of the entries that match the filter, in the order in which the events were received. While entries are added
-   * or forgotten, following `nextCursor` neither skips nor repeats an entry.
+   * A page of the entries that match the filter, in the order in which the events were received. Following
+   * `nextCursor` neither skips nor repeats an entry, even while entries are added or forgotten.
    */
   list(filter?: InboxFilter, page?: InboxPageRequest): Promise<InboxPage>;
 
@@ -141,7 +141,7 @@ export interface InboxEvent extends InboxKey {
 export interface InboxLease {
   /** Identifies the claimer. Each claim has its own; a claim that is repeated has the same one. */
   readonly token: string;
-  /** How long the lease lasts, in milliseconds from the claim on, by the store's clock. */
+  /** How long the lease lasts, in milliseconds from the claim, by the store's clock. */
   readonly durationMs: number;
   /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
   readonly takesOver?: string;
@@ -201,7 +201,7 @@ export interface InboxRun {
   readonly error?: RunError;
 }
 
-/** Which entries to read. An entry must match all given conditions. */
+/** Which entries to read. An entry must match every condition that is set. */
 export interface InboxFilter {
   readonly endpoint?: string;
   readonly type?: string;
@@ -212,7 +212,7 @@ export interface InboxFilter {
 /** Which page to read. */
 export interface InboxPageRequest {
   /**
-   * How many entries the page holds at most.
+   * The maximum number of entries on the page.
    * @default 50
    */
   readonly limit?: number;

@@ -36,9 +36,9 @@ export interface PgLike {
 }
 
 /**
- * Lets each connection of a `pg` client prepare the store's statements once, which saves at least a third of the time of a
- * delivery. Do not use it behind a pooler that does not support prepared statements, such as PgBouncer in transaction mode
- * without `max_prepared_statements`.
+ * Lets each connection of a `pg` client prepare the store's statements once, which makes a delivery at least a third
+ * faster. Do not use it behind a pooler that does not support prepared statements, such as PgBouncer in transaction
+ * mode without `max_prepared_statements`.
  *
  * @example
  * new PostgresInboxStore({ client: preparedQueryable(pool), application: 'billing' });

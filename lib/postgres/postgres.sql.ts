@@ -25,7 +25,8 @@ export function postgresStatements(tables: PostgresTables) {
 /**
  * Records the event and claims the runs that can be claimed.
  *
- * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or NULL.
+ * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or
+ * NULL.
  *
  * Returns, for each handler, `claimed` with its attempt, or the state that prevented a claim. It returns both if the run
  * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
@@ -41,7 +42,7 @@ function claimSql({ events, runs, application }: PostgresTables): string {
       OR ${goesOn}
     )`;
   // The ORDER BY makes all claims lock rows in the same order, so that two of them cannot deadlock.
-  // DO UPDATE sees each row as it is when locked. The last SELECT sees it as it was when the statement began.
+  // DO UPDATE sees each row as it is when it is locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
   INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload)

@@ -93,7 +93,7 @@ async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string
 
 async function fromConfigService(moduleRef: ModuleRef): Promise<string | string[] | undefined> {
   try {
-    // Imported on demand, since the package is an optional peer dependency.
+    // Imported on demand, because the package is an optional peer dependency.
     const { ConfigService } = await import('@nestjs/config');
     return moduleRef.get(ConfigService, { strict: false }).get<string | string[]>(SECRET_VARIABLE);
   } catch {

@@ -59,7 +59,7 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  * case, and every command fails after 10 s. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make
  * it fail sooner. `socketTimeout` makes it replace a connection that no longer answers.
  * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
- * `maxRetriesPerRequest: null`, so give it a client of its own.
+ * `maxRetriesPerRequest: null`, so give it its own client.
  *
  * Every failure of Redis or of the client rejects with a {@link RedisInboxError}.
  *
@@ -141,7 +141,7 @@ export class RedisInboxStore implements InboxStore {
   }
 
   /**
-   * Counts the entries that match. Without a filter, or with only a state other than `done`, the store does not have to
+   * Counts the entries that match. If the filter is empty, or is only a state other than `done`, the store does not have to
    * read them.
    */
   count(filter: InboxFilter = {}): Promise<number> {

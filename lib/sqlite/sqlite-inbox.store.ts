@@ -31,12 +31,12 @@ import {
 /** Options of {@link SqliteInboxStore}. */
 export interface SqliteInboxOptions {
   /**
-   * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox a connection of its own. To use
+   * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox its own connection. To use
    * `delivery.complete(tx)`, open it on the same file as your tables. The store never closes it.
    */
   database: SqliteDatabase;
   /**
-   * What the names of the tables start with: 1 to 40 letters, digits and `_`, not starting with a digit.
+   * The prefix of the table names: 1 to 40 letters, digits and `_`, not starting with a digit.
    * @default 'scalekit_webhooks_'
    */
   tablePrefix?: string;
@@ -149,7 +149,7 @@ export class SqliteInboxStore implements InboxStore {
    * @throws ScalekitWebhooksConfigurationError when `transaction` is not a connection, or has no open transaction
    */
   async complete(transaction: unknown, key: InboxKey, handlerId: string, lease: InboxLease): Promise<void> {
-    // This does not go through the write queue, which may be waiting for this very transaction.
+    // This bypasses the write queue, which may be waiting for this transaction.
     completeRun(transaction, this.#tables, key, handlerId, lease);
   }
 
