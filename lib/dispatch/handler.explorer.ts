@@ -141,7 +141,7 @@ function classesOf(prototype: object): object[] {
 // A factory that never ends must not keep the application from starting.
 const FACTORY_TIMEOUT_MS = 2000;
 
-/** Some handler classes were not found. Only running a scoped factory shows whether it creates one of them. */
+/** Some handler classes were not found. To find out whether a scoped factory creates one of them, it has to run. */
 async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
   for (const { host, token } of factories) {
     const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;

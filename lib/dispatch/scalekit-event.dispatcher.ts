@@ -100,7 +100,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       if (this.#closing) return UNAVAILABLE;
       const reopened = await waitAtMost(reopen(), this.options.handlerTimeoutMs);
       if (reopened === TIMED_OUT) throw new Error(MESSAGES.inboxTooSlow);
-      // The handlers' time begins now, however long this waited.
+      // The handlers' time starts now, not before the wait.
       return this.#deliver(new ReceivedEvent(received, { ...received, receivedAt: new Date() }), handlerIds);
     });
   }

@@ -109,8 +109,8 @@ export class LeaseLostError extends ScalekitWebhooksError {
 }
 
 /**
- * The database of the inbox did not answer in time. It may still do what it was asked for. The next call tries again: claims
- * and settlements can be repeated.
+ * The database of the inbox did not answer in time. It may still do what it was asked for. The next call tries again:
+ * claims and settlements can be repeated.
  */
 export class InboxTimeoutError extends ScalekitWebhooksError {
   override readonly code = 'inbox_timeout';

@@ -44,7 +44,10 @@ export function claimRun(
   };
 }
 
-/** Whether a claim goes on with an attempt: a worker takes it over, or the claim is repeated because its answer was lost. */
+/**
+ * Whether a claim goes on with an attempt: a worker takes it over, or the claim is repeated because its answer was
+ * lost.
+ */
 function continues({ leaseToken }: RunRecord, { token, takesOver }: InboxLease): boolean {
   return leaseToken === token || leaseToken === takesOver;
 }
