@@ -109,7 +109,7 @@ export class LeaseLostError extends ScalekitWebhooksError {
 }
 
 /**
- * The database of the inbox did not answer in time. It may still do what it was asked for. The next call tries again:
+ * The inbox's database did not respond in time. It may still execute the statement. The next call tries again, because
  * claims and settlements can be repeated.
  */
 export class InboxTimeoutError extends ScalekitWebhooksError {
@@ -120,7 +120,7 @@ export class InboxTimeoutError extends ScalekitWebhooksError {
     readonly timeoutMs: number,
   ) {
     super(
-      `${database} did not answer within ${timeoutMs / 1000} s. Check the connection, and give the client timeouts, so that it replaces connections that are lost.`,
+      `${database} did not answer within ${timeoutMs / 1000} s. Check the connection, and give the client timeouts, so that it replaces lost connections.`,
     );
   }
 }

@@ -34,7 +34,7 @@ export interface InboxStore {
    * A lease with `takesOver` also gets runs that are `queued`, and runs that are `running` under the lease with that
    * token. The latter continue their attempt.
    *
-   * A claim can be repeated under the same lease, for example because its answer was lost: runs that are `running` under
+   * A claim can be repeated under the same lease, for example because its response was lost: runs that are `running` under
    * it are claimed again and continue their attempt. Every other claimed run begins a new attempt.
    *
    * A handler that the entry does not have yet gets its first attempt. Runs of other handlers stay as they are, and so
@@ -139,7 +139,7 @@ export interface InboxEvent extends InboxKey {
 
 /** The right to execute the runs of a claim for a limited time. */
 export interface InboxLease {
-  /** Identifies the claimer. Each claim has its own; a claim that is repeated has the same one. */
+  /** Identifies the claimer. Each claim has its own token. A repeated claim has the same one. */
   readonly token: string;
   /** How long the lease lasts, in milliseconds from the claim, by the store's clock. */
   readonly durationMs: number;

@@ -45,7 +45,7 @@ export function claimRun(
 }
 
 /**
- * Whether a claim goes on with an attempt: a worker takes it over, or the claim is repeated because its answer was
+ * Whether a claim continues an attempt: a worker takes it over, or the claim is repeated because its response was
  * lost.
  */
 function continues({ leaseToken }: RunRecord, { token, takesOver }: InboxLease): boolean {

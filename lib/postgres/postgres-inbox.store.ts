@@ -43,8 +43,8 @@ export interface PostgresInboxOptions {
    *
    * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
    * `error` listener.
-   * A connection pooler such as PgBouncer is fine: the store keeps nothing in a session. So is a default isolation level
-   * of repeatable read or serializable: the store repeats statements that Postgres rolls back because of it.
+   * A connection pooler such as PgBouncer works, because the store keeps nothing in a session. The default isolation
+   * level can also be repeatable read or serializable: the store repeats statements that Postgres rolls back.
    */
   client: PostgresQueryable;
   /**
@@ -104,8 +104,8 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   /**
-   * Creates the tables, or updates them. You can repeat it, and several processes can run it at once. It takes as long as
-   * the database needs; the migration before the first use is given up after 10 s, and tried again at the next call.
+   * Creates the tables, or updates them. You can repeat it, and several processes can run it at once. It has no
+   * time limit. The migration before the first use fails after 10 s, and the next call tries again.
    */
   async migrate(): Promise<void> {
     await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options)));
@@ -223,13 +223,13 @@ export class PostgresInboxStore implements InboxStore {
   /**
    * Resolves when the tables can be read.
    *
-   * @throws InboxTimeoutError when there is no answer within 10 s; so do `claim`, `settle`, `reopen`, `get` and `payload`
+   * @throws InboxTimeoutError when there is no response within 10 s, as in `claim`, `settle`, `reopen`, `get` and `payload`
    */
   async ping(): Promise<void> {
     await this.#ask(this.#statements.ping, []);
   }
 
-  /** Waits for work in the background, for 10 s at most. It does not close the client. */
+  /** Waits for work in the background, at most 10 s. It does not close the client. */
   async close(): Promise<void> {
     await answerInTime(this.#pruning, 'Postgres').catch(() => undefined);
   }
@@ -275,7 +275,7 @@ export class PostgresInboxStore implements InboxStore {
     return total;
   }
 
-  /** For statements about a single event: if one of them takes long, its connection is probably lost. */
+  /** For statements about a single event. If one of them takes this long, its connection is probably lost. */
   #ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
     return answerInTime(this.#query(text, values), 'Postgres');
   }

@@ -57,7 +57,7 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  *
  * While Redis is down, the client decides how long a command waits. The dispatcher responds with 503 at its deadline in any
  * case, and every command fails after 10 s. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make
- * it fail sooner. `socketTimeout` makes it replace a connection that no longer answers.
+ * it fail sooner. `socketTimeout` makes it replace a connection that no longer responds.
  * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
  * `maxRetriesPerRequest: null`, so give it its own client.
  *

@@ -42,11 +42,13 @@ await describeWithService('postgres', 'an example that uses Postgres', (url) => 
 
   beforeAll(async () => {
     await admin.connect();
-  });
+    await admin.query(`CREATE DATABASE ${name}`);
+  }, TIMEOUT_MS);
 
   afterAll(async () => {
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
     await admin.end();
-  });
+  }, TIMEOUT_MS);
 
   async function endConnections(): Promise<void> {
     const sql = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1';
@@ -62,15 +64,11 @@ await describeWithService('postgres', 'an example that uses Postgres', (url) => 
       redis = await RedisServer.start();
     });
 
-    afterEach(async () => {
-      await example.kill();
-      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    });
+    afterEach(() => example.kill());
 
     afterAll(() => redis.stop());
 
-    async function start(place: string, code: string): Promise<void> {
-      await admin.query(`CREATE DATABASE ${name}`);
+    function start(place: string, code: string): void {
       example = new TypeScriptProcess(
         MAIN,
         write(place, code),
@@ -83,7 +81,7 @@ await describeWithService('postgres', 'an example that uses Postgres', (url) => 
     it.each(examplesWith(/new (?:Pool|Redis|Queue)\(/))(
       'in %s',
       async (place, code) => {
-        await start(place, code);
+        start(place, code);
         expect(await example.line()).toBe('handled');
 
         if (code.includes('new Pool(')) await endConnections();
@@ -98,21 +96,23 @@ await describeWithService('postgres', 'an example that uses Postgres', (url) => 
       TIMEOUT_MS,
     );
 
-    it.each(examplesWith(/pool\.connect\(\)/))(
-      'in a transaction in %s',
-      async (place, code) => {
-        await start(place, code);
-        expect(await example.line()).toBe('in a transaction');
+    for (const [place, code] of examplesWith(/pool\.connect\(\)/)) {
+      it(
+        `in a transaction in ${place}`,
+        async () => {
+          start(place, code);
+          expect(await example.line()).toBe('in a transaction');
 
-        await endConnections();
-        example.proceed();
+          await endConnections();
+          example.proceed();
 
-        expect(await example.line()).toBe('failed');
-        expect(await example.line()).toBe('in a transaction');
-        example.proceed();
-        expect(await example.line()).toBe('handled');
-      },
-      TIMEOUT_MS,
-    );
+          expect(await example.line()).toBe('failed');
+          expect(await example.line()).toBe('in a transaction');
+          example.proceed();
+          expect(await example.line()).toBe('handled');
+        },
+        TIMEOUT_MS,
+      );
+    }
   });
 });
