@@ -89,7 +89,7 @@ interface BodyVariant {
   readonly body: string;
 }
 
-/** The usual variants of a body. Bytes that are not UTF-8 have none, since they would not survive as text. */
+/** The usual variants of a body. Bytes that are not UTF-8 have none, because they cannot be converted to text and back. */
 export function bodyVariants(bytes: Uint8Array): readonly BodyVariant[] {
   const body = decode(bytes);
   if (body === undefined) return [];

@@ -73,7 +73,7 @@ export class DeliveryLog {
     this.#write('warn', MESSAGES.inboxWarning(warning, reason));
   }
 
-  /** The application closes, and these runs are still in progress. */
+  /** The application is closing, and these runs are still in progress. */
   shutdownWaits(runs: readonly string[]): void {
     this.#write('warn', MESSAGES.shutdownWaits(runs));
   }

@@ -7,7 +7,7 @@ import type { Outcome } from '../respond/outcome.js';
  * - `done`: it ran and succeeded
  * - `queued`: its run is safely stored in a queue, by this delivery or an earlier one
  * - `failed`: it ran and threw; a retry runs it again
- * - `refused`: it ran and said that a retry cannot help; its run is dead
+ * - `refused`: it ran and failed for good; its run is dead
  * - `overdue`: it was still running when its deadline passed
  * - `not_started`: the transport could not take it, or the inbox did not respond; a retry starts it
  * - `running`: another process runs it, or an earlier delivery's run is still in progress

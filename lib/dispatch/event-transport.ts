@@ -69,7 +69,7 @@ export function transportEndpoint(endpoint: string, { application }: InboxStore)
   return application === undefined ? endpoint : `${application}/${endpoint}`;
 }
 
-/** How runs are started: in the request, or through a queue. Implement it to use a queue of your own. */
+/** How runs are started: in the request, or through a queue. Implement it to use your own queue. */
 export interface EventTransport {
   /** Whether other processes may execute the runs. They must share the inbox. */
   readonly spansProcesses?: boolean;

@@ -34,7 +34,7 @@ export interface ScalekitDelivery {
 }
 
 /**
- * A digest, so that its length is within the limits of other APIs, whatever the ids are.
+ * A digest, so that it fits the length limits of other APIs even if the ids are long.
  *
  * @param application of the inbox: two applications that call the same API must not use the same keys
  */

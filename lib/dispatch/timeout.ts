@@ -51,7 +51,7 @@ export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T 
   }
 }
 
-// The first wait is short, since most failures of a database are over at once.
+// The first wait is short, because most database failures are brief.
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
 
@@ -87,7 +87,7 @@ export class Deadline {
     return this.#isOver;
   }
 
-  /** Created on first use, since most handlers never ask for it. */
+  /** Created on first use, because most handlers do not use it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();

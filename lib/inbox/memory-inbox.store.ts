@@ -101,7 +101,7 @@ export class MemoryInboxStore implements InboxStore {
     return written;
   }
 
-  /** Always undefined, since this store keeps no payloads. */
+  /** Always undefined, because this store keeps no payloads. */
   async payload(): Promise<undefined> {}
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {

@@ -82,7 +82,8 @@ const MAX_CLAIM_ROUNDS = 5;
  * database server.
  *
  * @example
- * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+ * const pool = new Pool({ connectionString: process.env.POSTGRES_URL, connectionTimeoutMillis: 2000 });
+ * pool.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
 export class PostgresInboxStore implements InboxStore {
@@ -251,7 +252,7 @@ export class PostgresInboxStore implements InboxStore {
     const now = performance.now();
     if (now < this.#nextPruneAt) return;
     this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
-    // A failure must not fail the claim that started this. The next round deletes what this one could not.
+    // A failure must not fail the claim that started this. The next round deletes what is left.
     this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs)
       .then(
         ({ found, deleted }) => {
@@ -286,7 +287,7 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   #migrateOnce(): Promise<void> {
-    // A migration that hangs must not hold up every later call.
+    // A migration that hangs must not block every later call.
     this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
       this.#migrated = undefined;
       throw error;

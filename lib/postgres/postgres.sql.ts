@@ -33,7 +33,7 @@ export function postgresStatements(tables: PostgresTables) {
  * again for that handler.
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
-  // A worker takes the attempt over, or the claim is repeated because its answer was lost.
+  // A worker takes the attempt over, or the claim is repeated because its response was lost.
   const goesOn = "(run.state = 'running' AND run.lease_token IN ($7::text, $9::text))";
   const isClaimable = `(
       run.state = 'failed'
@@ -199,7 +199,7 @@ function pruneSql({ events, runs, application }: PostgresTables, bound: string):
   const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
   const isItsRun =
     'run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id';
-  // `held` locks the runs and sees them as they are then, so that an event that was claimed in between is kept.
+  // `held` locks the runs and reads their current state, so that an event that was claimed in between is kept.
   return `
 WITH old AS MATERIALIZED (
   SELECT event.application, event.endpoint, event.event_id

@@ -31,7 +31,7 @@ export interface RedisInboxOptions {
    */
   readonly application: string;
   /**
-   * What the name of every key starts with, before a colon.
+   * The prefix of every key, before a colon.
    * @default 'scalekit-webhooks'
    */
   readonly keyPrefix?: string;
@@ -65,6 +65,7 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  *
  * @example
  * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000, socketTimeout: 6000 });
+ * client.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client, application: 'billing' }) });
  */
 export class RedisInboxStore implements InboxStore {

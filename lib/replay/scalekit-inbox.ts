@@ -140,7 +140,7 @@ export class ScalekitInbox implements OnModuleDestroy {
 
   async #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
     const own = this.#own(filter);
-    // Without a limit, a replay could go on for as long as new deliveries fail.
+    // Without a limit, a replay could continue as long as new deliveries fail.
     const limit = await this.options.inbox.count(own);
     const counts: Record<string, number> = {};
     let missing: InboxReplayError | undefined;

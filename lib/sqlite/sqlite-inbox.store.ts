@@ -234,7 +234,7 @@ export class SqliteInboxStore implements InboxStore {
     return retryWhileBusy(this.#database, performance.now() + this.#busyTimeoutMs, work);
   }
 
-  /** Deletes a batch of old events, in a transaction of its own: its failure must not fail the claim before it. */
+  /** Deletes a batch of old events in a separate transaction, so that a failure does not fail the claim before it. */
   async #pruneExpired(): Promise<void> {
     const now = Date.now();
     if (now < this.#nextPruneAt) return;
