@@ -21,7 +21,7 @@ export interface HandlerRun extends HandlerRetries {
 
 /** The claimed runs of one event. */
 export interface HandlerBatch {
-  /** The endpoint, under the same name as in `work`. Other applications that fill the same queue use other names. */
+  /** The endpoint, under the same name as in `work`. Other applications that use the same queue have other names. */
   readonly endpoint: string;
   readonly event: ScalekitEvent<'*'>;
   readonly rawBody: Buffer;
@@ -64,7 +64,7 @@ export type QueuedRunEnd =
 /** Makes one attempt at a queued run. Rejects when the inbox cannot be reached. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
 
-/** The name of an endpoint for its transport, whose queue can hold the runs of other applications too. */
+/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
 export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
   return application === undefined ? endpoint : `${application}/${endpoint}`;
 }

@@ -19,7 +19,7 @@
  */
 export interface InboxStore {
   /**
-   * The application whose events the store holds, if other applications can use the same database. Jobs in a queue name
+   * The application whose events the store contains, if other applications can use the same database. Jobs in a queue name
    * it, and `delivery.idempotencyKey` depends on it.
    */
   readonly application?: string;
@@ -100,7 +100,7 @@ export interface InboxStore {
   prune(before: Date): Promise<number>;
 
   /**
-   * Registers the function that is told of problems in the background, which no call reports: for example, that old
+   * Registers a function for problems in the background, which no call reports: for example, that old
    * events cannot be deleted. The module logs them as warnings. The function that was registered last is called, once an
    * hour at most for each problem.
    *
@@ -117,7 +117,7 @@ export interface InboxStore {
   close(): Promise<void>;
 }
 
-/** Is told of a problem of an inbox in the background. */
+/** Receives a problem that an inbox had in the background. */
 export type InboxWarningReporter = (warning: string, cause?: unknown) => void;
 
 /** Identifies an event in the inbox: each endpoint has its own events. */

@@ -49,7 +49,7 @@ export interface PostgresInboxOptions {
   client: PostgresQueryable;
   /**
    * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share the tables do not swallow each other's events. All processes of one application use the
+   * applications that share the tables keep their events separate. All processes of one application use the
    * same name. Keep it: under another name, the store does not find the events that it has stored.
    */
   application: string;

@@ -26,7 +26,7 @@ export interface RedisInboxOptions {
   readonly client: RedisClientLike;
   /**
    * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share a Redis server do not swallow each other's events. All processes of one application use the
+   * applications that share a Redis server keep their events separate. All processes of one application use the
    * same name. Keep it: under another name, the store does not find the events that it has stored.
    */
   readonly application: string;
