@@ -33,8 +33,8 @@ export function requireApplication(value: unknown): void {
       : `application takes 1 to 64 letters, digits, ".", "_" and "-"; found ${describeValue(value)}`;
   refuseSetting(
     'application',
-    `${problem}. It is part of every key, because two applications that share a database must not swallow each ` +
-      "other's events. Name your application, for example application: 'billing'.",
+    `${problem}. It is part of every key, so that applications that share a database keep their events separate. ` +
+      "Name your application, for example application: 'billing'.",
   );
 }
 
