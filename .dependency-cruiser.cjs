@@ -23,7 +23,7 @@ const WITHOUT_NEST = [
   'cli',
 ];
 
-/** Files in these folders; `scalekit-webhooks` stands for the module's own files beside the folders. */
+/** Matches files in these folders. `scalekit-webhooks` stands for the module's own files next to the folders. */
 const inFolders = (folders) => `^lib/(${folders.join('|')})[/.]`;
 
 const layerRules = LAYERS.map((folders, layer) => ({
@@ -42,7 +42,7 @@ module.exports = {
   forbidden: [
     {
       name: 'no-circular',
-      comment: 'Two files that import each other cannot be read one after the other.',
+      comment: 'Files that import each other can only be understood together.',
       severity: 'error',
       from: { path: '^lib/' },
       to: { circular: true },
@@ -57,7 +57,7 @@ module.exports = {
     },
     {
       name: 'pure-without-nest',
-      comment: 'Only dispatch and the layers above it know Nest.',
+      comment: 'These folders must work without Nest.',
       severity: 'error',
       from: { path: inFolders(WITHOUT_NEST) },
       to: { path: '^node_modules/@nestjs/' },

@@ -18,8 +18,8 @@ async function compile(outDir, ...options) {
 await rm(DIST, { recursive: true, force: true });
 const exitCodes = await Promise.all([
   compile(join(DIST, 'esm')),
-  // `bundler` finds the same declarations as `nodenext`, and leaves the module format to choose. The dynamic imports
-  // of optional peers become `require` here, which Jest's CommonJS runtime can follow.
+  // `bundler` finds the same declarations as `nodenext`, but allows CommonJS output. The dynamic imports of optional
+  // peers become `require` here, which works in Jest's CommonJS runtime.
   compile(join(DIST, 'cjs'), '--module', 'commonjs', '--moduleResolution', 'bundler'),
 ]);
 if (exitCodes.some((exitCode) => exitCode !== 0)) process.exit(1);

@@ -18,8 +18,8 @@ const transform = {
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // Each test file loads Nest anew, and ES modules stay in memory as long as their process: one process for all files
-  // would grow slower and slower. So at least two workers, replaced when they have grown.
+  // Each test file loads Nest again, and ES modules stay in memory until their process exits, so a single process would
+  // get slower and slower. Use at least two workers, and replace them when they use too much memory.
   maxWorkers: Math.max(2, availableParallelism()),
   workerIdleMemoryLimit: '800MB',
   roots: ['<rootDir>/test', '<rootDir>/sample'],

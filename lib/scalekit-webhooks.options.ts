@@ -32,13 +32,13 @@ export interface ScalekitWebhooksOptions {
   signingSecret?: SigningSecretSetting;
   /**
    * How far the timestamp of a signature may differ from the current time, in seconds, in either direction. Deliveries
-   * outside the tolerance are answered with 401.
+   * outside the tolerance get a 401.
    *
    * @default 300
    */
   toleranceSeconds?: number;
   /**
-   * Accepts only events of this Scalekit environment (`env_…`), or of these. Other events are answered with 403.
+   * Accepts only events of this Scalekit environment (`env_…`), or of these. Other events get a 403.
    *
    * @default every environment
    */
@@ -46,7 +46,7 @@ export interface ScalekitWebhooksOptions {
   /**
    * What to do with an event whose `data` is invalid, for example because a field has the wrong type:
    *
-   * - `strict`: answers with 400
+   * - `strict`: responds with 400
    * - `lenient`: runs the handlers, and lists the invalid fields in `delivery.issues`
    * - `off`: does not check `data`
    *
@@ -56,9 +56,9 @@ export interface ScalekitWebhooksOptions {
    */
   validation?: ValidationMode;
   /**
-   * Where events and their handlers' runs are recorded, so that each handler runs once per event. The default lasts as
-   * long as the process. Use a `PostgresInboxStore`, `RedisInboxStore` or `SqliteInboxStore` to keep the records after a
-   * restart and to share them between processes.
+   * Where events and their handlers' runs are recorded, so that each handler runs once per event. The default keeps
+   * them only as long as the process runs. Use a `PostgresInboxStore`, `RedisInboxStore` or `SqliteInboxStore` to keep
+   * the records after a restart and to share them between processes.
    *
    * @default a new MemoryInboxStore
    */
@@ -71,21 +71,21 @@ export interface ScalekitWebhooksOptions {
   transport?: EventTransport;
   /**
    * How long the handlers of a delivery may take, in milliseconds, counted from the arrival of the request. After that
-   * `delivery.signal` is aborted, and the delivery is answered with 503, so that Scalekit retries it. Scalekit waits for
-   * an answer for 10 seconds.
+   * `delivery.signal` is aborted, and the delivery gets a 503, so that Scalekit retries it. Scalekit waits 10
+   * seconds for a response.
    *
    * @default 9000
    */
   handlerTimeoutMs?: number;
   /**
-   * The maximum size of a request body, in bytes, after decompression. Larger bodies are answered with 413.
+   * The maximum size of a request body, in bytes, after decompression. Larger bodies get a 413.
    *
    * @default 1048576 (1 MiB)
    */
   maxBodyBytes?: number;
   /**
-   * Also emits each event as `scalekit.<type>` through `@nestjs/event-emitter`, as if the listeners were one more handler.
-   * Requires `EventEmitterModule.forRoot()`.
+   * Also emits each event as `scalekit.<type>` through `@nestjs/event-emitter`. All listeners together count as one
+   * handler. Requires `EventEmitterModule.forRoot()`.
    *
    * @default false
    */
@@ -216,7 +216,7 @@ function checkStatusCodes(statusCodes: ReceiveOptions['statusCodes']): void {
   }
 }
 
-/** What people read: what happened, then what to do. */
+/** Error messages: what happened, then what to do. */
 const MESSAGES = {
   factoryReturnedNothing: 'The factory returned no options; return {} to use the defaults.',
   optionFromFactory: (setting: string) =>

@@ -11,7 +11,7 @@ export class CliUsageError extends ScalekitWebhooksError {
   override readonly code = 'cli_usage';
 }
 
-/** The reason for a failure, on one line. An error of several connection attempts has a code but no message. */
+/** The reason for a failure, on one line. If several connection attempts failed, the error has a code but no message. */
 export function reasonOf(error: unknown): string {
   return sanitizeLine(errorField(error, 'message') || errorField(error, 'code') || 'unknown reason');
 }

@@ -29,12 +29,12 @@ export function parseHttpUrl(text: string): URL {
   throw new InvalidArgumentError(CLI_MESSAGES.notAnHttpUrl);
 }
 
-/** The secret to sign with: the first one given, or the first one in the environment. */
+/** The secret to sign with: the first one of `--secret`, or the first one in the environment. */
 export function findSigningSecret(given: string | undefined, io: CliIo): SigningSecret {
   return parseSigningSecret(findSecrets(given, io)[0]);
 }
 
-/** The secrets given, or those in the environment. */
+/** The secrets of `--secret`, or those in the environment. */
 export function findSecrets(given: string | undefined, io: CliIo): readonly [string, ...string[]] {
   const [first, ...others] = splitSecrets(given ?? io.env[SECRET_VARIABLE]);
   if (first === undefined) throw new CliUsageError(CLI_MESSAGES.secretMissing(SECRET_VARIABLE));

@@ -47,7 +47,7 @@ function explainSchemes(delivery: RecordedDelivery): string[] {
 
 const HEADERS_OF = { standard: STANDARD_HEADERS, scalekit: [SCALEKIT_HEADER] } as const;
 
-/** Checks the timestamp and the signature apart, so that an old delivery does not look like a wrong secret. */
+/** Checks the timestamp and the signature separately, so that an old delivery does not look like a wrong secret. */
 function explainScheme(scheme: SignatureScheme, delivery: RecordedDelivery): string[] {
   const { nowSeconds, toleranceSeconds, secrets, body } = delivery;
   const values = collectSignatureHeaders(delivery.headers);
@@ -83,13 +83,13 @@ function explainHeaders(error: unknown): string {
   return CLI_MESSAGES.headersUnusable(error.message);
 }
 
-/** What the body may have been before an editor, a shell or a body parser changed it. */
+/** What the body may have looked like before an editor, a shell or a body parser changed it. */
 interface BodyVariant {
   readonly name: string;
   readonly body: string;
 }
 
-/** The usual variants of a body. Bytes that are not UTF-8 have none, since they would not survive as text. */
+/** The usual variants of a body. Bytes that are not UTF-8 have none, because they cannot be converted to text and back. */
 export function bodyVariants(bytes: Uint8Array): readonly BodyVariant[] {
   const body = decode(bytes);
   if (body === undefined) return [];
@@ -105,7 +105,7 @@ export function bodyVariants(bytes: Uint8Array): readonly BodyVariant[] {
   return variants.filter((variant) => variant.body !== body);
 }
 
-/** JSON that was parsed and serialized again means the same, but has other bytes. */
+/** JSON that was parsed and serialized again has the same meaning, but different bytes. */
 function jsonVariants(body: string): BodyVariant[] {
   try {
     const value: unknown = JSON.parse(body);

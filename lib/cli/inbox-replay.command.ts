@@ -104,7 +104,7 @@ async function replayAll(
     isStopped ||= isNotAccepted(response);
   };
   try {
-    // The first one goes alone: if the URL or the secret is wrong, no other event is reopened.
+    // Send one event first: if the URL or the secret is wrong, no other event is reopened.
     for (const first of entries.slice(0, 1)) await sendNext(first);
     await forEachConcurrently(entries.slice(1).values(), CONCURRENCY, sendNext);
   } finally {
@@ -126,7 +126,7 @@ async function resend(
   const reopened = await store.reopen(key, handlerIds);
   const response = await sendDelivery(payload, target);
   if (!isSuccess(response) || !(await hasFailedRun(store, key, reopened))) return response;
-  // Another delivery of the event was in progress, and its outcome, without the reopened runs, was the response.
+  // Another delivery of the event was in progress. The response was its outcome, without the reopened runs.
   return sendDelivery(payload, target);
 }
 

@@ -37,7 +37,10 @@ export function addStoreOptions(command: Command): Command {
       '--store <url>',
       `inbox: postgres://..., redis://... or sqlite:<file> (default: ${INBOX_URL_VARIABLE})`,
     )
-    .option('--application <name>', 'Postgres, Redis: application option of your store; required there')
+    .option(
+      '--application <name>',
+      'Postgres, Redis: application option of your store; required for these inboxes',
+    )
     .option('--schema <name>', 'Postgres: schema of the tables, if your application sets it')
     .option('--prefix <text>', 'Redis, SQLite: prefix of the keys or tables, if your application sets it');
 }

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Opens the inbox that the options or the environment name, works with it, and closes it.
  *
- * @throws CliUsageError if none is named, or its driver is not installed
+ * @throws CliUsageError if no inbox is named, or its driver is not installed
  * @throws CliFailureError if it cannot be accessed
  */
 export async function withInbox<T>(
@@ -79,7 +79,7 @@ async function openPostgresInbox(url: string, options: InboxStoreOptions): Promi
   if (prefix !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--prefix', 'Postgres'));
   const { Pool } = await importDriver<typeof import('pg')>('Postgres', ['pg']);
   const pool = new Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  // Without a listener, an idle connection that breaks would end the process.
+  // Without a listener, an idle connection that ends would end the process.
   pool.on('error', () => {});
   const store = new PostgresInboxStore({ client: pool, application, migrate: false, schema });
   return {
@@ -128,7 +128,7 @@ function requireApplicationOption(store: string, { application }: InboxStoreOpti
 
 type SqliteConnection = new (path: string) => SqliteDatabase & { close(): void };
 
-// The drivers that the application may have installed come before the one in Node, which is still experimental.
+// Drivers that the application may have installed come before the one in Node, which is still experimental.
 const SQLITE_DRIVERS = ['libsql', 'better-sqlite3', 'node:sqlite'];
 const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
 

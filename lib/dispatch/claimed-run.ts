@@ -15,17 +15,17 @@ import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 import { Deadline, retryWithin } from './timeout.js';
 
-// A run may outlast its deadline for as long again before another process may take it over.
+// A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
 // How long to ask the inbox whether a transaction was committed. Without an answer the run fails, and a retry finds out.
 const COMMIT_CHECK_MS = 1000;
 
-/** How long the lease of runs that may take `timeoutMs` lasts, in ms. */
+/** How long the lease of runs with this time limit lasts, in ms. */
 export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-/** The lease of runs that may take `timeoutMs`. */
+/** The lease of runs with the time limit `timeoutMs`. */
 export class RunLease implements InboxLease {
   readonly token = randomUUID();
   readonly durationMs: number;
@@ -38,7 +38,7 @@ export class RunLease implements InboxLease {
     this.durationMs = leaseMsFor(timeoutMs);
   }
 
-  /** How long the lease lasts at least, in ms: the inbox starts to count later. */
+  /** The minimum time until the lease ends, in ms: the inbox starts counting later. */
   timeLeftMs(): number {
     return this.#startedAt + this.durationMs - Date.now();
   }
@@ -59,7 +59,7 @@ export interface ClaimedRunOptions {
   readonly running: Set<string>;
 }
 
-/** One claimed run, with its own deadline. Event and lease are private: a transport may log or store what it gets. */
+/** One claimed run, with its own deadline. Event and lease are private, because a transport may log or store the run. */
 export class ClaimedRun implements HandlerRun {
   readonly handlerId: string;
   readonly attempt: number;
@@ -92,7 +92,7 @@ export class ClaimedRun implements HandlerRun {
     return this.#deadline.isOver;
   }
 
-  // A property, so that a transport may take it out of the run.
+  // A property, so that a transport can destructure the run.
   readonly execute = async (): Promise<RunSettlement> => {
     const { handlerId } = this;
     const description = `${handlerId} (${this.#context.event.id})`;

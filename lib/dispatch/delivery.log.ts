@@ -35,7 +35,7 @@ export class DeliveryLog {
     else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
   }
 
-  /** A delivery that was refused before any handler saw it. */
+  /** A delivery that was rejected before any handler ran. */
   refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
     const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message);
     if (outcome === 'misconfigured') this.#write('error', line);
@@ -48,7 +48,7 @@ export class DeliveryLog {
     this.#write('error', MESSAGES.runFault(fault, event.id, event.type, reason));
   }
 
-  /** A run ended after its delivery was answered. */
+  /** A run ended after the response to its delivery was sent. */
   lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
     this.#write('warn', MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
     if (error) this.#handlerFailed(handlerId, event, error);
@@ -73,7 +73,7 @@ export class DeliveryLog {
     this.#write('warn', MESSAGES.inboxWarning(warning, reason));
   }
 
-  /** The application closes, and these runs are still in progress. */
+  /** The application is closing, and these runs are still in progress. */
   shutdownWaits(runs: readonly string[]): void {
     this.#write('warn', MESSAGES.shutdownWaits(runs));
   }

@@ -7,9 +7,9 @@ import type { Outcome } from '../respond/outcome.js';
  * - `done`: it ran and succeeded
  * - `queued`: its run is safely stored in a queue, by this delivery or an earlier one
  * - `failed`: it ran and threw; a retry runs it again
- * - `refused`: it ran and said that a retry cannot help; its run is dead
+ * - `refused`: it ran and failed for good; its run is dead
  * - `overdue`: it was still running when its deadline passed
- * - `not_started`: the transport could not take it, or the inbox did not answer for it; a retry starts it
+ * - `not_started`: the transport could not take it, or the inbox did not respond; a retry starts it
  * - `running`: another process runs it, or an earlier delivery's run is still in progress
  * - `already_done`, `already_dead`: an earlier delivery settled it, so it did not run
  */
@@ -43,7 +43,7 @@ export interface DispatchResult {
   readonly retryAfterSeconds?: number;
 }
 
-/** What a handler's report says, by what the inbox said of a run that did not start here. */
+/** The state in a report, by the claim of a run that did not start here. */
 const STATE_OF_CLAIM = {
   done: 'already_done',
   dead: 'already_dead',
@@ -52,7 +52,7 @@ const STATE_OF_CLAIM = {
   claimed: 'not_started',
 } as const satisfies Record<RunClaim['state'], HandlerReportState>;
 
-/** The same, by how a run that started here ended. */
+/** The state in a report, by the settlement of a run that started here. */
 const STATE_OF_SETTLEMENT = {
   done: 'done',
   queued: 'queued',
@@ -60,7 +60,8 @@ const STATE_OF_SETTLEMENT = {
   dead: 'refused',
 } as const satisfies Record<RunSettlement['state'], HandlerReportState>;
 
-// The first line with one of its states decides. What needs a retry comes first: an acknowledged event is never sent again.
+// The first line that contains a reported state applies. States that need a retry come first, because an acknowledged
+// event is never sent again.
 const OUTCOMES: readonly (readonly [DispatchResult['outcome'], ...HandlerReportState[]])[] = [
   ['failed', 'failed'],
   ['unavailable', 'running', 'overdue', 'not_started'],

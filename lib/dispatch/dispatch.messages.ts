@@ -1,6 +1,6 @@
 import { describeValue } from '../errors/settings.js';
 
-/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+/** Log and error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   // Declarations of handlers
   notAnInstanceMethod: (name: string) =>
@@ -10,7 +10,7 @@ export const MESSAGES = {
   handlerIdTaken: (id: string) =>
     `Two handlers have the id "${id}", which identifies their runs in the inbox. Give one of them another id with @OnScalekitEvent(…, { id }).`,
   handlerWithoutId: (method: string) =>
-    `The handler ${method} has no usable id. Name its class, or set an id with @OnScalekitEvent(…, { id }).`,
+    `The handler ${method} has no usable id. Give its class a name, or set an id with @OnScalekitEvent(…, { id }).`,
   handlerOptionsDisagree: (method: string, setting: string) =>
     `The decorators of ${method} disagree on ${setting}. Stacked @OnScalekitEvent decorators declare one handler, so set ${setting} once.`,
   handlerTimeoutInvalid: (method: string, found: unknown) =>
@@ -28,9 +28,9 @@ export const MESSAGES = {
   unknownPattern: (id: string, pattern: string) =>
     `${id} handles "${pattern}", which matches no event type that this version knows. Check the spelling.`,
   unknownEndpoint: (id: string, endpoint: string) =>
-    `${id} handles events of the endpoint "${endpoint}", but no forRoot has that name, so it will get none of them.`,
+    `${id} handles events of the endpoint "${endpoint}", but no forRoot has that name, so it will not receive any.`,
   queueWithoutHandlers: (endpoint: string) =>
-    `The endpoint "${endpoint}" hands runs to other processes, but this process has no handlers for it. It would acknowledge and ignore every event. Provide the same handlers in every process, also in those that only receive.`,
+    `The endpoint "${endpoint}" hands runs to other processes, but this process has no handlers for it. It would acknowledge and ignore every event. Provide the same handlers in every process, including those that only receive events.`,
   eventEmitterMissing:
     'eventEmitter is on, but the application has no EventEmitter2. Install @nestjs/event-emitter and import EventEmitterModule.forRoot().',
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
@@ -61,7 +61,8 @@ export const MESSAGES = {
   inboxTooSlow: 'the inbox did not answer in time',
   claimedTooLate: 'the inbox answered the claim too late for the handler to run',
   transportReturnedTooFew: 'the transport did not return a promise for each run',
-  queuedRunHangs: 'The handler did not end within twice its time. Let it stop when delivery.signal fires.',
+  queuedRunHangs:
+    'The handler did not finish within twice its time limit. Make it stop when delivery.signal fires.',
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
   inboxWithoutTransactions: (method: string, inbox: string) =>

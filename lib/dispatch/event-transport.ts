@@ -6,14 +6,14 @@ import type { ScalekitDelivery } from './scalekit-delivery.js';
 export interface HandlerRetries {
   /** The maximum number of attempts, including the first. */
   readonly attempts?: number;
-  /** How long to wait before each retry: a fixed time in ms, or how the wait grows from one retry to the next. */
+  /** How long to wait before each retry: a fixed time in ms, or how the time grows from one retry to the next. */
   readonly backoff?: number | { readonly type: 'fixed' | 'exponential'; readonly delayMs: number };
 }
 
 /** One claimed run of one handler. */
 export interface HandlerRun extends HandlerRetries {
   readonly handlerId: string;
-  /** Which attempt at this run it is, from 1. */
+  /** The number of this attempt, starting at 1. */
   readonly attempt: number;
   /** Runs the handler in this process and resolves to how it ended: `done`, `failed` or `dead`. Never rejects. */
   execute(): Promise<RunSettlement>;
@@ -21,7 +21,7 @@ export interface HandlerRun extends HandlerRetries {
 
 /** The claimed runs of one event. */
 export interface HandlerBatch {
-  /** The endpoint, under the same name as in `work`. Other applications that fill the same queue use other names. */
+  /** The endpoint, under the same name as in `work`. Other applications that use the same queue have other names. */
   readonly endpoint: string;
   readonly event: ScalekitEvent<'*'>;
   readonly rawBody: Buffer;
@@ -34,7 +34,7 @@ export interface HandlerBatch {
   readonly runs: readonly HandlerRun[];
 }
 
-/** A run as it waits in a queue. It holds the event, and never a secret. */
+/** A run in a queue. It contains the event, but never a secret. */
 export interface QueuedRun
   extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'headers' | 'leaseToken'> {
   readonly handlerId: string;
@@ -54,7 +54,7 @@ export interface QueuedAttempt {
  * - `done`: the run is done, by this attempt or an earlier one
  * - `failed`: the queue retries the run
  * - `dead`: no retry can help
- * - `busy`: another process holds the run's lease; look at the run again later
+ * - `busy`: another process holds the run's lease; try again later
  */
 export type QueuedRunEnd =
   | { readonly state: 'done' }
@@ -64,21 +64,21 @@ export type QueuedRunEnd =
 /** Makes one attempt at a queued run. Rejects when the inbox cannot be reached. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
 
-/** The name of an endpoint for its transport, whose queue can hold the runs of other applications too. */
+/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
 export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
   return application === undefined ? endpoint : `${application}/${endpoint}`;
 }
 
-/** How runs are started: in the request, or through a queue. Implement it to use a queue of your own. */
+/** How runs are started: in the request, or through a queue. Implement it to use your own queue. */
 export interface EventTransport {
-  /** Whether runs may end in another process. The inbox must be one that processes share. */
+  /** Whether other processes may execute the runs. They must share the inbox. */
   readonly spansProcesses?: boolean;
   /**
    * Starts all runs of a batch and returns one promise for each, in their order. A promise resolves when its run has
    * ended, or with `queued` once the run is safely stored. It rejects when the transport cannot be reached.
    */
   start(batch: HandlerBatch): readonly Promise<RunSettlement>[];
-  /** Starts to work on the queued runs of an endpoint. Called once the application has started. */
+  /** Starts to execute the queued runs of an endpoint. Called once the application has started. */
   work?(endpoint: string, runner: QueuedRunner): void;
   /** Takes no more runs from the queue. Resolves when the runs in progress have ended. */
   close?(): Promise<void>;

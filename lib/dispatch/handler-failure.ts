@@ -8,9 +8,9 @@ const MAX_LENGTH = 500;
 export type RetryablePredicate = (error: unknown) => boolean;
 
 /**
- * Whether a retry cannot help: only a NonRetryableEventError or Nest's UnprocessableEntityException says so. Never throws.
+ * Whether a retry cannot help: only for a NonRetryableEventError or Nest's UnprocessableEntityException. Never throws.
  *
- * @param retryable decides instead, when it is given
+ * @param retryable replaces this rule
  */
 export function isFinalFailure(thrown: unknown, retryable?: RetryablePredicate): boolean {
   try {

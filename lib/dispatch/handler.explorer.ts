@@ -27,7 +27,7 @@ export interface ExploredHandlers {
   readonly warnings: readonly string[];
 }
 
-/** Finds the decorated methods of all providers and controllers, whatever their scope. */
+/** Finds the decorated methods of all providers and controllers of any scope. */
 @Injectable()
 export class HandlerExplorer {
   readonly #contextIds = new WeakMap<ScalekitEventContext, ContextId>();
@@ -138,14 +138,14 @@ function classesOf(prototype: object): object[] {
   return [prototype.constructor, ...(parent ? classesOf(parent) : [])];
 }
 
-// A factory that never ends must not keep the application from starting.
+// A factory that never returns must not keep the application from starting.
 const FACTORY_TIMEOUT_MS = 2000;
 
-/** Some handler classes were not found. Only running a scoped factory shows whether it creates one of them. */
+/** Some handler classes were not found. To find out whether a scoped factory creates one of them, it has to run. */
 async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
   for (const { host, token } of factories) {
     const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
-    // A factory that cannot run outside a request, or never ends, is named in the warning instead.
+    // The warning names factories that cannot run outside a request or never return.
     const product = await waitAtMost(
       moduleRef?.resolve(token, ContextIdFactory.create(), { strict: true }).catch(() => undefined) ??
         Promise.resolve(),

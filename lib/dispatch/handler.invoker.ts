@@ -21,7 +21,7 @@ const ENHANCERS = [EXCEPTION_FILTERS_METADATA, PIPES_METADATA, GUARDS_METADATA, 
 export interface HandlerMethod {
   readonly instance: object;
   readonly name: string;
-  /** The class that Nest instantiated, if any: the instance's `constructor` may have been replaced. */
+  /** The class that Nest instantiated, if any. The instance's `constructor` property may be another one. */
   readonly metatype: unknown;
   /** The token of the module that provides the instance. Its enhancers are found there. */
   readonly moduleKey: string;
@@ -74,7 +74,7 @@ export class HandlerInvoker {
     };
   }
 
-  /** Filters may report a failure or throw another error. Whatever they return, it stays a failure. */
+  /** Filters can report a failure or throw another error, but cannot turn it into a success. */
   async #throughFilters(
     method: HandlerMethod,
     callback: object,

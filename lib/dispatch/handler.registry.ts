@@ -41,7 +41,7 @@ export function patternsOf(type: string): readonly string[] {
   return patterns;
 }
 
-/** The handlers of one endpoint by event type. A lookup does not get slower with more handlers. */
+/** The handlers of one endpoint by event type. The number of handlers does not slow down a lookup. */
 export class HandlerRegistry {
   readonly #byPattern = new Map<string, EventHandler[]>();
   readonly #ofKnownType: ReadonlyMap<string, readonly EventHandler[]>;

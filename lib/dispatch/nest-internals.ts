@@ -1,5 +1,5 @@
 /**
- * Everything that relies on parts of Nest outside its public API. `nest-internals.spec.ts` and the consumer tests check
+ * Everything that relies on Nest's private API. `nest-internals.spec.ts` and the consumer tests check
  * each part on every Nest version that is supported, and name the part that has changed.
  */
 import {
@@ -16,11 +16,11 @@ export {
   PIPES_METADATA,
 } from '@nestjs/common/constants.js';
 
-/** Nest's numbers for parameters: pipes treat the event as a body, and the delivery as a custom parameter. */
+/** Nest's numbers for kinds of parameters. Pipes treat the event as a body, and the delivery as a custom parameter. */
 export const EVENT_PARAM = 3;
 export const DELIVERY_PARAM = 99;
 
-/** Key of the metadata by which Nest applies a handler's pipes to its parameters. */
+/** Key of the metadata that tells Nest how to apply pipes to a handler's parameters. */
 export const HANDLER_PARAMS_METADATA = 'nestjs-scalekit-webhooks:params';
 
 /** Tells Nest which argument of a handler a parameter is. */

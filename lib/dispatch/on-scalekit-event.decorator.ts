@@ -18,11 +18,11 @@ type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: Sc
 
 /**
  * Makes a method of a provider or controller the handler of an event type, of several types, or of all types that match
- * a pattern. You can stack decorators: the method still runs once per event, however many of them match. A parameter
+ * a pattern. You can stack decorators: the method still runs once per event, even if several of them match. A parameter
  * that does not fit the event does not compile.
  *
  * @param pattern an event type, a pattern such as `'organization.*'` or `'*'`, or an array of these
- * @throws HandlerDeclarationError when it decorates something that cannot be called for an event
+ * @throws HandlerDeclarationError when it decorates anything but an instance method
  * @example
  * ```ts
  * @OnScalekitEvent('user.created')

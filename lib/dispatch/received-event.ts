@@ -4,7 +4,7 @@ import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
-/** How an event arrived. By default: now, without headers, as a delivery of its own. */
+/** How an event arrived. By default, it arrives now, without headers, under a new delivery id. */
 export interface Arrival {
   readonly deliveryId?: string;
   readonly receivedAt?: Date;

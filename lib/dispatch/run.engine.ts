@@ -34,14 +34,14 @@ interface RunEnd {
   readonly settlement?: RunSettlement;
 }
 
-// A worker has time, but its job goes back to the queue when the inbox is down for longer than a blip.
+// A worker is in no hurry, but during a longer outage of the inbox, its job goes back to the queue.
 const CLAIM_RETRY_MS = 1000;
-// How much longer than its handlers a delivery waits for the inbox, so that the answer leaves within Scalekit's 10 s.
+// How much longer than its handlers a delivery waits for the inbox, so that the response leaves within Scalekit's 10 s.
 const INBOX_GRACE_MS = 500;
 
 /**
- * Claims runs, has them executed, and settles them: all runs of a delivery, or one run from a queue. Two round trips to
- * the inbox, however many handlers there are.
+ * Claims, executes and settles runs: all runs of a delivery, or one run from a queue. A delivery takes two round trips to
+ * the inbox, regardless of the number of handlers.
  */
 export class RunEngine {
   readonly #inbox: RunInbox;
@@ -107,10 +107,10 @@ export class RunEngine {
 
     const handler = this.registry.byId(handlerId);
     const [run] = this.#prepare(received, handler ? [handler] : [], claims, lease, timeoutMs);
-    // Another release may have the handler, so the run keeps its remaining attempts.
+    // Another version of the application may have the handler, so the run keeps its remaining attempts.
     let end = failedSettlement(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
     if (run) {
-      // After its lease a run cannot record its end, so waiting longer would only block the worker.
+      // A run cannot be settled after its lease, so waiting longer would only block the worker.
       const executed = await waitAtMost(run.execute(), lease.durationMs);
       end =
         executed === TIMED_OUT ? failedSettlement(handlerId, new Error(MESSAGES.queuedRunHangs)) : executed;
@@ -123,12 +123,12 @@ export class RunEngine {
     return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
   }
 
-  /** The runs that are executed in this process now: handler and event. */
+  /** The runs that this process is executing now: handler and event. */
   get running(): readonly string[] {
     return [...this.#running];
   }
 
-  /** Resolves when everything that outlived its delivery has ended. */
+  /** Resolves when all work that continued after its delivery has ended. */
   drain(): Promise<void> {
     return this.#inbox.drain();
   }
@@ -210,7 +210,7 @@ export class RunEngine {
     }
   }
 
-  /** A run that the transport could not take is released, so that a retry can start it. */
+  /** Releases a run that the transport could not take, so that a retry can start it. */
   #notStarted(received: ReceivedEvent, handlerId: string, error: unknown): RunSettlement {
     this.options.log.fault('start_failed', received, error);
     return failedSettlement(handlerId, error);
@@ -235,7 +235,7 @@ function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult,
   return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
 }
 
-// Headers that prove something to whoever has them. A queue keeps its jobs longer than a request lives.
+// Headers that can be misused by anyone who reads a job of the queue.
 const CREDENTIALS: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
@@ -248,7 +248,7 @@ function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['h
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
 }
 
-/** The default transport: runs all handlers of an event side by side, within the request. */
+/** The default transport: runs all handlers of an event concurrently, within the request. */
 export class InlineTransport implements EventTransport {
   start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
     return runs.map((run) => run.execute());

@@ -13,13 +13,13 @@ export interface RunInboxOptions {
   readonly log: RunLog;
 }
 
-/** An endpoint's inbox as the run engine uses it: claims and settlements, in time or late. */
+/** Claims and settles runs in an endpoint's inbox, with retries and time limits. */
 export class RunInbox {
   readonly #late = new Set<Promise<unknown>>();
 
   constructor(private readonly options: RunInboxOptions) {}
 
-  /** Tried again until it succeeds or the time is over: a claim under the same lease gives the same answer. */
+  /** Retries until it succeeds or the time is over: repeating a claim under the same lease gives the same result. */
   claim(
     received: ReceivedEvent,
     handlerIds: readonly string[],
@@ -30,7 +30,7 @@ export class RunInbox {
     return retryWithin(async () => this.options.inbox.claim(event, handlerIds, lease), timeLeftMs);
   }
 
-  /** Tried again until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
+  /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
   async settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
@@ -49,7 +49,7 @@ export class RunInbox {
     return true;
   }
 
-  /** Claims within a delivery's time. Resolves to undefined when the inbox fails or does not answer in time. */
+  /** Claims within a delivery's time. Resolves to undefined when the inbox fails or does not respond in time. */
   claimInTime(received: ReceivedEvent, handlerIds: readonly string[], lease: RunLease, timeout: Timeout) {
     return this.#inTime(
       received,
@@ -60,7 +60,7 @@ export class RunInbox {
     );
   }
 
-  /** Settles within a delivery's time. Resolves to undefined when the inbox fails or does not answer in time. */
+  /** Settles within a delivery's time. Resolves to undefined when the inbox fails or does not respond in time. */
   settleInTime(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
@@ -70,7 +70,7 @@ export class RunInbox {
     return this.#inTime(received, 'settle_failed', timeout, () => this.settle(received, settlements, lease));
   }
 
-  /** Settles a run that outlives its delivery when the run ends. */
+  /** Settles a run that is still in progress after its delivery, as soon as it ends. */
   settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: RunLease): void {
     const settled = ending.then((settlement) => {
       this.options.log.lateEnd(received, settlement);
@@ -79,12 +79,12 @@ export class RunInbox {
     this.#finishLater(received, 'settle_failed', settled);
   }
 
-  /** Resolves when everything that outlived its delivery has ended: runs, their settlements, and late answers. */
+  /** Resolves when all work that continued after its delivery has ended: runs, their settlements, and late claims. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.#late);
   }
 
-  /** Gives back claims that came too late to run, so that a retry need not wait for their lease to end. */
+  /** Releases claims that came too late, so that a retry does not have to wait for their lease to end. */
   #release(received: ReceivedEvent, claims: ReadonlyMap<string, RunClaim>, lease: RunLease): Promise<true> {
     const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
     const error = new Error(MESSAGES.claimedTooLate);
@@ -124,7 +124,7 @@ export class RunInbox {
   }
 }
 
-/** The end of a run that did not take place. A retry may claim it. */
+/** The settlement of a run that was not executed. A retry can claim it. */
 export function failedSettlement(handlerId: string, error: unknown): RunSettlement {
   return { handlerId, state: 'failed', error: toRunError(error) };
 }

@@ -9,17 +9,18 @@ export interface ScalekitDelivery {
   /** The `name` of the endpoint that received it. */
   readonly endpoint: string;
   readonly receivedAt: Date;
-  /** Which attempt at this handler's run it is, from 1. */
+  /** The number of this attempt of the handler for this event, starting at 1. */
   readonly attempt: number;
   /** The exact bytes of the body, as they were signed. */
   readonly rawBody: Buffer;
-  /** The request's headers, with names in lower case. Empty if the event did not arrive by HTTP. */
+  /** The request's headers, with lower-case names. Without signatures and credentials in a queue worker. Empty in a replay
+   * and if the event did not arrive by HTTP. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** What the validation found. Always empty unless `validation` is `'lenient'`. */
+  /** The problems that validation found. Always empty unless `validation` is `'lenient'`. */
   readonly issues: readonly EventIssue[];
-  /** Fires at the deadline. Pass it on to work that can be cancelled. */
+  /** Fires at the deadline. Pass it to work that can be cancelled. */
   readonly signal: AbortSignal;
-  /** The same for every attempt at this handler's run. Pass it on to APIs that accept an idempotency key. */
+  /** The same for every attempt of this handler for this event. Pass it to APIs that accept an idempotency key. */
   readonly idempotencyKey: string;
   /**
    * Does the handler's work in a database transaction, so that its changes and the record of this run are committed
@@ -60,7 +61,7 @@ export interface ScalekitDelivery {
 }
 
 /**
- * A digest, so that its length is within the limits of other APIs, whatever the ids are.
+ * A digest, so that it fits the length limits of other APIs even if the ids are long.
  *
  * @param application of the inbox: two applications that call the same API must not use the same keys
  */

@@ -20,7 +20,7 @@ import { RunEngine } from './run.engine.js';
 import { SingleFlight } from './single-flight.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
 
-// How often a shutdown that takes long says what it is waiting for.
+// How often a slow shutdown logs what it is waiting for.
 const SHUTDOWN_REPORT_MS = 2000;
 const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', handlers: [] });
 
@@ -40,7 +40,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
   ) {}
 
-  /** @throws ScalekitWebhooksConfigurationError when this process cannot do its part of what the endpoint needs */
+  /** @throws ScalekitWebhooksConfigurationError when the configuration cannot work in this process */
   async onModuleInit(): Promise<void> {
     const handlers = await this.handlers.load();
     const { name: endpoint, ...options } = this.options;
@@ -65,7 +65,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /**
    * Handles an event: runs each of its handlers that has not succeeded yet.
    *
-   * @param event an event in Scalekit's wire format. It is handled as its JSON says; the object is not changed.
+   * @param event an event in Scalekit's wire format. The object is not changed.
    * @returns what happened to each handler; a handler's error is in the result, not thrown
    * @throws InvalidEventError when it is not an event, or when the `validation` option rejects it
    */
@@ -86,8 +86,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   /**
-   * Handles an event of the inbox again. `reopen` is called once no delivery of the event is in progress, since that
-   * delivery would not run what is reopened meanwhile. Later deliveries wait, since this one may run only some handlers.
+   * Handles an event of the inbox again. It calls `reopen` once no delivery of the event is in progress, because such a
+   * delivery would not run the reopened handlers. Later deliveries wait, because this one may run only some handlers.
    *
    * @internal
    */
@@ -100,7 +100,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       if (this.#closing) return UNAVAILABLE;
       const reopened = await waitAtMost(reopen(), this.options.handlerTimeoutMs);
       if (reopened === TIMED_OUT) throw new Error(MESSAGES.inboxTooSlow);
-      // The handlers' time begins now, however long this waited.
+      // The handlers' time starts now, not before the wait.
       return this.#deliver(new ReceivedEvent(received, { ...received, receivedAt: new Date() }), handlerIds);
     });
   }
@@ -121,7 +121,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       await this.options.transport.close?.();
     } finally {
       const deliveries = this.#flights.settled().then(() => engine?.drain());
-      // After its lease a run cannot record its end any more.
+      // A run cannot be settled after its lease.
       await waitAtMost(deliveries, engine?.leaseMs ?? 0);
     }
   }

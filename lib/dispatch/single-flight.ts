@@ -6,13 +6,13 @@ interface Flight {
   readonly shared?: Buffer;
 }
 
-/** Handles the same event never twice at once in this process. */
+/** Handles each event only once at a time in this process. */
 export class SingleFlight {
   readonly #flights = new Map<string, Flight>();
 
   /**
-   * Handles an event. Callers that come with the same bytes while it is in progress get the same result; callers with
-   * other bytes under the same id wait for their own turn.
+   * Handles an event. While it is in progress, callers with the same bytes get the same result. Callers with other bytes
+   * under the same id wait for their turn.
    */
   share(eventId: string, rawBody: Buffer, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
     const current = this.#flights.get(eventId);
@@ -21,7 +21,7 @@ export class SingleFlight {
     return ended(current).then(() => this.share(eventId, rawBody, handle));
   }
 
-  /** Handles an event once nothing else of it is in progress. Callers that come meanwhile wait for their own turn. */
+  /** Handles an event once no other call for it is in progress. Later callers wait for their turn. */
   alone(eventId: string, handle: () => Promise<DispatchResult>): Promise<DispatchResult> {
     const current = this.#flights.get(eventId);
     if (!current) return this.#begin(eventId, handle);

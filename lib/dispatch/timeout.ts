@@ -1,4 +1,4 @@
-/** What {@link Timeout.wait} and {@link waitAtMost} resolve to when the time ran out first. */
+/** The result of {@link Timeout.wait} and {@link waitAtMost} when the time runs out first. */
 export const TIMED_OUT = Symbol('timed out');
 
 /** A time limit for several promises, one after another, with a single timer. */
@@ -20,12 +20,12 @@ export class Timeout {
     );
   }
 
-  /** Waits for a promise, but not beyond the time limit. The promise itself goes on. */
+  /** Waits for a promise, but not beyond the time limit. It does not cancel the promise. */
   wait<T>(promise: Promise<T>): Promise<T | typeof TIMED_OUT> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => resolve(TIMED_OUT);
       promise.then(resolve, reject);
-      // A promise that has settled already still counts.
+      // A promise that has already settled still counts.
       if (this.#isOver) setTimeout(this.#giveUp);
     });
   }
@@ -41,7 +41,7 @@ export class Timeout {
   }
 }
 
-/** Waits for a promise, but at most `ms`. The promise itself goes on. */
+/** Waits for a promise, but at most `ms`. It does not cancel the promise. */
 export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
   const timeout = new Timeout(ms);
   try {
@@ -51,7 +51,7 @@ export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T 
   }
 }
 
-// The first wait is short, since most failures of a database are over at once.
+// The first wait is short, because most database failures are brief.
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
 
@@ -87,7 +87,7 @@ export class Deadline {
     return this.#isOver;
   }
 
-  /** Created on first use, since most handlers never ask for it. */
+  /** Created on first use, because most handlers do not use it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();

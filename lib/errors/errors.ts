@@ -82,8 +82,8 @@ export class InvalidEventError extends ScalekitWebhooksError {
 }
 
 /**
- * Throw this in a handler when a retry cannot succeed. The run becomes dead: it is not attempted again, and the delivery
- * is answered with 422.
+ * Throw this in a handler when a retry cannot succeed. The run becomes dead: it is not attempted again, and the
+ * delivery gets a 422.
  *
  * @example throw new NonRetryableEventError('no tenant for this organization');
  */
@@ -109,8 +109,8 @@ export class LeaseLostError extends ScalekitWebhooksError {
 }
 
 /**
- * The database of the inbox did not answer in time. It may still do what it was asked for. The next call tries again: claims
- * and settlements can be repeated.
+ * The inbox's database did not respond in time. It may still execute the statement. The next call tries again, because
+ * claims and settlements can be repeated.
  */
 export class InboxTimeoutError extends ScalekitWebhooksError {
   override readonly code = 'inbox_timeout';
@@ -120,7 +120,7 @@ export class InboxTimeoutError extends ScalekitWebhooksError {
     readonly timeoutMs: number,
   ) {
     super(
-      `${database} did not answer within ${timeoutMs / 1000} s. Check the connection, and give the client timeouts, so that it replaces connections that are lost.`,
+      `${database} did not answer within ${timeoutMs / 1000} s. Check the connection, and give the client timeouts, so that it replaces lost connections.`,
     );
   }
 }
@@ -145,7 +145,7 @@ export class TransactionNotCommittedError extends ScalekitWebhooksError {
 /**
  * Why an event cannot be replayed:
  *
- * - `event_unknown`: the endpoint's inbox has no such event, or no longer has it
+ * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
  * - `handler_unknown`: a handler named in the options does not exist
  */

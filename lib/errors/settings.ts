@@ -33,8 +33,8 @@ export function requireApplication(value: unknown): void {
       : `application takes 1 to 64 letters, digits, ".", "_" and "-"; found ${describeValue(value)}`;
   refuseSetting(
     'application',
-    `${problem}. It is part of every key, because two applications that share a database must not swallow each ` +
-      "other's events. Name your application, for example application: 'billing'.",
+    `${problem}. It is part of every key, so that applications that share a database keep their events separate. ` +
+      "Name your application, for example application: 'billing'.",
   );
 }
 
@@ -44,7 +44,10 @@ export function requireMethod(setting: string, value: unknown, method: string): 
   refuseSetting(setting, `${setting} must be an object with a ${method}() method.`);
 }
 
-/** The longest duration that an option accepts, in ms: about 12 days. Leases last twice as long, and timers are limited to 2^31 ms. */
+/**
+ * The longest duration that an option accepts, in ms: about 12 days. Leases last twice as long, and timers are limited
+ * to 2^31 ms.
+ */
 export const MAX_DURATION_MS = 2 ** 30 - 1;
 
 /** @throws ScalekitWebhooksConfigurationError unless the value is a whole number of ms from 1 to {@link MAX_DURATION_MS} */

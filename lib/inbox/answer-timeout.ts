@@ -1,13 +1,13 @@
 import { InboxTimeoutError } from '../errors/errors.js';
 
-/** How long a store waits for an answer, in ms. A connection that was silent for so long is probably lost. */
+/** How long a store waits for a response, in ms. A connection that is silent for this long is probably lost. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
- * Waits for an answer of the store's database for 10 s at most. The database may still do what it was asked for.
+ * Waits for a response of the store's database, at most 10 s. The database may still execute the statement.
  *
- * @param database who has to answer, for the message
- * @throws InboxTimeoutError when there is no answer
+ * @param database the name of the database, for the message
+ * @throws InboxTimeoutError when there is no response
  */
 export function answerInTime<T>(answer: Promise<T>, database: string): Promise<T> {
   return new Promise((resolve, reject) => {

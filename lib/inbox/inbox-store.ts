@@ -15,11 +15,11 @@
  * - Durations are measured by the clock of the store, so that processes with different clocks agree.
  * - Endpoints, event ids, handler ids and error texts can contain any character. Event ids and handler ids are
  *   compared exactly, with upper and lower case kept apart.
- * - A method rejects when the store cannot be reached. The delivery is then answered with 503, and Scalekit retries it.
+ * - A method rejects when the store cannot be reached. The delivery then gets a 503, and Scalekit retries it.
  */
 export interface InboxStore {
   /**
-   * The application whose events the store holds, if other applications can use the same database. Jobs in a queue name
+   * The application whose events the store contains, if other applications can use the same database. Jobs in a queue name
    * it, and `delivery.idempotencyKey` depends on it.
    */
   readonly application?: string;
@@ -34,7 +34,7 @@ export interface InboxStore {
    * A lease with `takesOver` also gets runs that are `queued`, and runs that are `running` under the lease with that
    * token. The latter continue their attempt.
    *
-   * A claim can be repeated under the same lease, for example because its answer was lost: runs that are `running` under
+   * A claim can be repeated under the same lease, for example because its response was lost: runs that are `running` under
    * it are claimed again and continue their attempt. Every other claimed run begins a new attempt.
    *
    * A handler that the entry does not have yet gets its first attempt. Runs of other handlers stay as they are, and so
@@ -67,7 +67,7 @@ export interface InboxStore {
    * Anything that is not an open transaction must be refused before anything is written: otherwise the record would be
    * committed at once, and a handler that fails after it would lose its event.
    *
-   * Optional: only stores in a transactional database can offer it.
+   * Optional: only stores in a transactional database can implement it.
    *
    * @throws LeaseLostError when the lease no longer holds the run; the caller must then roll back
    * @throws ScalekitWebhooksConfigurationError when `transaction` is not an open transaction in the store's database
@@ -100,7 +100,7 @@ export interface InboxStore {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result>;
 
-  /** The bytes of an event as they were first received, or undefined if the store does not have them (any more). */
+  /** The bytes of an event as they were first received, or undefined if the store does not have them. */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
@@ -115,8 +115,8 @@ export interface InboxStore {
   get(key: InboxKey): Promise<InboxEntry | undefined>;
 
   /**
-   * A page of the entries that match the filter, in the order in which the events were received. While entries are added
-   * or forgotten, following `nextCursor` neither skips nor repeats an entry.
+   * A page of the entries that match the filter, in the order in which the events were received. Following
+   * `nextCursor` neither skips nor repeats an entry, even while entries are added or forgotten.
    */
   list(filter?: InboxFilter, page?: InboxPageRequest): Promise<InboxPage>;
 
@@ -131,7 +131,7 @@ export interface InboxStore {
   prune(before: Date): Promise<number>;
 
   /**
-   * Registers the function that is told of problems in the background, which no call reports: for example, that old
+   * Registers a function for problems in the background, which no call reports: for example, that old
    * events cannot be deleted. The module logs them as warnings. The function that was registered last is called, once an
    * hour at most for each problem.
    *
@@ -148,7 +148,7 @@ export interface InboxStore {
   close(): Promise<void>;
 }
 
-/** Is told of a problem of an inbox in the background. */
+/** Receives a problem that an inbox had in the background. */
 export type InboxWarningReporter = (warning: string, cause?: unknown) => void;
 
 /**
@@ -176,9 +176,9 @@ export interface InboxEvent extends InboxKey {
 
 /** The right to execute the runs of a claim for a limited time. */
 export interface InboxLease {
-  /** Identifies the claimer. Each claim has its own; a claim that is repeated has the same one. */
+  /** Identifies the claimer. Each claim has its own token. A repeated claim has the same one. */
   readonly token: string;
-  /** How long the lease lasts, in milliseconds from the claim on, by the store's clock. */
+  /** How long the lease lasts, in milliseconds from the claim, by the store's clock. */
   readonly durationMs: number;
   /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
   readonly takesOver?: string;
@@ -238,7 +238,7 @@ export interface InboxRun {
   readonly error?: RunError;
 }
 
-/** Which entries to read. An entry must match all given conditions. */
+/** Which entries to read. An entry must match every condition that is set. */
 export interface InboxFilter {
   readonly endpoint?: string;
   readonly type?: string;
@@ -249,7 +249,7 @@ export interface InboxFilter {
 /** Which page to read. */
 export interface InboxPageRequest {
   /**
-   * How many entries the page holds at most.
+   * The maximum number of entries on the page.
    * @default 50
    */
   readonly limit?: number;

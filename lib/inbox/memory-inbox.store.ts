@@ -40,7 +40,7 @@ export interface MemoryInboxOptions {
   transaction?: OpenTransaction;
 }
 
-// A claim checks only a few of the events that are held back, however many there are.
+// A claim checks only a few of the events that are held back, so that many of them do not slow it down.
 const HELD_BACK_CHECKS = 4;
 
 /**

@@ -1,8 +1,8 @@
 import type { InboxLease, RunClaim, RunError, RunSettlement, RunState } from './inbox-store.js';
 
 /**
- * A run as a store keeps it. The functions below are the one table of run states: a store reads a run, asks one of
- * them what becomes of it, and writes the run that it returns. Times are in milliseconds since 1970.
+ * A run as a store keeps it. The functions below define all transitions between run states: a store reads a run,
+ * passes it to one of them, and writes the run that it returns. Times are in milliseconds since 1970.
  */
 export interface RunRecord {
   readonly state: RunState;
@@ -19,7 +19,7 @@ export function isRunning(run: RunRecord, now: number): boolean {
   return run.state === 'running' && (run.leaseEndsAt ?? 0) > now;
 }
 
-/** What a claim does to a run: the answer for the claimer, and the run to write if the claimer gets it. */
+/** What a claim does to a run: the result for the claimer, and the run to write if the claimer gets it. */
 export function claimRun(
   run: RunRecord | undefined,
   lease: InboxLease,
@@ -44,7 +44,10 @@ export function claimRun(
   };
 }
 
-/** Whether a claim goes on with an attempt: a worker takes it over, or the claim is repeated because its answer was lost. */
+/**
+ * Whether a claim continues an attempt: a worker takes it over, or the claim is repeated because its response was
+ * lost.
+ */
 function continues({ leaseToken }: RunRecord, { token, takesOver }: InboxLease): boolean {
   return leaseToken === token || leaseToken === takesOver;
 }
@@ -79,7 +82,7 @@ export function completeRun(
 
 /**
  * The run to write so that the next claim gets it, or undefined if it must stay as it is: an attempt is in progress, or
- * the run is done and was not `asked` for by its handler id.
+ * the run is done and its handler was not `asked` for.
  */
 export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecord | undefined {
   if (isRunning(run, now) || (run.state === 'done' && !asked)) return undefined;

@@ -8,7 +8,7 @@ import { eventClassFor, findIssues, hydrateEvent, isJsonObject } from './validat
 /**
  * How events are validated. The envelope (`id`, `type`, `occurred_at`, `data`) is validated in every mode.
  *
- * - `strict`: an event that breaks a rule of its DTO is refused
+ * - `strict`: an event that breaks a rule of its DTO is rejected
  * - `lenient`: the event is accepted, and the handler receives the issues
  * - `off`: only the envelope is validated
  */
@@ -40,7 +40,7 @@ export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent
   return { event, issues };
 }
 
-/** Parses the body of an event that was accepted before, and is therefore never refused for an invalid field. */
+/** Parses the body of an event that was accepted before, and is therefore never rejected for an invalid field. */
 export function parseReceivedEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent {
   return parseEvent(bytes, mode === 'off' ? 'off' : 'lenient');
 }
@@ -48,7 +48,7 @@ export function parseReceivedEvent(bytes: Uint8Array, mode: ValidationMode): Par
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Parses JSON from UTF-8 bytes, with or without a byte order mark. Invalid UTF-8 is refused, never replaced.
+ * Parses JSON from UTF-8 bytes, with or without a byte order mark. Invalid UTF-8 is rejected, never replaced.
  *
  * @throws InvalidEventError `not_json`
  */
@@ -79,7 +79,7 @@ function requireEnvelope(found: readonly EventIssue[]): void {
   throw new InvalidEventError('not_an_event', MESSAGES.envelopeIsInvalid(paths), issues);
 }
 
-/** Known events have more rules for `data`. Those that an unknown event has as well belong to the envelope. */
+/** Known events have more rules for `data`. Rules that an unknown event has as well belong to the envelope. */
 function concernsEnvelope({ path, rule }: EventIssue): boolean {
   if (!ENVELOPE.has(path)) return false;
   return rulesOf(UnknownScalekitEvent).some(

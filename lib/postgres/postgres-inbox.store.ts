@@ -49,13 +49,13 @@ export interface PostgresInboxOptions {
    *
    * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
    * `error` listener.
-   * A connection pooler such as PgBouncer is fine: the store keeps nothing in a session. So is a default isolation level
-   * of repeatable read or serializable: the store repeats statements that Postgres rolls back because of it.
+   * A connection pooler such as PgBouncer works, because the store keeps nothing in a session. The default isolation
+   * level can also be repeatable read or serializable: the store repeats statements that Postgres rolls back.
    */
   client: PostgresQueryable;
   /**
    * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share the tables do not swallow each other's events. All processes of one application use the
+   * applications that share the tables keep their events separate. All processes of one application use the
    * same name. Keep it: under another name, the store does not find the events that it has stored.
    */
   application: string;
@@ -88,7 +88,8 @@ const MAX_CLAIM_ROUNDS = 5;
  * database server.
  *
  * @example
- * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+ * const pool = new Pool({ connectionString: process.env.POSTGRES_URL, connectionTimeoutMillis: 2000 });
+ * pool.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
 export class PostgresInboxStore implements InboxStore {
@@ -110,8 +111,8 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   /**
-   * Creates the tables, or updates them. You can repeat it, and several processes can run it at once. It takes as long as
-   * the database needs; the migration before the first use is given up after 10 s, and tried again at the next call.
+   * Creates the tables, or updates them. You can repeat it, and several processes can run it at once. It has no
+   * time limit. The migration before the first use fails after 10 s, and the next call tries again.
    */
   async migrate(): Promise<void> {
     await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options)));
@@ -261,13 +262,13 @@ export class PostgresInboxStore implements InboxStore {
   /**
    * Resolves when the tables can be read.
    *
-   * @throws InboxTimeoutError when there is no answer within 10 s; so do `claim`, `settle`, `reopen`, `get` and `payload`
+   * @throws InboxTimeoutError when there is no response within 10 s, as in `claim`, `settle`, `reopen`, `get` and `payload`
    */
   async ping(): Promise<void> {
     await this.#ask(this.#statements.ping, []);
   }
 
-  /** Waits for work in the background, for 10 s at most. It does not close the client. */
+  /** Waits for work in the background, at most 10 s. It does not close the client. */
   async close(): Promise<void> {
     await answerInTime(this.#pruning, 'Postgres').catch(() => undefined);
   }
@@ -300,7 +301,7 @@ export class PostgresInboxStore implements InboxStore {
     const now = performance.now();
     if (now < this.#nextPruneAt) return;
     this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
-    // A failure must not fail the claim that started this. The next round deletes what this one could not.
+    // A failure must not fail the claim that started this. The next round deletes what is left.
     this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs)
       .then(
         ({ found, deleted }) => {
@@ -324,7 +325,7 @@ export class PostgresInboxStore implements InboxStore {
     return total;
   }
 
-  /** For statements about a single event: if one of them takes long, its connection is probably lost. */
+  /** For statements about a single event. If one of them takes this long, its connection is probably lost. */
   #ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
     return answerInTime(this.#query(text, values), 'Postgres');
   }
@@ -335,7 +336,7 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   #migrateOnce(): Promise<void> {
-    // A migration that hangs must not hold up every later call.
+    // A migration that hangs must not block every later call.
     this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
       this.#migrated = undefined;
       throw error;

@@ -5,7 +5,7 @@ const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 128;
 
 /**
- * Sends a statement again while Postgres rolls it back because of concurrent transactions, 20 times at most.
+ * Repeats a statement while Postgres rolls it back because of concurrent transactions, at most 20 times.
  *
  * A single statement cannot choose its isolation level. At read committed, the default, conflicts hardly ever happen. At
  * repeatable read and serializable, Postgres expects the client to try again.
@@ -17,7 +17,7 @@ export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (attempts === MAX_ATTEMPTS || !isConflict(error)) throw error;
     }
-    // The random part keeps statements that conflicted from meeting again.
+    // The random part keeps statements from conflicting again.
     await delay(wait * (0.5 + Math.random()));
   }
 }
@@ -33,10 +33,10 @@ const CONFLICTS: ReadonlySet<unknown> = new Set([
   '23505', // unique_violation
 ]);
 
-// Where TypeORM, Drizzle and Prisma keep the error of the driver.
+// The properties in which TypeORM, Drizzle and Prisma keep the error of the driver.
 const WRAPPERS = ['cause', 'driverError', 'meta', 'driverAdapterError'];
 
-/** Whether Postgres rolled a statement back because of a concurrent transaction, so that a repetition can succeed. */
+/** Whether Postgres rolled a statement back because of a concurrent transaction, so that repeating it can succeed. */
 export function isConflict(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > WRAPPERS.length) return false;
   const codes = ['code', 'originalCode'].map((name) => Reflect.get(error, name));

@@ -21,7 +21,7 @@ SELECT encode(payload, 'base64') AS payload FROM ${events}
 WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
 }
 
-/** The entries after the cursor that match, `limit` at most. */
+/** The matching entries after the cursor, at most `limit`. */
 export function listQuery(
   tables: PostgresTables,
   filter: InboxFilter,
@@ -49,7 +49,7 @@ WHERE event.application = ${tables.application}${text}`,
   };
 }
 
-/** Runs are selected as JSON text and times as milliseconds: these look the same whatever type parsers a client has. */
+/** Runs are selected as JSON text and times as milliseconds: these look the same with any type parsers of the client. */
 function entriesSql({ events, runs }: PostgresTables): string {
   const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
   return `
@@ -112,7 +112,7 @@ export function toInboxEntry(row: PostgresRow): InboxEntry {
   };
 }
 
-/** A run as the JSON of {@link entriesSql} has it. */
+/** A run in the JSON of {@link entriesSql}. */
 interface StoredRun {
   readonly handlerId: string;
   readonly state: RunState;

@@ -20,8 +20,8 @@ export interface PostgresSchemaOptions {
  * migrations. It is the single statement that the store would run: you can repeat it, and several processes can run it at
  * once. It needs the right to create a schema only if the schema does not exist.
  *
- * Applications that share a schema share its tables, so run it for one of them. It matters which one only if the tables
- * already hold events from before version 0.1.0.
+ * Applications that share a schema share its tables, so run it for one of them. Which one matters only if the tables
+ * already contain events from before version 0.1.0.
  *
  * @example
  * await pool.query(postgresSchemaSql({ application: 'billing' }));
@@ -104,7 +104,7 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
     CREATE INDEX inbox_runs_not_done ON ${runs} (application, state) WHERE state <> 'done';`,
 ];
 
-/** The names of the tables and of the application whose rows a store uses, quoted for SQL. */
+/** The names of the tables and of the store's application, quoted for SQL. */
 export interface PostgresTables {
   readonly schema: string;
   readonly application: string;
@@ -114,7 +114,7 @@ export interface PostgresTables {
   readonly runs: string;
 }
 
-/** Both names become part of SQL: check them with {@link requireSchemaName} and `requireApplication`. */
+/** Both names become part of SQL, so check them with {@link requireSchemaName} and `requireApplication`. */
 export function postgresTables(schema: string, application: string): PostgresTables {
   return {
     schema: `"${schema}"`,

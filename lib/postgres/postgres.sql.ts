@@ -26,14 +26,15 @@ export function postgresStatements(tables: PostgresTables) {
 /**
  * Records the event and claims the runs that can be claimed.
  *
- * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or NULL.
+ * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or
+ * NULL.
  *
  * Returns, for each handler, `claimed` with its attempt, or the state that prevented a claim. It returns both if the run
  * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
  * again for that handler.
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
-  // A worker takes the attempt over, or the claim is repeated because its answer was lost.
+  // A worker takes the attempt over, or the claim is repeated because its response was lost.
   const goesOn = "(run.state = 'running' AND run.lease_token IN ($7::text, $9::text))";
   const isClaimable = `(
       run.state = 'failed'
@@ -42,7 +43,7 @@ function claimSql({ events, runs, application }: PostgresTables): string {
       OR ${goesOn}
     )`;
   // The ORDER BY makes all claims lock rows in the same order, so that two of them cannot deadlock.
-  // DO UPDATE sees each row as it is when locked. The last SELECT sees it as it was when the statement began.
+  // DO UPDATE sees each row as it is when it is locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
   INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload)
@@ -205,7 +206,7 @@ function pruneSql({ events, runs, application }: PostgresTables, bound: string):
   const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
   const isItsRun =
     'run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id';
-  // `held` locks the runs and sees them as they are then, so that an event that was claimed in between is kept.
+  // `held` locks the runs and reads their current state, so that an event that was claimed in between is kept.
   return `
 WITH old AS MATERIALIZED (
   SELECT event.application, event.endpoint, event.event_id

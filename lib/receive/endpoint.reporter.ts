@@ -7,7 +7,10 @@ import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-/** Reports the endpoint at startup: its URL, its handlers and its warnings. Refuses endpoints that collide. */
+/**
+ * Logs the endpoint at startup: its URL, its handlers and its warnings. Rejects two endpoints with the same name or
+ * path.
+ */
 @Injectable()
 export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   constructor(
@@ -59,7 +62,7 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   }
 }
 
-/** The same for paths that Express cannot tell apart: it ignores case, and the names of parameters. */
+/** Paths that Express cannot tell apart have the same key: it ignores case and the names of parameters. */
 function routeKey({ path }: EndpointOptions): string {
   return path.toLowerCase().replace(/:\w+/g, ':');
 }

@@ -67,7 +67,7 @@ function toEndpointSecret(text: string): EndpointSecret {
   return { text, secret: parseSigningSecret(text) };
 }
 
-/** How long a `signingSecret` function or a `verifier` may take. Scalekit waits for 10 s in all. */
+/** How long a `signingSecret` function or a `verifier` may take. Scalekit waits 10 s in total. */
 export const RESOLVER_TIMEOUT_MS = 5000;
 
 async function resolve(resolver: SigningSecretResolver, request: SigningSecretRequest) {
@@ -77,7 +77,7 @@ async function resolve(resolver: SigningSecretResolver, request: SigningSecretRe
     throw new DeliveryRefusedError('unavailable', MESSAGES.tooSlow('signingSecret', RESOLVER_TIMEOUT_MS));
   } catch (error) {
     if (error instanceof DeliveryRefusedError) throw error;
-    // Only the name, because the message may hold credentials.
+    // Only the name, because the message may contain credentials.
     const reason = error instanceof Error ? error.name : typeof error;
     throw new DeliveryRefusedError('unavailable', MESSAGES.secretResolverFailed(reason));
   }
@@ -93,7 +93,7 @@ async function environmentSecrets(moduleRef: ModuleRef): Promise<readonly string
 
 async function fromConfigService(moduleRef: ModuleRef): Promise<string | string[] | undefined> {
   try {
-    // Imported on demand, since the package is an optional peer dependency.
+    // Imported on demand, because the package is an optional peer dependency.
     const { ConfigService } = await import('@nestjs/config');
     return moduleRef.get(ConfigService, { strict: false }).get<string | string[]>(SECRET_VARIABLE);
   } catch {

@@ -41,10 +41,13 @@ export class RawBodyCapture {
       : undefined;
 }
 
-/** Captures the body of a request to the endpoint. Undefined if it goes elsewhere, or if its body is captured already. */
+/**
+ * Captures the body of a request to the endpoint. Undefined if the request goes elsewhere, or if its body is already
+ * captured.
+ */
 type Capture = (request: PlatformRequest, stream: Readable) => Promise<void> | undefined;
 
-/** What this module uses of Express. */
+/** The part of Express that this module uses. */
 interface ExpressApplication {
   /** Handles a request, from Node's server or from an application that this one is mounted in. */
   handle(request: ExpressRequest, response: ServerResponse, next?: Next): void;
@@ -60,7 +63,7 @@ const CAPTURES = new WeakMap<ExpressApplication, Capture[]>();
 
 function captureOnExpress(adapter: HttpServer, capture: Capture): void {
   const application: ExpressApplication = adapter.getInstance();
-  // Runs after the middlewares of an instance that Nest was given, since one of them may have rewritten the URL.
+  // If Nest was given an Express instance, this runs after its middlewares, because one of them may have rewritten the URL.
   adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
     const capturing = captureFirst([capture], request);
     if (capturing) capturing.then(() => next(), next);
@@ -71,7 +74,7 @@ function captureOnExpress(adapter: HttpServer, capture: Capture): void {
   else captureBeforeMiddlewares(application, [capture]);
 }
 
-// Replaces `handle`, since an instance that Nest was given may have a body parser already: see express.spec.ts.
+// Replaces `handle`, because an Express instance that Nest was given may already have a body parser: see express.spec.ts.
 function captureBeforeMiddlewares(application: ExpressApplication, captures: Capture[]): void {
   CAPTURES.set(application, captures);
   const { handle } = application;
@@ -79,7 +82,7 @@ function captureBeforeMiddlewares(application: ExpressApplication, captures: Cap
     const proceed = () => handle.call(application, request, response, next);
     const capturing = captureFirst(captures, request);
     if (!capturing) return proceed();
-    // Express throws if the request was answered while its body was read.
+    // Express throws if a response was sent while the body was read.
     capturing.then(proceed).catch((error: unknown) => (next ? next(error) : response.destroy()));
   };
 }
@@ -94,7 +97,7 @@ function captureFirst(captures: readonly Capture[], request: ExpressRequest): Pr
   return undefined;
 }
 
-/** What this module uses of Fastify, which is an optional peer dependency. */
+/** The part of Fastify that this module uses. Fastify is an optional peer dependency. */
 interface FastifyHooks {
   addHook(
     name: 'preParsing',
@@ -114,7 +117,7 @@ interface FastifyRequest extends PlatformRequest {
   get headers(): IncomingHttpHeaders;
 }
 
-// Without these headers Fastify expects no body, so it does not answer with a 400, 413 or 415 of its own.
+// Without these headers Fastify expects no body, so it does not respond with its own 400, 413 or 415.
 const WITHOUT_BODY: IncomingHttpHeaders = {
   'content-type': undefined,
   'content-length': undefined,

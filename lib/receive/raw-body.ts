@@ -3,7 +3,10 @@ import { finished, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Outcome } from '../respond/outcome.js';
 
-/** The exact bytes of a request's body. They are private, so that a host that logs its requests logs no payload. */
+/**
+ * The exact bytes of a request's body. They are private, so that an application that logs its requests does not log the
+ * payload.
+ */
 export class CapturedBytes {
   readonly #bytes: Buffer;
   /** Set by the guard once the signature is verified. */
@@ -40,7 +43,7 @@ export type CapturedBody = CapturedBytes | RefusedBody;
 
 const BODY = Symbol('captured body');
 
-/** What Express's and Fastify's request objects have in common, and the captured body. */
+/** The common part of Express's and Fastify's request objects, and the captured body. */
 export interface PlatformRequest {
   readonly method?: string;
   readonly url?: string;
@@ -62,13 +65,16 @@ export function isCaptured(request: PlatformRequest): boolean {
   return request[BODY] !== undefined;
 }
 
-/** The captured body of a request. If nothing was captured, the bytes that the host kept as `rawBody`. */
+/** The captured body of a request. If nothing was captured, the bytes that the application kept as `rawBody`. */
 export function bodyOf(request: PlatformRequest): CapturedBody {
   request[BODY] ??= hostRawBody(request) ?? { refusal: 'misconfigured' };
   return request[BODY];
 }
 
-/** The bytes kept by the host: with Nest's `rawBody: true`, or on a serverless platform that reads the body itself. */
+/**
+ * The bytes that the application kept: with Nest's `rawBody: true`, or on a serverless platform that reads the body
+ * itself.
+ */
 function hostRawBody(request: object): CapturedBytes | undefined {
   if (!('rawBody' in request) || !(request.rawBody instanceof Uint8Array)) return undefined;
   return new CapturedBytes(Buffer.from(request.rawBody), new Date());
@@ -130,7 +136,7 @@ function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too
     const chunks: Uint8Array[] = [];
     let length = 0;
     const onData = (chunk: Uint8Array | string) => {
-      // A hook of the host may have replaced the request with a stream of strings.
+      // A hook of the application may have replaced the request with a stream of strings.
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       length += bytes.length;
       if (length <= maxBytes) {
@@ -150,7 +156,7 @@ function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too
   });
 }
 
-/** Reads the rest of a body and drops it: a client may not read an answer that comes before it has sent everything. */
+/** Reads the rest of a body and drops it: some clients do not read a response before they have sent everything. */
 function discard(stream: Readable): Promise<void> {
   return new Promise((resolve) => {
     stream.unpipe();

@@ -1,7 +1,7 @@
 import { describeValue } from '../errors/settings.js';
 import { COPY_SECRET } from '../verify/verify.messages.js';
 
-/** What people read: what happened, then what to do. Never a secret or a payload. */
+/** Log and error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   // At startup
   endpointReady: (path: string) => `Receiving Scalekit events at POST ${path}`,

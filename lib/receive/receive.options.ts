@@ -3,12 +3,12 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import { MESSAGES } from './receive.messages.js';
 
-/** The signing secret, several of them (each may have signed a delivery), or a function that looks them up. */
+/** One signing secret, several, or a function that looks them up. */
 export type SigningSecretSetting = string | readonly string[] | SigningSecretResolver;
 
 /**
- * Looks up the signing secrets for a request. A delivery for which it returns `undefined` or an empty array is answered
- * with 401. If it throws, the delivery is answered with 503, and Scalekit retries it.
+ * Looks up the signing secrets for a request. If it returns `undefined` or an empty array, the delivery gets a 401.
+ * If it throws, the delivery gets a 503, and Scalekit retries it.
  *
  * @example
  * ```ts
@@ -30,8 +30,8 @@ export interface SigningSecretRequest {
 }
 
 /**
- * Replaces the built-in verification. A delivery is authentic only if it returns `true`. Anything else, including an
- * error, is answered with 401.
+ * Replaces the built-in verification. A delivery is authentic only if it returns `true`. Otherwise, or
+ * if it throws, the delivery gets a 401.
  *
  * @example
  * ```ts

@@ -27,7 +27,7 @@ import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
 
-/** The controller of one endpoint. Each endpoint needs its own class, since Nest keeps a route's path on the class. */
+/** The controller of one endpoint. Each endpoint needs its own class, because Nest stores a route's path on the class. */
 export function createWebhookController(path: string, decorators: readonly ClassDecorator[]): Type<unknown> {
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseFilters(WebhookRefusalFilter)
@@ -67,7 +67,7 @@ function requireEnvironment(event: ScalekitEvent<'*'>, allowed: ReadonlySet<stri
   throw new DeliveryRefusedError('wrong_environment', MESSAGES.wrongEnvironment);
 }
 
-/** Answers deliveries that are refused. Bound to the controller, so it runs instead of the host's global filters. */
+/** Responds to deliveries that are rejected. It is bound to the controller, so it runs instead of global filters. */
 @Catch(ScalekitWebhooksError)
 class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
   constructor(
@@ -83,7 +83,7 @@ class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
   }
 }
 
-/** What this module uses of Fastify's reply. */
+/** The part of Fastify's reply that this module uses. */
 interface FastifyReply {
   code(status: number): FastifyReply;
   header(name: string, value: string): FastifyReply;
@@ -93,10 +93,10 @@ interface FastifyReply {
 /** The response object of a platform. Express's extends Node's. */
 type PlatformResponse = ServerResponse | FastifyReply;
 
-// Set explicitly, since the host may have set another type for all its answers.
+// Set explicitly, because the application may have set another type for all responses.
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Sends the answer itself, so that the host's interceptors and filters cannot change what Scalekit sees. */
+/** Sends the response itself, so that the application's interceptors and filters cannot change what Scalekit sees. */
 function respond(response: PlatformResponse, answer: WebhookAnswer): void {
   const { status, body, retryAfterSeconds } = answer;
   if (isFastifyReply(response)) {

@@ -35,7 +35,7 @@ export class RedisScript {
   }
 }
 
-/** The client, with every failure turned into a {@link RedisInboxError}. Without an answer, a command fails after 10 s. */
+/** The client, with every failure turned into a {@link RedisInboxError}. Without a response, a command fails after 10 s. */
 export class RedisInboxConnection {
   constructor(private readonly client: RedisClientLike) {}
 

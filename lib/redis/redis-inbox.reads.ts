@@ -99,7 +99,7 @@ export class RedisEntryReader {
   async #find(event: ListedEvent): Promise<FoundEntry[]> {
     const entry = await this.get(event.key);
     if (entry) return [{ entry, place: event }];
-    // If Redis evicted the event, or somebody deleted it by hand, the indexes still list it.
+    // If Redis evicted the event, or someone deleted its key, the indexes still list it.
     await this.#delete(event.key, 0);
     return [];
   }

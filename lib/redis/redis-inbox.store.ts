@@ -26,12 +26,12 @@ export interface RedisInboxOptions {
   readonly client: RedisClientLike;
   /**
    * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share a Redis server do not swallow each other's events. All processes of one application use the
+   * applications that share a Redis server keep their events separate. All processes of one application use the
    * same name. Keep it: under another name, the store does not find the events that it has stored.
    */
   readonly application: string;
   /**
-   * What the name of every key starts with, before a colon.
+   * The prefix of every key, before a colon.
    * @default 'scalekit-webhooks'
    */
   readonly keyPrefix?: string;
@@ -57,14 +57,15 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  *
  * While Redis is down, the client decides how long a command waits. The dispatcher responds with 503 at its deadline in any
  * case, and every command fails after 10 s. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make
- * it fail sooner. `socketTimeout` makes it replace a connection that no longer answers.
+ * it fail sooner. `socketTimeout` makes it replace a connection that no longer responds.
  * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
- * `maxRetriesPerRequest: null`, so give it a client of its own.
+ * `maxRetriesPerRequest: null`, so give it its own client.
  *
  * Every failure of Redis or of the client rejects with a {@link RedisInboxError}.
  *
  * @example
  * const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 5000, socketTimeout: 6000 });
+ * client.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client, application: 'billing' }) });
  */
 export class RedisInboxStore implements InboxStore {
@@ -141,7 +142,7 @@ export class RedisInboxStore implements InboxStore {
   }
 
   /**
-   * Counts the entries that match. Without a filter, or with only a state other than `done`, the store does not have to
+   * Counts the entries that match. If the filter is empty, or is only a state other than `done`, the store does not have to
    * read them.
    */
   count(filter: InboxFilter = {}): Promise<number> {

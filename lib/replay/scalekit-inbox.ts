@@ -43,7 +43,7 @@ export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | '
 
 const PAGE_SIZE = 100;
 
-/** The first `limit` entries that match, oldest first, including entries that arrive meanwhile. */
+/** The first `limit` entries that match, oldest first, including entries that arrive during the iteration. */
 export async function* inboxEntries(
   store: InboxStore,
   filter: InboxFilter,
@@ -75,7 +75,7 @@ export class ScalekitInbox implements OnModuleDestroy {
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
   ) {}
 
-  /** A page of entries, oldest first. It never holds payloads. */
+  /** A page of entries, oldest first. It never contains payloads. */
   list(filter: ScalekitInboxFilter = {}, page?: InboxPageRequest): Promise<InboxPage> {
     return this.options.inbox.list(this.#own(filter), page);
   }
@@ -92,7 +92,7 @@ export class ScalekitInbox implements OnModuleDestroy {
 
   /**
    * Handles a received event again, as if it were delivered again. It runs every handler that is not done, including dead
-   * runs, or exactly the handlers named in `handlers`. A run in progress is left alone. Rejects with the store's error
+   * runs, or exactly the handlers named in `handlers`. A run in progress is left as it is. Rejects with the store's error
    * when the inbox cannot be reached.
    *
    * @returns what happened to each handler; a handler's error is in the result, not thrown
@@ -100,7 +100,7 @@ export class ScalekitInbox implements OnModuleDestroy {
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
   /**
-   * Replays every event that matches, one after another, oldest first. Stops early when the application closes.
+   * Replays every event that matches, one after another, oldest first. Stops early if the application is closing.
    *
    * @returns how many events had which outcome
    * @throws InboxReplayError when a named handler does not exist, or none of the events has a payload
@@ -140,7 +140,7 @@ export class ScalekitInbox implements OnModuleDestroy {
 
   async #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
     const own = this.#own(filter);
-    // Without a limit, a replay could go on for as long as new deliveries fail.
+    // Without a limit, a replay could continue as long as new deliveries fail.
     const limit = await this.options.inbox.count(own);
     const counts: Record<string, number> = {};
     let missing: InboxReplayError | undefined;

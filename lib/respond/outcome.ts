@@ -27,7 +27,7 @@ export interface WebhookAnswer {
 /** The status code of each outcome. The `statusCodes` option changes some of them. */
 export type OutcomeStatusCodes = Readonly<Record<Outcome, number>>;
 
-/** The default status codes. They follow Scalekit's guide; 413, 415 and 503 have their usual meaning in HTTP. */
+/** The default status codes. They follow Scalekit's guide. 413, 415 and 503 have their usual HTTP meaning. */
 export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   processed: 201,
   accepted: 202,
@@ -64,7 +64,7 @@ export function answerFor(
   return outcome === 'unavailable' ? { ...refused, retryAfterSeconds } : refused;
 }
 
-/** A delivery is refused for a reason other than its signature or its event. */
+/** A delivery is rejected for a reason other than its signature or its event. */
 export class DeliveryRefusedError extends ScalekitWebhooksError {
   override readonly code = 'delivery_refused';
 
@@ -76,7 +76,7 @@ export class DeliveryRefusedError extends ScalekitWebhooksError {
   }
 }
 
-/** Returns the outcome of a delivery that was refused before any handler ran. */
+/** Returns the outcome of a delivery that was rejected before any handler ran. */
 export function outcomeOfError(error: ScalekitWebhooksError): Outcome {
   if (error instanceof WebhookVerificationError) return 'unauthenticated';
   if (error instanceof InvalidEventError) return 'invalid_event';

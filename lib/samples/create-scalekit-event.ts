@@ -16,7 +16,7 @@ export interface CreateScalekitEventOptions {
   readonly seed?: number | string;
 }
 
-/** Fields that replace those of the sample. The type is not among them: it is the first argument. */
+/** Fields that replace those of the sample, except the type, which is the first argument. */
 export type ScalekitEventOverrides<E> = DeepPartial<Omit<E, 'type'>>;
 
 type DeepPartial<T> = T extends readonly unknown[]
@@ -30,7 +30,7 @@ const FIRST_SECOND_OF_2025 = Date.UTC(2025, 0, 1) / 1000;
 const SECONDS_IN_A_YEAR = 365n * 86_400n;
 
 /**
- * Creates a valid event of any type with sample data, for your tests. It is the object that handlers get, and
+ * Creates a valid event of any type with sample data, for your tests. It is the object that handlers receive, and
  * `JSON.stringify` turns it into the body of a delivery.
  *
  * @param overrides merged into the sample: objects field by field, arrays as a whole; `undefined` removes a field

@@ -110,7 +110,7 @@ export function inTransaction<T>(
   }
 }
 
-/** For rollbacks: after some errors, such as a full disk, SQLite has already ended the transaction. */
+/** Used for rollbacks: after some errors, such as a full disk, SQLite has already ended the transaction. */
 export function tryExec(database: SqliteDatabase, sql: string): boolean {
   try {
     database.exec(sql);
@@ -123,7 +123,7 @@ export function tryExec(database: SqliteDatabase, sql: string): boolean {
 const FULL = 2;
 
 /**
- * Makes commits survive a power failure, and lets readers and writers work side by side. WAL mode is a property of the
+ * Makes commits survive a power failure, and lets reads and writes run concurrently. WAL mode is a property of the
  * file. `synchronous` is one of the connection, and a lower level than FULL could undo a commit.
  */
 export function makeDurable(database: SqliteDatabase): void {

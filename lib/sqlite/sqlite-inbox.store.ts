@@ -38,7 +38,7 @@ export interface SqliteInboxOptions {
    */
   database: SqliteDatabase;
   /**
-   * What the names of the tables start with: 1 to 40 letters, digits and `_`, not starting with a digit.
+   * The prefix of the table names: 1 to 40 letters, digits and `_`, not starting with a digit.
    * @default 'scalekit_webhooks_'
    */
   tablePrefix?: string;
@@ -262,7 +262,7 @@ export class SqliteInboxStore implements InboxStore {
     return retryWhileBusy(this.#database, performance.now() + this.#busyTimeoutMs, work);
   }
 
-  /** Deletes a batch of old events, in a transaction of its own: its failure must not fail the claim before it. */
+  /** Deletes a batch of old events in a separate transaction, so that a failure does not fail the claim before it. */
   async #pruneExpired(): Promise<void> {
     const now = Date.now();
     if (now < this.#nextPruneAt) return;

@@ -30,7 +30,7 @@ export function readVersion(database: SqliteDatabase, tables: SqliteTables): num
 /** Each migration takes the tables to the next version. Never change one that was published. */
 const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
   // AUTOINCREMENT never reuses the number of a deleted event. Otherwise a cursor could skip a new one.
-  // Payloads have a table of their own, so that queries about events and runs do not have to read past them.
+  // Payloads have their own table, so that queries about events and runs do not have to read them.
   ({ events, payloads, handlers }) => `
     CREATE TABLE ${events} (
       number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,7 +9,7 @@ import {
   tryExec,
 } from './sqlite-database.js';
 
-/** The most writes that one transaction commits. The event loop and other processes wait for it. */
+/** The maximum number of writes in one transaction. The event loop and other processes wait for it. */
 const MAX_BATCH_SIZE = 25;
 /** How long a queue that never empties keeps other processes from writing. */
 const MAX_BUSY_MS = 50;
@@ -72,7 +72,7 @@ export class SqliteWriteQueue {
     });
   }
 
-  /** Resolves when no write is waiting. */
+  /** Resolves when all writes have ended. */
   async idle(): Promise<void> {
     await this.#draining;
   }

@@ -6,7 +6,7 @@ import { type SimulatedSecret, SimulatedSecrets } from './delivery-simulator.sec
 
 /** Options of {@link ScalekitDeliverySimulator}. */
 export interface ScalekitDeliverySimulatorOptions {
-  /** An application in this process. It is started if it does not listen yet. */
+  /** An application in this process. It is started if it is not listening yet. */
   app?: INestApplication;
   /**
    * Where to post to, instead of `app`. With several URLs, requests go to each in turn, as to several processes of one
@@ -24,8 +24,8 @@ export interface ScalekitDeliverySimulatorOptions {
    */
   path?: string;
   /**
-   * The secret to sign with. For a rotation, several, each with the share of the deliveries in which it is used:
-   * `[{ secret: old, until: 0.6 }, { secret: fresh, from: 0.5 }]`. Required with `urls`.
+   * The secret to sign with. For a rotation, pass several secrets, each with the share of the deliveries that are
+   * signed with it: `[{ secret: old, until: 0.6 }, { secret: fresh, from: 0.5 }]`. Required with `urls`.
    * @default the endpoint's first secret
    */
   secrets?: string | readonly SimulatedSecret[];
@@ -62,7 +62,7 @@ export interface ScalekitDeliverySimulatorOptions {
    */
   concurrency?: number;
   /**
-   * The most copies of an event. Each event is sent between 1 and this many times, even if the first copy is
+   * The maximum number of copies of an event. Each event is sent between 1 and this many times, even if the first copy is
    * acknowledged. Each copy has its own retries.
    * @default 1
    */

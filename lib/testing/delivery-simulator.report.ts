@@ -31,7 +31,7 @@ export interface SimulatedEvent {
 }
 
 /**
- * What became of an event:
+ * The final state of an event:
  *
  * - `acknowledged`: at least one of its copies was acknowledged
  * - `given_up`: no copy was acknowledged, and all are out of attempts

@@ -151,7 +151,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/** Limits how many requests are sent at once. Retries go ahead of first deliveries; both wait in order of arrival. */
+/** Limits how many requests are sent at once. Retries come before first deliveries; both wait in order of arrival. */
 export class Slots {
   readonly #firstDeliveries = new Set<() => void>();
   readonly #retries = new Set<() => void>();

@@ -35,7 +35,7 @@ export class ScalekitDeliverySimulator {
   /**
    * Sends the events, and resolves when each of their copies is acknowledged or out of attempts.
    *
-   * @param options.signal aborts the simulation: no further requests are sent, and the report covers those that were
+   * @param options `signal` aborts the simulation: no more requests are sent, and the report covers those that were
    * @throws ScalekitWebhooksConfigurationError when `app` has no such endpoint, or no secret is known
    */
   async send(

@@ -54,7 +54,7 @@ export type TestDeliveryPayload = object | string | Uint8Array;
 /** The response of the application. */
 export interface TestDeliveryAnswer {
   readonly status: number;
-  /** The parsed body if it is JSON, else its text. */
+  /** The parsed body if it is JSON, otherwise its text. */
   readonly body: unknown;
   readonly headers: Headers;
 }
@@ -64,7 +64,7 @@ const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toS
 
 /**
  * Delivers signed events to an application under test over HTTP, on Express and Fastify. It starts the application on a
- * free port of 127.0.0.1 if it does not listen yet.
+ * free port of 127.0.0.1 if it is not listening yet.
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export class ScalekitWebhookTester {
     return this.#post(body, { ...signWebhook({ ...signing, payload: body, secret }), ...headers });
   }
 
-  /** Delivers an event, and then the same event again, as a retry arrives: signed again, with another `webhook-id`. */
+  /** Delivers an event, and then the same event again, as in a retry: signed again, with another `webhook-id`. */
   async deliverTwice(payload: TestDeliveryPayload): Promise<[TestDeliveryAnswer, TestDeliveryAnswer]> {
     return [await this.deliver(payload), await this.deliver(payload)];
   }

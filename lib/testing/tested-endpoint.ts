@@ -24,7 +24,7 @@ export class TestedEndpoint {
   ) {}
 
   /**
-   * The URL to post to. Starts the application on a free port of 127.0.0.1 if it does not listen yet.
+   * The URL to post to. Starts the application on a free port of 127.0.0.1 if it is not listening yet.
    * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist
    */
   async url(path?: string): Promise<string> {

@@ -9,7 +9,7 @@ import { MESSAGES } from './verify.messages.js';
  */
 export type SignatureScheme = 'standard' | 'scalekit';
 
-/** Request headers as `node:http`, Express and Fastify provide them, or a `Headers` object. Names in any case. */
+/** Request headers as `node:http`, Express and Fastify provide them, or a `Headers` object. Names can have any case. */
 export type WebhookHeaders = HeaderRecord | FetchHeaders;
 
 type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -28,7 +28,7 @@ type SignatureHeader = (typeof STANDARD_HEADERS)[number] | typeof SCALEKIT_HEADE
 /** The values received for each signature header, without empty ones. */
 export type SignatureHeaderValues = Readonly<Record<SignatureHeader, readonly string[]>>;
 
-/** Collects the signature headers. Servers provide names in lower case, so other spellings are a second look. */
+/** Collects the signature headers. Servers provide names in lower case, so other spellings are looked up only if needed. */
 export function collectSignatureHeaders(headers: WebhookHeaders): SignatureHeaderValues {
   if (isFetchHeaders(headers)) return pickValues((name) => headers.get(name) ?? undefined);
   const values = pickValues((name) => (Object.hasOwn(headers, name) ? headers[name] : undefined));

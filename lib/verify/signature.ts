@@ -3,7 +3,7 @@ import { WebhookVerificationError } from '../errors/errors.js';
 import { SCALEKIT_HEADER, type SignatureHeaderValues, type SignatureScheme } from './signature-headers.js';
 import { MESSAGES } from './verify.messages.js';
 
-/** What the signature headers of one scheme say. Nothing in it is verified yet. */
+/** The content of the signature headers of one scheme. It is not verified yet. */
 export interface ParsedSignature {
   readonly scheme: SignatureScheme;
   /** When the delivery was signed, in Unix seconds. */
@@ -35,7 +35,7 @@ export function scalekitSignedPrefix(timestamp: string): string {
   return `${timestamp}.`;
 }
 
-// The 43rd character encodes only 4 bits. Other characters in its place would be a second spelling of the same signature.
+// The 43rd character encodes only 4 bits. Other characters in its place would encode the same signature in another way.
 const STANDARD_SIGNATURE = /(?<![^ ,])v1,[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?(?![^ ,])/g;
 
 /**

@@ -58,7 +58,7 @@ export function splitSecrets(text: string | undefined): readonly string[] {
 
 const BASE64_OR_BASE64URL = /^(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)(={0,2})$/;
 
-/** Buffer.from skips invalid characters. It could return an empty key, with which anybody can sign. */
+/** Buffer.from skips invalid characters. It could return an empty key, and anyone can sign with an empty key. */
 function isBase64(text: string): boolean {
   const padding = BASE64_OR_BASE64URL.exec(text)?.[1];
   if (padding === undefined) return false;

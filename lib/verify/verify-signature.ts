@@ -38,7 +38,7 @@ export interface VerifyWebhookSignatureOptions {
   readonly toleranceSeconds?: number;
 }
 
-/** What the signature headers of an authentic delivery say. */
+/** The content of the signature headers of an authentic delivery. */
 export interface VerifiedSignature {
   readonly scheme: SignatureScheme;
   /** When the delivery was signed, to the second. */
@@ -48,8 +48,8 @@ export interface VerifiedSignature {
 }
 
 /**
- * Verifies that Scalekit signed a payload recently with one of the secrets. The scheme is chosen by the headers that
- * are present. If a delivery has the headers of both schemes, one valid signature is enough.
+ * Verifies that Scalekit signed a payload recently with one of the secrets. The headers that are present determine
+ * the scheme. If a delivery has the headers of both schemes, one valid signature is enough.
  *
  * @throws WebhookVerificationError if the delivery is not authentic; `code` says why.
  * @throws ScalekitWebhooksConfigurationError if a secret or the tolerance is invalid.

@@ -74,7 +74,7 @@ describe('tables of members', () => {
   it.each([
     ['docs/delivery-guarantees.md', 'run-states', 'InboxFilter', 'state'],
     ['docs/replay.md', 'report-states', 'HandlerReport', 'state'],
-    ['docs/answers.md', 'refusals', 'WebhookVerificationError', 'code'],
+    ['docs/responses.md', 'refusals', 'WebhookVerificationError', 'code'],
   ])('in %s: "%s" has the values of %s.%s', (file, table, type, member) => {
     expect(new Set(firstColumn(file, table))).toEqual(new Set(api.literalsOf(type, member)));
   });
@@ -91,14 +91,16 @@ describe('the table of events', () => {
   });
 });
 
-describe('the table of answers', () => {
+describe('the table of responses', () => {
   it('has the status and the body of every outcome', () => {
-    const documented = tableCells('docs/answers.md', 'answers').map(([outcome, status = '', body = '']) => ({
-      outcome,
-      status: Number.parseInt(status, 10),
-      body: JSON.parse(body.replaceAll('`', '')),
-      retryAfter: status.includes('Retry-After'),
-    }));
+    const documented = tableCells('docs/responses.md', 'responses').map(
+      ([outcome, status = '', body = '']) => ({
+        outcome,
+        status: Number.parseInt(status, 10),
+        body: JSON.parse(body.replaceAll('`', '')),
+        retryAfter: status.includes('Retry-After'),
+      }),
+    );
     const outcomes = Object.keys(DEFAULT_STATUS_CODES) as (keyof typeof DEFAULT_STATUS_CODES)[];
 
     expect(documented).toEqual(
@@ -112,7 +114,7 @@ describe('the table of answers', () => {
 
 describe('the table of error classes', () => {
   const documented = new Map(
-    tableCells('docs/answers.md', 'errors').map(([name = '', codes = '']) => [
+    tableCells('docs/responses.md', 'errors').map(([name = '', codes = '']) => [
       codeSpans(name)[0] ?? '',
       codeSpans(codes),
     ]),

@@ -131,7 +131,7 @@ export function describeClaims(
       expect((await harness.entryOf(event)).receivedAt).toEqual(receivedAt);
     });
 
-    it('gives the same answer when it is repeated under the same lease', async () => {
+    it('gives the same result when it is repeated under the same lease', async () => {
       const event = anEvent();
       const lease = aLease();
       await harness.record(event, 'failed');
@@ -147,7 +147,7 @@ export function describeClaims(
       expect((await harness.entryOf(event)).runs.map(({ attempts }) => attempts).sort()).toEqual([1, 2]);
     });
 
-    it('gives the same answer to repetitions that arrive at the same time', async () => {
+    it('gives the same result to repetitions that arrive at the same time', async () => {
       const event = anEvent();
       const lease = aLease();
 

@@ -11,7 +11,7 @@ import type {
   RunClaim,
 } from '../../inbox/inbox-store.js';
 
-/** What the suite needs from a test runner. Jest and Vitest have it; other runners can use the `expect` package. */
+/** What the suite needs from a test runner. Jest and Vitest provide it. With other runners, use the `expect` package. */
 export interface ConformanceRunner {
   describe(name: string, body: () => void): unknown;
   it(name: string, body: () => Promise<void>): unknown;

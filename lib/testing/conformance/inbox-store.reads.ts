@@ -39,7 +39,7 @@ export function describeKeys(harness: ConformanceHarness, { describe, it, expect
       `${'i'.repeat(254)}j`,
     ];
 
-    it('tell events apart, whatever characters are in their ids', async () => {
+    it('tell events apart, with any characters in their ids', async () => {
       for (const eventId of ODD_IDS) {
         expect(await harness.claim(anEvent({ eventId }))).toEqual({
           'A.run': { state: 'claimed', attempt: 1 },
@@ -51,7 +51,7 @@ export function describeKeys(harness: ConformanceHarness, { describe, it, expect
       expect(await harness.store.count()).toBe(ODD_IDS.length);
     });
 
-    it('tell handlers apart, whatever characters are in their ids', async () => {
+    it('tell handlers apart, with any characters in their ids', async () => {
       const event = anEvent();
       const lease = aLease();
 

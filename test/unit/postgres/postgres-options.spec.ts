@@ -38,7 +38,7 @@ describe('The options of PostgresInboxStore', () => {
   it('require an application, and say why and what to write', () => {
     // @ts-expect-error the option is missing
     expect(() => new PostgresInboxStore({ client })).toThrow(
-      /^application is required\..*must not swallow each other's events\..*application: 'billing'/,
+      /^application is required\..*keep their events separate\..*application: 'billing'/,
     );
     // @ts-expect-error the option is missing
     expect(() => postgresSchemaSql({})).toThrow('application is required');

@@ -33,7 +33,7 @@ describe('The options of RedisInboxStore', () => {
   it('require an application, and say why and what to write', () => {
     // @ts-expect-error the option is missing
     expect(() => new RedisInboxStore({ client })).toThrow(
-      /^application is required\..*must not swallow each other's events\..*application: 'billing'/,
+      /^application is required\..*keep their events separate\..*application: 'billing'/,
     );
   });
 
