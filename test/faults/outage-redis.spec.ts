@@ -53,7 +53,7 @@ describeWithServers('redis', 'If the Redis of the inbox', () => {
     expect(await runsDuring(inbox, hangs)).toEqual([1, 1]);
   });
 
-  it('fills up while handlers run, they run again, because nothing recorded them', async () => {
-    expect(await runsDuring(inbox, isFull)).toEqual([2, 2]);
+  it('fills up while handlers run, they are recorded when there is room again', async () => {
+    expect(await runsDuring(inbox, isFull)).toEqual([1, 1]);
   });
 });
