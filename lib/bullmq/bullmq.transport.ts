@@ -1,31 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import {
-  type BackoffOptions,
-  DelayedError,
-  type Job,
-  type Queue,
-  UnrecoverableError,
-  Worker,
-  type WorkerOptions,
-} from 'bullmq';
+import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type {
   EventTransport,
   HandlerBatch,
   HandlerRetries,
-  QueuedRun,
   QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
 import { toRunError } from '../dispatch/handler-failure.js';
+import { LogThrottle } from '../dispatch/log-throttle.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
+import { MESSAGES } from './bullmq.messages.js';
+import { QueueEndpoint } from './queue-endpoint.js';
+import { type RunJobData, toBullMqBackoff, toJobData, toQueuedRun } from './run-job.js';
 
 /** Options of a {@link BullMqTransport}. */
 export interface BullMqTransportOptions {
   /**
    * The queue, from `@InjectQueue()` of `@nestjs/bullmq` or from `new Queue()`. Every process that works on it should
-   * have all endpoints that fill it: a process without a job's endpoint puts the job back for another process.
+   * have all endpoints that fill it: a process without a job's endpoint puts the job back for another process. A job that
+   * no process takes within an hour fails.
    */
   queue: Queue;
   /**
@@ -52,24 +49,14 @@ export interface BullMqTransportOptions {
   handlerTimeoutMs?: number;
 }
 
-/** What a job holds: the event as it was received, and the key of its run in the inbox. */
-interface RunJobData {
-  readonly endpoint: string;
-  readonly eventId: string;
-  readonly handlerId: string;
-  /** The body as text. Accepted bodies are UTF-8, so the text yields the same bytes. */
-  readonly body: string;
-  readonly deliveryId: string;
-  /** ISO 8601. */
-  readonly receivedAt: string;
-  readonly headers?: HandlerBatch['headers'];
-  readonly leaseToken: string;
-}
-
 // Jobs hold payloads, so finished jobs are not kept forever.
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
-// When to look again at a job that could not be tried.
-const PUT_BACK_MS = 1000;
+// While no inbox can be reached, a worker takes its jobs this slowly, so that it does not pass the whole queue through.
+const HOLD_BACK_MS = 500;
+// How long a job that no process can run waits for one: longer and longer each time, and not forever.
+const SHORTEST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 60_000;
+const GIVE_UP_AFTER_MS = 60 * 60 * 1000;
 // How long BullMQ may take to let go of the queue once no run is in progress.
 const CLOSE_GRACE_MS = 2000;
 
@@ -84,6 +71,8 @@ export class BullMqTransport implements EventTransport {
   readonly #logger = new Logger('ScalekitWebhooks:bullmq');
   readonly #endpoints = new Map<string, QueueEndpoint>();
   readonly #jobs = new Set<Promise<unknown>>();
+  readonly #throttle = new LogThrottle();
+  readonly #closing = new AbortController();
   #worker?: Worker<RunJobData>;
 
   constructor({
@@ -142,6 +131,7 @@ export class BullMqTransport implements EventTransport {
 
   /** Takes no more jobs. Resolves when the jobs of its worker and the runs of its endpoints have ended. */
   async close(): Promise<void> {
+    this.#closing.abort();
     const endpoints = [...this.#endpoints.values()];
     const runs = endpoints.flatMap((endpoint) => endpoint.close());
     const closed = this.#worker?.close().catch((error) => this.#reportError(error));
@@ -154,27 +144,59 @@ export class BullMqTransport implements EventTransport {
 
   async #perform(job: Job<RunJobData>, token: string | undefined): Promise<void> {
     const end = await this.#attempt(job);
-    if (end.state === 'busy') {
-      await job.moveToDelayed(Date.now() + end.retryInMs, token);
+    if (end.state === 'done') return;
+    if (end.state === 'busy' || end.state === 'unavailable') {
+      const retryAt = Date.now() + end.retryInMs;
+      if (end.state === 'unavailable') await this.#holdBack();
+      await job.moveToDelayed(retryAt, token);
       throw new DelayedError();
     }
-    if (end.state === 'done') return;
     const message = `${end.error.name}: ${end.error.message}`;
     throw end.state === 'dead' ? new UnrecoverableError(message) : new Error(message);
   }
 
-  /** An attempt that could not be made or recorded is not the handler's fault, and uses up none of its attempts. */
   async #attempt(job: Job<RunJobData>): Promise<QueuedRunEnd> {
-    const { endpoint } = job.data;
+    const { queue } = this.#options;
+    const { endpoint, unrunnableSince } = job.data;
+    const owner = this.#endpoints.get(endpoint) ?? QueueEndpoint.find(queue, endpoint);
+    if (!owner) return this.#postpone(job, MESSAGES.endpointGone(endpoint));
+    if (unrunnableSince !== undefined) await this.#setUnrunnableSince(job, undefined);
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     try {
-      const owner = this.#endpoints.get(endpoint) ?? QueueEndpoint.find(this.#options.queue, endpoint);
-      if (!owner) throw new Error(`This process has no endpoint "${endpoint}" to run the job for.`);
       return await owner.attempt(toQueuedRun(job.data), isLast);
     } catch (error) {
-      this.#reportError(error);
-      return { state: 'busy', retryInMs: PUT_BACK_MS };
+      const { name, message } = toRunError(error);
+      return this.#postpone(job, MESSAGES.jobUnreadable(name, message));
     }
+  }
+
+  /** A job that this process cannot run is left to another one, but not forever. It uses up no attempt. */
+  async #postpone(job: Job<RunJobData>, reason: string): Promise<QueuedRunEnd> {
+    const { unrunnableSince = new Date().toISOString() } = job.data;
+    const waitedMs = Date.now() - Date.parse(unrunnableSince);
+    if (waitedMs >= GIVE_UP_AFTER_MS) {
+      const message = MESSAGES.jobGivenUp(reason);
+      this.#report(message);
+      return { state: 'dead', error: { name: 'JobGivenUp', message } };
+    }
+    this.#report(MESSAGES.jobPutBack(reason));
+    if (job.data.unrunnableSince === undefined) await this.#setUnrunnableSince(job, unrunnableSince);
+    const waitMs = Math.min(Math.max(waitedMs, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
+    return { state: 'busy', retryInMs: Math.ceil(waitMs * (0.5 + Math.random() / 2)) };
+  }
+
+  async #setUnrunnableSince(job: Job<RunJobData>, unrunnableSince: string | undefined): Promise<void> {
+    try {
+      await job.updateData({ ...job.data, unrunnableSince });
+    } catch (error) {
+      this.#reportError(error);
+    }
+  }
+
+  /** Waits before a job is put back, unless another endpoint could use the time. */
+  async #holdBack(): Promise<void> {
+    if (!QueueEndpoint.areAllUnavailable(this.#options.queue)) return;
+    await pause(HOLD_BACK_MS, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
   #track<T>(job: Promise<T>): Promise<T> {
@@ -184,79 +206,10 @@ export class BullMqTransport implements EventTransport {
 
   #reportError(error: unknown): void {
     const { name, message } = toRunError(error);
-    this.#logger.error(`${name}: ${message}`);
-  }
-}
-
-/** An endpoint that works on a queue. It owns its runs, whichever of the process's workers gets their jobs. */
-class QueueEndpoint {
-  // Any worker of a queue may get a job of any endpoint that fills the queue.
-  static readonly #all = new Set<QueueEndpoint>();
-  readonly #runs = new Set<Promise<QueuedRunEnd>>();
-  #isClosing = false;
-
-  constructor(
-    private readonly queue: Queue,
-    private readonly name: string,
-    private readonly runner: QueuedRunner,
-    private readonly timeoutMs: number,
-  ) {
-    QueueEndpoint.#all.add(this);
+    this.#report(`${name}: ${message}`);
   }
 
-  /** The endpoint of this process that a job of a queue belongs to. */
-  static find({ qualifiedName }: Queue, name: string): QueueEndpoint | undefined {
-    const found = [...QueueEndpoint.#all].filter(
-      (endpoint) => endpoint.queue.qualifiedName === qualifiedName && endpoint.name === name,
-    );
-    return found.find((endpoint) => !endpoint.#isClosing) ?? found[0];
+  #report(text: string): void {
+    this.#throttle.write(text, text, (line) => this.#logger.error(line));
   }
-
-  async attempt(run: QueuedRun, isLast: boolean): Promise<QueuedRunEnd> {
-    if (this.#isClosing) return { state: 'busy', retryInMs: PUT_BACK_MS };
-    const attempt = this.runner(run, { timeoutMs: this.timeoutMs, isLast });
-    this.#runs.add(attempt);
-    return attempt.finally(() => this.#runs.delete(attempt));
-  }
-
-  /** Takes no more runs, and returns those in progress. */
-  close(): readonly Promise<QueuedRunEnd>[] {
-    this.#isClosing = true;
-    return [...this.#runs];
-  }
-
-  /** Its queue's workers no longer find it. */
-  leave(): void {
-    QueueEndpoint.#all.delete(this);
-  }
-}
-
-function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
-  const { endpoint, event, rawBody, deliveryId, receivedAt, headers, leaseToken } = batch;
-  return {
-    endpoint,
-    eventId: event.id,
-    handlerId,
-    body: rawBody.toString('utf8'),
-    deliveryId,
-    receivedAt: receivedAt.toISOString(),
-    headers,
-    leaseToken,
-  };
-}
-
-function toQueuedRun({ body, receivedAt, headers = {}, ...run }: RunJobData): QueuedRun {
-  const { handlerId, deliveryId, leaseToken } = run;
-  return {
-    headers,
-    handlerId,
-    deliveryId,
-    leaseToken,
-    rawBody: Buffer.from(body, 'utf8'),
-    receivedAt: new Date(receivedAt),
-  };
-}
-
-function toBullMqBackoff(backoff: NonNullable<HandlerRetries['backoff']>): number | BackoffOptions {
-  return typeof backoff === 'number' ? backoff : { type: backoff.type, delay: backoff.delayMs };
 }

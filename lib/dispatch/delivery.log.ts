@@ -8,6 +8,7 @@ import type { DispatchOptions } from './dispatch.options.js';
 import { RESOLVED_OPTIONS } from './dispatch.options.js';
 import type { DispatchResult } from './dispatch-result.js';
 import { toRunError } from './handler-failure.js';
+import { LogThrottle } from './log-throttle.js';
 import type { ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between a run and the inbox or the transport. */
@@ -20,18 +21,21 @@ export type RunLog = Pick<DeliveryLog, 'result' | 'fault' | 'lateEnd' | 'queuedE
 @Injectable()
 export class DeliveryLog {
   readonly #logger: Logger;
+  readonly #throttle = new LogThrottle();
 
   constructor(@Inject(RESOLVED_OPTIONS) { name }: DispatchOptions) {
     this.#logger = new Logger(`ScalekitWebhooks:${name}`);
   }
 
   /** A delivery that reached the handlers. */
-  result({ event }: ReceivedEvent, { outcome, handlers }: DispatchResult): void {
+  result({ event }: ReceivedEvent, result: DispatchResult): void {
+    const { outcome, handlers } = result;
     for (const { handlerId, error } of handlers) {
       if (error) this.#handlerFailed(handlerId, event, error);
     }
     const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
-    if (!isAcknowledged(outcome)) this.#write('warn', line());
+    if (isForWantOfService(result)) this.#writeThrottled('warn', outcome, line());
+    else if (!isAcknowledged(outcome)) this.#write('warn', line());
     else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
   }
 
@@ -45,7 +49,8 @@ export class DeliveryLog {
   /** The inbox or the transport failed. */
   fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
-    this.#write('error', MESSAGES.runFault(fault, event.id, event.type, reason));
+    const cause = [fault, reason?.name, reason?.message].join();
+    this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type, reason));
   }
 
   /** A run ended after the response to its delivery was sent. */
@@ -82,6 +87,11 @@ export class DeliveryLog {
     this.#write('error', MESSAGES.handlerFailed(handlerId, id, type, error));
   }
 
+  /** For lines that each delivery and each job repeats while the inbox or the transport is down. */
+  #writeThrottled(level: 'error' | 'warn', cause: string, text: string): void {
+    this.#throttle.write(`${level},${cause}`, text, (line) => this.#write(level, line));
+  }
+
   /** A logger that throws must not change what happens to a delivery. */
   #write(level: 'error' | 'warn' | 'debug', text: string): void {
     try {
@@ -90,4 +100,11 @@ export class DeliveryLog {
       // There is nowhere left to report it.
     }
   }
+}
+
+/** Whether a delivery failed because the inbox or the transport was down, and not because of one of its own runs. */
+function isForWantOfService({ outcome, handlers }: DispatchResult): boolean {
+  return (
+    outcome === 'unavailable' && !handlers.some(({ state }) => state === 'running' || state === 'overdue')
+  );
 }

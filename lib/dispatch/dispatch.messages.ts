@@ -51,6 +51,8 @@ export const MESSAGES = {
     type: string,
     reason: { name: string; message: string } | undefined,
   ) => `${fault} for ${eventId} (${type})${reason ? `: ${reason.name}: ${reason.message}` : ''}`,
+  heldBack: (line: string, count: number, seconds: number) =>
+    count === 1 ? line : `${line} (the last of ${count} such lines in ${seconds} s)`,
 
   inboxWarning: (warning: string, reason: { name: string; message: string } | undefined) =>
     `${warning}${reason ? ` Cause: ${reason.name}: ${reason.message}` : ''}`,

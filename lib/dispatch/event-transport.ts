@@ -54,14 +54,17 @@ export interface QueuedAttempt {
  * - `done`: the run is done, by this attempt or an earlier one
  * - `failed`: the queue retries the run
  * - `dead`: no retry can help
- * - `busy`: another process holds the run's lease; try again later
+ * - `busy`: another process holds the run's lease; look at the run again later
+ * - `unavailable`: the inbox cannot be reached, so the attempt does not count; try again later. The wait is different for
+ *   each run, so that they do not all come back at once.
  */
 export type QueuedRunEnd =
   | { readonly state: 'done' }
   | { readonly state: 'dead' | 'failed'; readonly error: RunError }
-  | { readonly state: 'busy'; readonly retryInMs: number };
+  | { readonly state: 'busy'; readonly retryInMs: number }
+  | { readonly state: 'unavailable'; readonly retryInMs: number };
 
-/** Makes one attempt at a queued run. Rejects when the inbox cannot be reached. */
+/** Makes one attempt at a queued run. Rejects when the run does not hold an event. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
 
 /** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */

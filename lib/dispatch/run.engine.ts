@@ -19,7 +19,7 @@ import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from '.
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
-import { TIMED_OUT, Timeout, waitAtMost } from './timeout.js';
+import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
 
 /** What the engine works with. */
 interface RunEngineOptions extends RunInboxOptions {
@@ -34,9 +34,12 @@ interface RunEnd {
   readonly settlement?: RunSettlement;
 }
 
-// A worker is in no hurry, but during a longer outage of the inbox, its job goes back to the queue.
-const CLAIM_RETRY_MS = 1000;
-// How much longer than its handlers a delivery waits for the inbox, so that the response leaves within Scalekit's 10 s.
+// A worker's job goes back to the queue when the inbox is down for longer than a blip, or does not answer.
+const QUEUED_CLAIM_RETRY_MS = 1000;
+const QUEUED_INBOX_TIMEOUT_MS = 5000;
+// While the inbox is down, the jobs come back over this time instead of all at once.
+const QUEUED_SPREAD_MS = 1000;
+// How much longer than its handlers a delivery waits for the inbox, so that the answer leaves within Scalekit's 10 s.
 const INBOX_GRACE_MS = 500;
 
 /**
@@ -72,12 +75,16 @@ export class RunEngine {
     const lease = new RunLease(this.options.handlerTimeoutMs);
     const timeout = new Timeout(this.#timeLeft(received) + INBOX_GRACE_MS);
     try {
-      const claims = await this.#inbox.claimInTime(received, ids, lease, timeout);
+      const claims = await this.#inbox.claim(received, ids, lease, {
+        timeout,
+        retryForMs: timeout.timeLeftMs(),
+        release: (handlerId) => failedSettlement(handlerId, new Error(MESSAGES.claimedTooLate)),
+      });
       if (!claims) return this.#conclude(received, { outcome: 'unavailable', handlers: [] });
       const runs = this.#prepare(received, handlers, claims, lease, this.#timeLeft(received));
       const ends = await this.#run(received, runs, lease);
       const settlements = [...ends.values()].flatMap(({ settlement }) => settlement ?? []);
-      const settled = await this.#inbox.settleInTime(received, settlements, lease, timeout);
+      const settled = await this.#inbox.settle(received, settlements, lease, timeout);
       const reports = ids.map((id) => ends.get(id)?.report ?? reportClaim(id, claims.get(id)));
       const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
       return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) });
@@ -87,7 +94,7 @@ export class RunEngine {
   }
 
   /**
-   * Makes one attempt at a run that a delivery has queued. Rejects when the inbox cannot be reached.
+   * Makes one attempt at a run that a delivery has queued. Never rejects.
    *
    * @param queuedUnder the token of the lease under which the delivery queued the run
    */
@@ -97,8 +104,15 @@ export class RunEngine {
     { timeoutMs, isLast }: QueuedAttempt,
     queuedUnder: string,
   ): Promise<QueuedRunEnd> {
+    if (this.#inbox.backsOffForMs > 0) return this.#unavailable();
     const lease = new RunLease(timeoutMs, queuedUnder);
-    const claims = await this.#inbox.claim(received, [handlerId], lease, () => CLAIM_RETRY_MS);
+    const claims = await withTimeout(QUEUED_INBOX_TIMEOUT_MS, (timeout) => {
+      // Queued without an error, so that the attempt does not count.
+      const release = (): RunSettlement => ({ handlerId, state: 'queued' });
+      const limits = { timeout, retryForMs: QUEUED_CLAIM_RETRY_MS, release };
+      return this.#inbox.claim(received, [handlerId], lease, limits);
+    });
+    if (!claims) return this.#unavailable();
     const claim = claims.get(handlerId);
     if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
     if (claim?.state === 'dead')
@@ -118,12 +132,20 @@ export class RunEngine {
     const settlement: RunSettlement =
       end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
     this.options.log.queuedEnd(received, settlement);
-    await this.#inbox.settle(received, [settlement], lease);
+    const settled = await withTimeout(Math.max(lease.timeLeftMs(), QUEUED_INBOX_TIMEOUT_MS), (timeout) =>
+      this.#inbox.settle(received, [settlement], lease, timeout),
+    );
+    if (!settled) return this.#unavailable();
     if (!settlement.error) return { state: 'done' };
     return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
   }
 
-  /** The runs that this process is executing now: handler and event. */
+  #unavailable(): QueuedRunEnd {
+    const retryInMs = Math.ceil(this.#inbox.backsOffForMs + Math.random() * QUEUED_SPREAD_MS);
+    return { state: 'unavailable', retryInMs };
+  }
+
+  /** The runs that are executed in this process now: handler and event. */
   get running(): readonly string[] {
     return [...this.#running];
   }

@@ -1,4 +1,5 @@
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 import type { RunLease } from './claimed-run.js';
 import type { RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -13,33 +14,40 @@ export interface RunInboxOptions {
   readonly log: RunLog;
 }
 
-/** Claims and settles runs in an endpoint's inbox, with retries and time limits. */
+/** How long a claim may take, and what becomes of it if it takes longer. */
+export interface ClaimLimits {
+  readonly timeout: Timeout;
+  /** How long a claim that fails is tried again. */
+  readonly retryForMs: number;
+  /** How to give back a run whose claim is answered too late, so that a retry need not wait for its lease to end. */
+  readonly release: (handlerId: string) => RunSettlement;
+}
+
+/** An endpoint's inbox as the run engine uses it: claims and settlements, in time or late. */
 export class RunInbox {
   readonly #late = new Set<Promise<unknown>>();
+  // One for each, because an inbox may refuse to write results that it could still read.
+  readonly #claims = new CircuitBreaker();
+  readonly #settlements = new CircuitBreaker();
 
   constructor(private readonly options: RunInboxOptions) {}
 
-  /** Retries until it succeeds or the time is over: repeating a claim under the same lease gives the same result. */
-  claim(
-    received: ReceivedEvent,
-    handlerIds: readonly string[],
-    lease: RunLease,
-    timeLeftMs: () => number,
-  ): Promise<ReadonlyMap<string, RunClaim>> {
-    const event = this.#toInboxEvent(received);
-    return retryWithin(async () => this.options.inbox.claim(event, handlerIds, lease), timeLeftMs);
+  /** For how long the inbox is left alone because claims have failed, in ms. 0 if it is not. */
+  get backsOffForMs(): number {
+    return this.#claims.refusesForMs;
   }
 
-  /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
-  async settle(
+  /** Tried again until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
+  async #settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
     lease: RunLease,
   ): Promise<true> {
     if (settlements.length === 0) return true;
     const key = this.#toInboxEvent(received);
+    const settle = async () => this.options.inbox.settle(key, settlements, lease);
     const written = await retryWithin(
-      async () => this.options.inbox.settle(key, settlements, lease),
+      () => this.#settlements.call(settle),
       () => lease.timeLeftMs(),
     );
     // A worker may take a run from the queue before its delivery has recorded it as queued.
@@ -49,32 +57,49 @@ export class RunInbox {
     return true;
   }
 
-  /** Claims within a delivery's time. Resolves to undefined when the inbox fails or does not respond in time. */
-  claimInTime(received: ReceivedEvent, handlerIds: readonly string[], lease: RunLease, timeout: Timeout) {
-    return this.#inTime(
-      received,
-      'claim_failed',
-      timeout,
-      () => this.claim(received, handlerIds, lease, () => timeout.timeLeftMs()),
-      (claims) => this.#release(received, claims, lease),
-    );
+  /**
+   * Claims runs. It is tried again until it succeeds or the time for that is over: a claim under the same lease gives the
+   * same answer. Resolves to undefined when the inbox fails or does not answer in time.
+   */
+  claim(
+    received: ReceivedEvent,
+    handlerIds: readonly string[],
+    lease: RunLease,
+    { timeout, retryForMs, release }: ClaimLimits,
+  ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
+    const event = this.#toInboxEvent(received);
+    const claim = async () => this.options.inbox.claim(event, handlerIds, lease);
+    const retryUntil = Date.now() + retryForMs;
+    return this.#inTime(received, this.#claims, 'claim_failed', timeout, {
+      ask: () =>
+        retryWithin(
+          () => this.#claims.call(claim),
+          () => retryUntil - Date.now(),
+        ),
+      whenLate: (claims) => {
+        const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
+        const released = claimed.map(([handlerId]) => release(handlerId));
+        return this.#settle(received, released, lease);
+      },
+    });
   }
 
-  /** Settles within a delivery's time. Resolves to undefined when the inbox fails or does not respond in time. */
-  settleInTime(
+  /** Records how runs ended. Resolves to undefined when the inbox fails or does not answer in time. */
+  settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
     lease: RunLease,
     timeout: Timeout,
-  ) {
-    return this.#inTime(received, 'settle_failed', timeout, () => this.settle(received, settlements, lease));
+  ): Promise<true | undefined> {
+    const ask = () => this.#settle(received, settlements, lease);
+    return this.#inTime(received, this.#settlements, 'settle_failed', timeout, { ask });
   }
 
   /** Settles a run that is still in progress after its delivery, as soon as it ends. */
   settleLate(received: ReceivedEvent, ending: Promise<RunSettlement>, lease: RunLease): void {
     const settled = ending.then((settlement) => {
       this.options.log.lateEnd(received, settlement);
-      return this.settle(received, [settlement], lease);
+      return this.#settle(received, [settlement], lease);
     });
     this.#finishLater(received, 'settle_failed', settled);
   }
@@ -84,27 +109,21 @@ export class RunInbox {
     await Promise.allSettled(this.#late);
   }
 
-  /** Releases claims that came too late, so that a retry does not have to wait for their lease to end. */
-  #release(received: ReceivedEvent, claims: ReadonlyMap<string, RunClaim>, lease: RunLease): Promise<true> {
-    const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
-    const error = new Error(MESSAGES.claimedTooLate);
-    const released = claimed.map(([handlerId]) => failedSettlement(handlerId, error));
-    return this.settle(received, released, lease);
-  }
-
   async #inTime<T>(
     received: ReceivedEvent,
+    breaker: CircuitBreaker,
     fault: RunFault,
     timeout: Timeout,
-    ask: () => Promise<T>,
-    whenLate?: (answer: T) => Promise<unknown>,
+    { ask, whenLate }: { ask: () => Promise<T>; whenLate?: (answer: T) => Promise<unknown> },
   ): Promise<T | undefined> {
     try {
       const asked = ask();
       const answer = await timeout.wait(asked);
       if (answer !== TIMED_OUT) return answer;
       this.#finishLater(received, fault, asked.then(whenLate));
-      throw new Error(MESSAGES.inboxTooSlow);
+      const tooSlow = new Error(MESSAGES.inboxTooSlow);
+      breaker.failed(tooSlow);
+      throw tooSlow;
     } catch (error) {
       this.options.log.fault(fault, received, error);
       return undefined;

@@ -41,17 +41,22 @@ export class Timeout {
   }
 }
 
-/** Waits for a promise, but at most `ms`. It does not cancel the promise. */
-export async function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
+/** Passes a time limit of `ms` to work, and stops it when the work has ended. */
+export async function withTimeout<T>(ms: number, work: (timeout: Timeout) => Promise<T>): Promise<T> {
   const timeout = new Timeout(ms);
   try {
-    return await timeout.wait(promise);
+    return await work(timeout);
   } finally {
     timeout.end();
   }
 }
 
-// The first wait is short, because most database failures are brief.
+/** Waits for a promise, but at most `ms`. The promise itself goes on. */
+export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
+  return withTimeout(ms, (timeout) => timeout.wait(promise));
+}
+
+// The first wait is short, since most failures of a database are over at once.
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
 

@@ -1,0 +1,62 @@
+import type { Queue } from 'bullmq';
+import type { QueuedRun, QueuedRunEnd, QueuedRunner } from '../dispatch/event-transport.js';
+
+// When another process may take a run that a closing endpoint puts back.
+const PUT_BACK_MS = 1000;
+
+/** An endpoint that works on a queue. It owns its runs, whichever of the process's workers gets their jobs. */
+export class QueueEndpoint {
+  // Any worker of a queue may get a job of any endpoint that fills the queue.
+  static readonly #all = new Set<QueueEndpoint>();
+  readonly #runs = new Set<Promise<QueuedRunEnd>>();
+  #isClosing = false;
+  #isUnavailable = false;
+
+  constructor(
+    private readonly queue: Queue,
+    private readonly name: string,
+    private readonly runner: QueuedRunner,
+    private readonly timeoutMs: number,
+  ) {
+    QueueEndpoint.#all.add(this);
+  }
+
+  /** The endpoint of this process that a job of a queue belongs to. */
+  static find(queue: Queue, name: string): QueueEndpoint | undefined {
+    const found = QueueEndpoint.#of(queue).filter((endpoint) => endpoint.name === name);
+    return found.find((endpoint) => !endpoint.#isClosing) ?? found[0];
+  }
+
+  /** Whether no endpoint of this process that works on a queue could reach its inbox at its last attempt. */
+  static areAllUnavailable(queue: Queue): boolean {
+    return QueueEndpoint.#of(queue).every((endpoint) => endpoint.#isUnavailable);
+  }
+
+  static #of({ qualifiedName }: Queue): readonly QueueEndpoint[] {
+    return [...QueueEndpoint.#all].filter((endpoint) => endpoint.queue.qualifiedName === qualifiedName);
+  }
+
+  async attempt(run: QueuedRun, isLast: boolean): Promise<QueuedRunEnd> {
+    if (this.#isClosing) return { state: 'busy', retryInMs: PUT_BACK_MS };
+    const attempt = this.runner(run, { timeoutMs: this.timeoutMs, isLast });
+    this.#runs.add(attempt);
+    try {
+      const end = await attempt;
+      this.#isUnavailable = end.state === 'unavailable';
+      return end;
+    } finally {
+      this.#runs.delete(attempt);
+    }
+  }
+
+  /** Takes no more runs, and returns those in progress. */
+  close(): readonly Promise<QueuedRunEnd>[] {
+    this.#isClosing = true;
+    return [...this.#runs];
+  }
+
+  /** Its queue's workers no longer find it. */
+  leave(): void {
+    QueueEndpoint.#all.delete(this);
+  }
+}
