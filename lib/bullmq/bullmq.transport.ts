@@ -160,10 +160,11 @@ export class BullMqTransport implements EventTransport {
     const { endpoint, unrunnableSince } = job.data;
     const owner = this.#endpoints.get(endpoint) ?? QueueEndpoint.find(queue, endpoint);
     if (!owner) return this.#postpone(job, MESSAGES.endpointGone(endpoint));
-    if (unrunnableSince !== undefined) await this.#setUnrunnableSince(job, undefined);
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     try {
-      return await owner.attempt(toQueuedRun(job.data), isLast);
+      const end = await owner.attempt(toQueuedRun(job.data), isLast);
+      if (unrunnableSince !== undefined) await this.#setUnrunnableSince(job, undefined);
+      return end;
     } catch (error) {
       const { name, message } = toRunError(error);
       return this.#postpone(job, MESSAGES.jobUnreadable(name, message));
