@@ -257,17 +257,11 @@ function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult,
   return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
 }
 
-// Headers that can be misused by anyone who reads a job of the queue.
-const CREDENTIALS: ReadonlySet<string> = new Set([
-  'authorization',
-  'cookie',
-  'proxy-authorization',
-  'scalekit-signature',
-  'webhook-signature',
-]);
+// Headers that prove something to whoever has them. A queue keeps its jobs longer than a request lives.
+const CREDENTIAL = /authorization|cookie|signature|token|secret|api-?key|jwt/i;
 
 function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIAL.test(name)));
 }
 
 /** The default transport: runs all handlers of an event concurrently, within the request. */

@@ -23,10 +23,12 @@ class Handlers {
   readonly runs: string[] = [];
   failures: unknown[] = [];
   gate: Promise<void> = Promise.resolve();
+  headers: ScalekitDelivery['headers'] = {};
 
   @OnScalekitEvent('user.created', { attempts: 3, backoff: 1 })
   async first(event: ScalekitEvent<'user.created'>, delivery: ScalekitDelivery): Promise<void> {
     await this.gate;
+    this.headers = delivery.headers;
     this.runs.push(`first ${event.data.user?.id} ${delivery.attempt}`);
     const failure = this.failures.shift();
     if (failure) throw failure;
@@ -209,6 +211,35 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
       'first usr_1 1',
     ]);
   });
+
+  it.each(ADAPTERS)(
+    'hands the headers on to its handlers, but no credential, on %s',
+    async (_name, adapter) => {
+      const { scalekit, handlers } = await start({}, adapter);
+      await scalekit.deliver(createScalekitEvent('user.created'), {
+        headers: {
+          authorization: 'Bearer made-up-token',
+          cookie: 'session=made-up',
+          'proxy-authorization': 'Basic made-up',
+          'x-tenant': 'acme',
+        },
+      });
+      const stored = JSON.stringify(await jobs());
+      await allEnded();
+
+      expect(handlers.headers).toMatchObject({
+        'content-type': 'application/json',
+        'webhook-id': expect.any(String),
+        'webhook-timestamp': expect.any(String),
+        'x-tenant': 'acme',
+      });
+      const carried = Object.keys(handlers.headers);
+      for (const name of ['authorization', 'cookie', 'proxy-authorization', 'webhook-signature']) {
+        expect(carried).not.toContain(name);
+      }
+      expect(stored).not.toMatch(/made-up-token|session=|Basic /);
+    },
+  );
 
   it('puts the event into its jobs, but no secret or signature', async () => {
     const { scalekit } = await start({ worker: false });

@@ -7,6 +7,10 @@ import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
 import { SCENARIOS } from './outcome.scenarios.js';
 
+// When a delivery gives up waiting for the inbox.
+const DEADLINE_MS = 9500;
+const INTERVAL_MS = 10_000;
+
 describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
   beforeEach(() => {
     holdClock();
@@ -102,6 +106,59 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
 
     expect((await scalekit.deliver(event)).status).toBe(201);
     expect(logger.ours('error')).toEqual([`lease_lost for ${event.id} (user.created)`]);
+  });
+
+  it('has one line per cause and interval while the inbox is down, with a count, and spares the inbox', async () => {
+    const inbox = new MemoryInboxStore();
+    const claim = jest.spyOn(inbox, 'claim').mockRejectedValue(new Error('connection refused'));
+    const { dispatcher, logger } = await startScriptedApp(adapter, { inbox });
+
+    const results = Array.from({ length: 500 }, () => dispatcher.dispatch(aUserCreated()));
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    expect(new Set((await Promise.all(results)).map(({ outcome }) => outcome))).toEqual(
+      new Set(['unavailable']),
+    );
+
+    // One for each delivery, and then about one per second.
+    expect(claim.mock.calls.length).toBeLessThan(530);
+    const failed = expect.stringMatching(
+      /^claim_failed for evt_\w+ \(user\.created\): Error: connection refused$/,
+    );
+    const unavailable = expect.stringMatching(/^evt_\w+ \(user\.created\): unavailable$/);
+    expect([logger.ours('error'), logger.ours('warn')]).toEqual([[failed], [unavailable]]);
+
+    await jest.advanceTimersByTimeAsync(INTERVAL_MS);
+    const counted = expect.stringMatching(/\(the last of 499 such lines in 10 s\)$/);
+    expect([logger.ours('error'), logger.ours('warn')]).toEqual([
+      [failed, counted],
+      [unavailable, counted],
+    ]);
+  });
+
+  it('names each cause, also while another one is frequent', async () => {
+    const inbox = new MemoryInboxStore();
+    const refused = new Error('connection refused');
+    jest.spyOn(inbox, 'claim').mockRejectedValue(refused);
+    const { dispatcher, logger, first } = await startScriptedApp(adapter, { inbox });
+    const results = Array.from({ length: 20 }, () => dispatcher.dispatch(aUserCreated()));
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    await Promise.all(results);
+
+    jest.mocked(inbox.claim).mockRejectedValue(new Error('too many connections'));
+    const another = dispatcher.dispatch(aUserCreated());
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    await another;
+    jest.mocked(inbox.claim).mockRestore();
+    first.mockRejectedValue(new Error('broken'));
+    const failing = dispatcher.dispatch(aUserCreated());
+    await jest.advanceTimersByTimeAsync(2000);
+    await failing;
+
+    const lines = logger.ours('error').join('\n');
+    expect(lines).toContain('connection refused');
+    expect(lines).toContain('too many connections');
+    expect(lines).toContain('First.handle failed');
+    expect(logger.ours('warn').at(-1)).toMatch(/: failed$/);
   });
 
   it.each(SCENARIOS)('contains no payload, secret or digest when $when', async (scenario) => {

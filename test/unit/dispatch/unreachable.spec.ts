@@ -355,6 +355,28 @@ describe('a delivery through a transport', () => {
     });
   });
 
+  it('passes the headers on, but none that holds a credential', async () => {
+    const transport = aTransport(queued);
+    const { engine } = setUp({ 'A.run': succeed }, { transport });
+    const carried = { 'content-type': 'application/json', 'webhook-id': 'msg_1', 'x-tag': ['a', 'b'] };
+    const credentials = {
+      authorization: 'Bearer made-up',
+      'x-serverless-authorization': 'Bearer made-up',
+      'proxy-authorization': 'Basic made-up',
+      cookie: 'session=made-up',
+      'webhook-signature': 'v1,made-up',
+      'scalekit-signature': 'v1=made-up',
+      'x-auth-token': 'made-up',
+      'x-api-key': 'made-up',
+      'x-shared-secret': 'made-up',
+      'cf-access-jwt-assertion': 'made-up',
+    };
+
+    await engine.deliver(aDelivery({ headers: { ...carried, ...credentials } }));
+
+    expect(transport.start.mock.calls[0]?.[0].headers).toEqual(carried);
+  });
+
   it.each<[string, EventTransport['start']]>([
     [
       'throws',
