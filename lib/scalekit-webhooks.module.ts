@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, type DynamicModule, Module } from '@nestjs/c
 import { DiscoveryModule } from '@nestjs/core';
 import { DeliveryLog } from './dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from './dispatch/dispatch.options.js';
+import { DrainModule } from './dispatch/drain.module.js';
 import { EndpointHandlers, EventEmitterBridge } from './dispatch/endpoint.handlers.js';
 import { HandlerExplorer } from './dispatch/handler.explorer.js';
 import { HandlerInvoker } from './dispatch/handler.invoker.js';
@@ -47,7 +48,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
  * ```
  */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, DrainModule],
   providers: [
     // Receives deliveries
     RawBodyCapture,

@@ -2,6 +2,7 @@
  * Everything that relies on Nest's private API. `nest-internals.spec.ts` and the consumer tests check
  * each part on every Nest version that is supported, and name the part that has changed.
  */
+import type { Type } from '@nestjs/common';
 import {
   type ExternalContextCreator as ContextCreator,
   ExternalContextCreator,
@@ -53,4 +54,14 @@ export function createHandlerContexts(modules: ModulesContainer, moduleKey: stri
   const creator = ExternalContextCreator.fromContainer(new HandlerContainer(modules));
   creator.getContextModuleKey = () => moduleKey;
   return creator;
+}
+
+/**
+ * Makes Nest close a module before all others. Nest closes modules by their distance from the root module, nearest first.
+ * Call it in the constructor of a provider: later, Nest has fixed the order.
+ */
+export function closeFirst(modules: ModulesContainer, moduleClass: Type): void {
+  for (const module of modules.values()) {
+    if (module.metatype === moduleClass) module.distance = -1;
+  }
 }

@@ -12,6 +12,7 @@ import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import type { DispatchResult } from './dispatch-result.js';
+import { Drain } from './drain.module.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import { type QueuedRunner, transportEndpoint } from './event-transport.js';
 import { HandlerRegistry } from './handler.registry.js';
@@ -32,13 +33,16 @@ const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', hand
 export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #flights = new SingleFlight();
   #engine?: RunEngine;
-  #closing = false;
+  #finished?: Promise<void>;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
-  ) {}
+    @Inject(Drain) drain: Drain,
+  ) {
+    drain.add(() => this.onModuleDestroy());
+  }
 
   /** @throws ScalekitWebhooksConfigurationError when the configuration cannot work in this process */
   async onModuleInit(): Promise<void> {
@@ -81,7 +85,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    * @internal
    */
   handle(received: ReceivedEvent): Promise<DispatchResult> {
-    if (this.#closing) return Promise.resolve(UNAVAILABLE);
+    if (this.#finished) return Promise.resolve(UNAVAILABLE);
     return this.#flights.share(received.event.id, received.rawBody, () => this.#deliver(received));
   }
 
@@ -97,7 +101,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     handlerIds?: readonly string[],
   ): Promise<DispatchResult> {
     return this.#flights.alone(received.event.id, async () => {
-      if (this.#closing) return UNAVAILABLE;
+      if (this.#finished) return UNAVAILABLE;
       const reopened = await waitAtMost(reopen(), this.options.handlerTimeoutMs);
       if (reopened === TIMED_OUT) throw new Error(MESSAGES.inboxTooSlow);
       // The handlers' time starts now, not before the wait.
@@ -107,15 +111,19 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
 
   /** Accepts nothing new and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
-    this.#closing = true;
-    const finished = this.#finish();
+    this.#finished ??= this.#finish();
+    return this.#finished;
+  }
+
+  async #finish(): Promise<void> {
+    const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
       const running = this.#engine?.running ?? [];
       if (running.length > 0) this.log.shutdownWaits(running);
     }
   }
 
-  async #finish(): Promise<void> {
+  async #finishDeliveries(): Promise<void> {
     const engine = this.#engine;
     try {
       await this.options.transport.close?.();
@@ -127,7 +135,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
-    if (this.#closing || !this.#engine) return Promise.resolve(UNAVAILABLE);
+    if (this.#finished || !this.#engine) return Promise.resolve(UNAVAILABLE);
     return this.#engine.deliver(received, handlerIds);
   }
 }

@@ -1,5 +1,6 @@
 import * as constants from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
+import { Module as NestModule } from '@nestjs/core/injector/module.js';
 import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
 
 /** The parts of Nest outside its public API that `lib/dispatch/nest-internals.ts` uses, and whether Nest still has them. */
@@ -14,6 +15,8 @@ export function nestInternals(): Record<string, boolean> {
   const creator = ExternalContextCreator.fromContainer(new AskedContainer());
   const tokens = new ParamsTokenFactory();
   const customParameter: number = 99;
+  const module = new NestModule(class AnyModule {}, new NestContainer());
+  module.distance = -1;
   return {
     'constants.EXCEPTION_FILTERS_METADATA': typeof constants.EXCEPTION_FILTERS_METADATA === 'string',
     'constants.GUARDS_METADATA': typeof constants.GUARDS_METADATA === 'string',
@@ -22,6 +25,7 @@ export function nestInternals(): Record<string, boolean> {
     'ExternalContextCreator.fromContainer asks NestContainer#getModules': asked,
     'ExternalContextCreator#getContextModuleKey': typeof creator.getContextModuleKey === 'function',
     'ExternalContextCreator#transformToResult': typeof creator.transformToResult === 'function',
+    'Module#distance can be set': module.distance === -1,
     'ParamsTokenFactory: parameter 3 is the body': tokens.exchangeEnumForString(3) === 'body',
     'ParamsTokenFactory: parameter 99 is custom': tokens.exchangeEnumForString(customParameter) === 'custom',
   };

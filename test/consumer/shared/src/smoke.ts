@@ -2,7 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { NestFactory } from '@nestjs/core';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { createAdapter } from './adapter.js';
-import { AppModule, Greetings } from './app.module.js';
+import { AppModule, Gate, Greetings } from './app.module.js';
 import { nestInternals } from './nest-internals.js';
 
 async function smoke(): Promise<void> {
@@ -19,7 +19,14 @@ async function smoke(): Promise<void> {
   equal((await scalekit.withForgedSignature(event)).status, 401);
   deepEqual(app.get(Greetings).sent, ['ada@example.com']);
 
-  await app.close();
+  const gate = app.get(Gate);
+  const inFlight = scalekit.deliver(createScalekitEvent('role.created'));
+  await gate.begun;
+  const closed = app.close();
+  await new Promise(setImmediate);
+  gate.open();
+  equal((await inFlight).status, 201, 'Nest has changed: closeFirst() no longer closes the endpoint first');
+  await closed;
 }
 
 const changed = Object.entries(nestInternals()).filter(([, isThere]) => !isThere);
