@@ -211,6 +211,12 @@ export class BullMqTransport implements EventTransport {
   }
 
   #report(text: string): void {
-    this.#throttle.write(text, text, (line) => this.#logger.error(line));
+    this.#throttle.write(text, text, (line) => {
+      try {
+        this.#logger.error(line);
+      } catch {
+        // A logger that throws must not change what happens to a job.
+      }
+    });
   }
 }

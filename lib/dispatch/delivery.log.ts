@@ -78,7 +78,7 @@ export class DeliveryLog {
     this.#write('warn', MESSAGES.inboxWarning(warning, reason));
   }
 
-  /** The application is closing, and these runs are still in progress. */
+  /** The application closes, and these runs are still in progress, or the inbox or the queue has not answered. */
   shutdownWaits(runs: readonly string[]): void {
     this.#write('warn', MESSAGES.shutdownWaits(runs));
   }

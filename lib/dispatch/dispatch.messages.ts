@@ -57,7 +57,9 @@ export const MESSAGES = {
   inboxWarning: (warning: string, reason: { name: string; message: string } | undefined) =>
     `${warning}${reason ? ` Cause: ${reason.name}: ${reason.message}` : ''}`,
   shutdownWaits: (runs: readonly string[]) =>
-    `The shutdown is waiting for ${runs.length === 1 ? 'a run' : `${runs.length} runs`} to end: ${runs.slice(0, 10).join(', ')}`,
+    runs.length === 0
+      ? 'The shutdown is waiting for the inbox or the queue to answer.'
+      : `The shutdown is waiting for ${runs.length === 1 ? 'a run' : `${runs.length} runs`} to end: ${runs.slice(0, 10).join(', ')}`,
 
   // Errors of runs
   inboxTooSlow: 'the inbox did not answer in time',

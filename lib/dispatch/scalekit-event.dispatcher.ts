@@ -118,8 +118,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async #finish(): Promise<void> {
     const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
-      const running = this.#engine?.running ?? [];
-      if (running.length > 0) this.log.shutdownWaits(running);
+      this.log.shutdownWaits(this.#engine?.running ?? []);
     }
   }
 

@@ -69,7 +69,7 @@ describe.each(ADAPTERS)('an application that is closing, on %s', (_name, adapter
     expect(entry?.runs).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
-  it('waits for an inbox that is slow to settle', async () => {
+  it('waits for an inbox that is slow to settle, and says so', async () => {
     const inbox = new MemoryInboxStore();
     const [gate, settling] = [deferred(), deferred()];
     const settle = inbox.settle.bind(inbox);
@@ -78,13 +78,17 @@ describe.each(ADAPTERS)('an application that is closing, on %s', (_name, adapter
       await gate.promise;
       return settle(...args);
     });
-    const { app, scalekit } = await startScriptedApp(adapter, { inbox });
+    const { app, scalekit, logger } = await startScriptedApp(adapter, { inbox });
     const answering = scalekit.deliver(aUserCreated());
     await settling.promise;
     await jest.advanceTimersByTimeAsync(DEADLINE_MS + 500);
     await answering;
 
     const closing = app.close();
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(logger.ours('warn')).toContainEqual(
+      'The shutdown is waiting for the inbox or the queue to answer.',
+    );
     gate.resolve();
     await closing;
 
