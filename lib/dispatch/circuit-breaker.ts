@@ -1,7 +1,10 @@
+import { sleep } from './timeout.js';
+
+// The first wait is short, since most failures of a database are over at once.
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 1000;
 // So many failures in a row are an outage, and not the fault of one event.
 const FAILURES_OF_AN_OUTAGE = 5;
-const FIRST_BACK_OFF_MS = 100;
-const LONGEST_BACK_OFF_MS = 1000;
 
 /**
  * Spares a service that is down: once several calls in a row have failed, it lets one call through per back-off and
@@ -16,6 +19,24 @@ export class CircuitBreaker {
   /** For how long it refuses calls from now on, in ms. 0 if it lets the next one through. */
   get refusesForMs(): number {
     return this.#isOpen ? Math.max(0, this.#nextCallAt - Date.now()) : 0;
+  }
+
+  /**
+   * Tries again, with back-off and jitter, until a call succeeds or the time is over.
+   *
+   * @param timeLeftMs how much time is left
+   * @throws the error of the last call
+   */
+  async retryWithin<T>(work: () => Promise<T>, timeLeftMs: () => number): Promise<T> {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = longer(waitMs)) {
+      try {
+        return await this.call(work);
+      } catch (error) {
+        const pauseMs = this.refusesForMs || withJitter(waitMs);
+        if (timeLeftMs() <= pauseMs) throw error;
+        await sleep(pauseMs);
+      }
+    }
   }
 
   /** @throws the error of the call, or the last error if it refuses the call */
@@ -46,7 +67,15 @@ export class CircuitBreaker {
   }
 
   #backOff(): void {
-    this.#backOffMs = Math.min(Math.max(FIRST_BACK_OFF_MS, 2 * this.#backOffMs), LONGEST_BACK_OFF_MS);
-    this.#nextCallAt = Date.now() + this.#backOffMs * (0.5 + Math.random() / 2);
+    this.#backOffMs = longer(this.#backOffMs || FIRST_WAIT_MS);
+    this.#nextCallAt = Date.now() + withJitter(this.#backOffMs);
   }
+}
+
+function longer(waitMs: number): number {
+  return Math.min(2 * waitMs, LONGEST_WAIT_MS);
+}
+
+function withJitter(waitMs: number): number {
+  return waitMs * (0.5 + Math.random() / 2);
 }

@@ -5,7 +5,7 @@ import type { RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
-import { retryWithin, TIMED_OUT, type Timeout } from './timeout.js';
+import { TIMED_OUT, type Timeout } from './timeout.js';
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {
@@ -46,10 +46,7 @@ export class RunInbox {
     if (settlements.length === 0) return true;
     const key = this.#toInboxEvent(received);
     const settle = async () => this.options.inbox.settle(key, settlements, lease);
-    const written = await retryWithin(
-      () => this.#settlements.call(settle),
-      () => lease.timeLeftMs(),
-    );
+    const written = await this.#settlements.retryWithin(settle, () => lease.timeLeftMs());
     // A worker may take a run from the queue before its delivery has recorded it as queued.
     const isLost = ({ handlerId, state, error }: RunSettlement) =>
       (state !== 'queued' || error !== undefined) && !written.includes(handlerId);
@@ -71,11 +68,7 @@ export class RunInbox {
     const claim = async () => this.options.inbox.claim(event, handlerIds, lease);
     const retryUntil = Date.now() + retryForMs;
     return this.#inTime(received, this.#claims, 'claim_failed', timeout, {
-      ask: () =>
-        retryWithin(
-          () => this.#claims.call(claim),
-          () => retryUntil - Date.now(),
-        ),
+      ask: () => this.#claims.retryWithin(claim, () => retryUntil - Date.now()),
       whenLate: (claims) => {
         const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
         const released = claimed.map(([handlerId]) => release(handlerId));

@@ -56,28 +56,7 @@ export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | type
   return withTimeout(ms, (timeout) => timeout.wait(promise));
 }
 
-// The first wait is short, since most failures of a database are over at once.
-const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 1000;
-
-/**
- * Tries again, with back-off and jitter, until an attempt succeeds or the time is over.
- *
- * @param timeLeftMs how much time is left
- * @throws the error of the last attempt
- */
-export async function retryWithin<T>(attempt: () => Promise<T>, timeLeftMs: () => number): Promise<T> {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (timeLeftMs() <= waitMs) throw error;
-    }
-    await sleep(waitMs * (0.5 + Math.random() / 2));
-  }
-}
-
-function sleep(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 

@@ -78,4 +78,35 @@ describe('a circuit breaker', () => {
 
     expect(breaker.refusesForMs).toBeGreaterThan(0);
   });
+
+  it('tries a call again until it succeeds, also within a second after a long outage', async () => {
+    const retried = breaker.retryWithin(service, () => 60_000);
+    await jest.advanceTimersByTimeAsync(30_000);
+    service.mockResolvedValue('done');
+    const calls = service.mock.calls.length;
+    await jest.advanceTimersByTimeAsync(1000);
+
+    expect(await retried).toBe('done');
+    expect(service).toHaveBeenCalledTimes(calls + 1);
+  });
+
+  it('spreads the retries of many callers over one call per back-off', async () => {
+    const retried = Array.from({ length: 1000 }, () => breaker.retryWithin(service, () => 60_000));
+    const first = service.mock.calls.length;
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(service.mock.calls.length - first).toBeLessThan(65);
+
+    service.mockResolvedValue('done');
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(new Set(await Promise.all(retried))).toEqual(new Set(['done']));
+  });
+
+  it('gives up with the last error when the time is over', async () => {
+    const giveUpAt = Date.now() + 5000;
+    const retried = breaker.retryWithin(service, () => giveUpAt - Date.now());
+    const failed = expect(retried).rejects.toBe(DOWN);
+    await jest.advanceTimersByTimeAsync(5000);
+
+    await failed;
+  });
 });
