@@ -7,13 +7,14 @@ import type {
   InboxTransaction,
   RunSettlement,
 } from '../inbox/inbox-store.js';
+import { CircuitBreaker } from './circuit-breaker.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
-import { Deadline, retryWithin } from './timeout.js';
+import { Deadline } from './timeout.js';
 
 // A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
@@ -185,7 +186,7 @@ class RunDelivery implements ScalekitDelivery {
     await Promise.allSettled(this.#recordings);
     const startedAt = Date.now();
     try {
-      const entry = await retryWithin(
+      const entry = await new CircuitBreaker().retryWithin(
         async () => this.#inbox.get(this.#key),
         () => startedAt + COMMIT_CHECK_MS - Date.now(),
       );

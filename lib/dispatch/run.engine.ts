@@ -199,7 +199,8 @@ export class RunEngine {
         rawBody,
         deliveryId,
         receivedAt,
-        headers: withoutCredentials(headers),
+        // Only runs that leave this process outlive the request.
+        headers: transport.spansProcesses ? withoutCredentials(headers) : headers,
         leaseToken,
         runs,
       });
