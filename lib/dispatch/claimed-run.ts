@@ -7,14 +7,13 @@ import type {
   InboxTransaction,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import { CircuitBreaker } from './circuit-breaker.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
-import { Deadline } from './timeout.js';
+import { CircuitBreaker, Deadline } from './timeout.js';
 
 // A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;

@@ -1,5 +1,5 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { InboxStore, RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a queue retries a failed run. */
@@ -66,11 +66,6 @@ export type QueuedRunEnd =
 
 /** Makes one attempt at a queued run. Rejects when the run does not hold an event. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
-
-/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
-export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
-  return application === undefined ? endpoint : `${application}/${endpoint}`;
-}
 
 /** How runs are started: in the request, or through a queue. Implement it to use your own queue. */
 export interface EventTransport {

@@ -1,4 +1,4 @@
-import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import {
@@ -13,7 +13,6 @@ import {
   type HandlerBatch,
   type QueuedAttempt,
   type QueuedRunEnd,
-  transportEndpoint,
 } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
@@ -199,8 +198,8 @@ export class RunEngine {
         rawBody,
         deliveryId,
         receivedAt,
-        // Only runs that leave this process outlive the request.
-        headers: transport.spansProcesses ? withoutCredentials(headers) : headers,
+        // Any other transport may store them, and so outlive the request.
+        headers: transport instanceof InlineTransport ? headers : withoutCredentials(headers),
         leaseToken,
         runs,
       });
@@ -270,4 +269,9 @@ export class InlineTransport implements EventTransport {
   start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
     return runs.map((run) => run.execute());
   }
+}
+
+/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
+export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
+  return application === undefined ? endpoint : `${application}/${endpoint}`;
 }

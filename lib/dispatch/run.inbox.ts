@@ -1,11 +1,10 @@
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import { CircuitBreaker } from './circuit-breaker.js';
 import type { RunLease } from './claimed-run.js';
 import type { RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
-import { TIMED_OUT, type Timeout } from './timeout.js';
+import { CircuitBreaker, TIMED_OUT, type Timeout } from './timeout.js';
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { CircuitBreaker } from '../../../lib/dispatch/circuit-breaker.js';
+import { CircuitBreaker } from '../../../lib/dispatch/timeout.js';
 import { holdClock } from '../../helpers/clock.js';
 
 const DOWN = new Error('connection refused');

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { DispatchResult } from 'nestjs-scalekit-webhooks';
-import { SingleFlight } from '../../../lib/dispatch/single-flight.js';
+import { SingleFlight } from '../../../lib/dispatch/scalekit-event.dispatcher.js';
 import { deferred } from '../../helpers/deferred.js';
 
 const BYTES = Buffer.from('{}');
