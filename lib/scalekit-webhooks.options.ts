@@ -78,6 +78,13 @@ export interface ScalekitWebhooksOptions {
    */
   handlerTimeoutMs?: number;
   /**
+   * Decides whether a retry may help after an error that a handler threw. If it returns `false`, the run is dead: no retry
+   * runs it again. If it throws, the run is retried. It replaces the default rule, also for `NonRetryableEventError`.
+   *
+   * @default every error is retried, except `NonRetryableEventError` and Nest's `UnprocessableEntityException`
+   */
+  retryable?: (error: unknown) => boolean;
+  /**
    * The maximum size of a request body, in bytes, after decompression. Larger bodies get a 413.
    *
    * @default 1048576 (1 MiB)
@@ -92,7 +99,7 @@ export interface ScalekitWebhooksOptions {
   eventEmitter?: boolean;
   /**
    * Replaces the status codes of some outcomes, for example `{ processed: 200 }`. The outcomes that acknowledge an event
-   * (`processed`, `accepted`, `duplicate`, `ignored`) must keep a 2xx, all others a 4xx or 5xx.
+   * (`processed`, `accepted`, `duplicate`, `dead`, `ignored`) must keep a 2xx, all others a 4xx or 5xx.
    *
    * @default the status codes of Scalekit's guide
    */
@@ -224,7 +231,7 @@ const MESSAGES = {
   environmentIdInvalid:
     'environmentId must be the id of a Scalekit environment (env_…), or a non-empty list of ids.',
   statusCodeInvalid: (outcome: string, found: unknown) =>
-    `statusCodes.${outcome} cannot be ${describeValue(found)}. processed, accepted, duplicate and ignored must be a 2xx, all others a 4xx or 5xx.`,
+    `statusCodes.${outcome} cannot be ${describeValue(found)}. processed, accepted, duplicate, dead and ignored must be a 2xx, all others a 4xx or 5xx.`,
   verifierInvalid: 'verifier must be a function.',
   inboxNotShared:
     'The transport runs handlers in other processes, which cannot see a MemoryInboxStore. Set the inbox option to a ' +

@@ -37,6 +37,8 @@ export const MESSAGES = {
 
   // What happens to deliveries and runs
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
+  deliveryDead: (eventId: string, type: string, deadHandlerIds: readonly string[]) =>
+    `${eventId} (${type}): dead. ${deadHandlerIds.join(', ')} failed for good and will not run again. Fix the cause, then replay the event.`,
   deliveryRefused: (outcome: string, code: string, reason: string) =>
     `Delivery refused as ${outcome} (${code}): ${reason}`,
   handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>

@@ -5,6 +5,7 @@ export type Outcome =
   | 'processed'
   | 'accepted'
   | 'duplicate'
+  | 'dead'
   | 'ignored'
   | 'invalid_event'
   | 'unauthenticated'
@@ -32,6 +33,7 @@ export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   processed: 201,
   accepted: 202,
   duplicate: 200,
+  dead: 200,
   ignored: 200,
   invalid_event: 400,
   unauthenticated: 401,
@@ -44,7 +46,7 @@ export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   misconfigured: 500,
 });
 
-const ACKNOWLEDGED: ReadonlySet<Outcome> = new Set(['processed', 'accepted', 'duplicate', 'ignored']);
+const ACKNOWLEDGED: ReadonlySet<Outcome> = new Set(['processed', 'accepted', 'duplicate', 'dead', 'ignored']);
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** Whether the outcome acknowledges the event, so that the sender does not retry it. */
