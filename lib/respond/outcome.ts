@@ -1,21 +1,24 @@
 import { InvalidEventError, ScalekitWebhooksError, WebhookVerificationError } from '../errors/errors.js';
 
+export const OUTCOMES = [
+  'processed',
+  'accepted',
+  'duplicate',
+  'dead',
+  'ignored',
+  'invalid_event',
+  'unauthenticated',
+  'wrong_environment',
+  'body_too_large',
+  'unsupported_media_type',
+  'unprocessable',
+  'failed',
+  'unavailable',
+  'misconfigured',
+] as const;
+
 /** How a delivery ended. Each outcome has a status code. */
-export type Outcome =
-  | 'processed'
-  | 'accepted'
-  | 'duplicate'
-  | 'dead'
-  | 'ignored'
-  | 'invalid_event'
-  | 'unauthenticated'
-  | 'wrong_environment'
-  | 'body_too_large'
-  | 'unsupported_media_type'
-  | 'unprocessable'
-  | 'failed'
-  | 'unavailable'
-  | 'misconfigured';
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** The response to a delivery: a status and a body without details. */
 export interface WebhookAnswer {
