@@ -230,7 +230,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
     type: 'InboxPageRequest',
     give: (page) => inbox.list({}, page),
     valid: {},
-    rows: { limit: row([1, 1000]), cursor: row(['1', '100'], ['misspelt']) },
+    rows: { limit: row([1, 1000]), cursor: row(['1', '100']) },
   },
   {
     type: 'ScalekitInboxFilter',
