@@ -15,6 +15,8 @@ import { ENDPOINT_OPTIONS, type EndpointOptions, resolveEndpointOptions } from '
 import { createWebhookController } from './receive/webhook.controller.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
+  checkForRoot,
+  checkForRootAsync,
   resolveOptions,
   type ScalekitWebhooksEndpointOptions,
   type ScalekitWebhooksOptions,
@@ -69,14 +71,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
 })
 export class ScalekitWebhooksModule extends ConfigurableModuleClass {
   /**
-   * Adds an endpoint with these options. An invalid option stops the application at startup with a
-   * {@link ScalekitWebhooksConfigurationError} that names it.
+   * Adds an endpoint with these options.
    *
    * @param options all optional; without a `signingSecret`, the environment variable `SCALEKIT_WEBHOOK_SECRET` is used
+   * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid; it names the option
    */
   static override forRoot(
     options: ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions = {},
   ): DynamicModule {
+    checkForRoot(options);
     return super.forRoot(options);
   }
 
@@ -85,8 +88,10 @@ export class ScalekitWebhooksModule extends ConfigurableModuleClass {
    *
    * @param options `path`, `name`, `controllerDecorators` and `isGlobal` go here, next to the factory: Nest needs them
    * before it runs the factory
+   * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid; if the factory returned it, at startup
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkForRootAsync(options);
     return super.forRootAsync(options);
   }
 }

@@ -1,24 +1,37 @@
 import type { EventTransport } from './dispatch/event-transport.js';
 import { InlineTransport } from './dispatch/run.engine.js';
 import {
+  checkOptions,
   describeValue,
+  integerUpTo,
+  type OptionChecks,
+  objectWith,
+  oneOf,
+  oneOrMore,
+  optional,
   refuseSetting,
+  requireBoolean,
   requireDurationMs,
-  requireMethod,
-  requireOneOf,
-  requirePositiveInteger,
+  requireFunction,
+  requireText,
+  requireToleranceSeconds,
+  type SettingCheck,
+  withoutUndefined,
 } from './errors/settings.js';
-import type { InboxStore } from './inbox/inbox-store.js';
+import { INBOX_METHODS, type InboxStore } from './inbox/inbox-store.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 import type { ValidationMode } from './parse/parse-event.js';
-import type {
-  EndpointOptions,
-  ReceiveOptions,
-  SigningSecretSetting,
-  WebhookVerifier,
+import {
+  type EndpointOptions,
+  type ReceiveOptions,
+  requireEndpointName,
+  requireEndpointPath,
+  type SigningSecretSetting,
+  type WebhookVerifier,
 } from './receive/receive.options.js';
-import { DEFAULT_STATUS_CODES, isAcknowledged, type Outcome } from './respond/outcome.js';
-import { DEFAULT_TOLERANCE_SECONDS, requireToleranceSeconds } from './verify/verify-signature.js';
+import { DEFAULT_STATUS_CODES, isAcknowledged, OUTCOMES, type Outcome } from './respond/outcome.js';
+import { readSigningSecret } from './verify/signing-secret.js';
+import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.js';
 
 /** The options of an endpoint that a factory may return. All are optional. */
 export interface ScalekitWebhooksOptions {
@@ -78,6 +91,13 @@ export interface ScalekitWebhooksOptions {
    */
   handlerTimeoutMs?: number;
   /**
+   * Decides whether a retry may help after an error that a handler threw. If it returns `false`, the run is dead: no retry
+   * runs it again. If it throws, the run is retried. It replaces the default rule, also for `NonRetryableEventError`.
+   *
+   * @default every error is retried, except `NonRetryableEventError` and Nest's `UnprocessableEntityException`
+   */
+  retryable?: (error: unknown) => boolean;
+  /**
    * The maximum size of a request body, in bytes, after decompression. Larger bodies get a 413.
    *
    * @default 1048576 (1 MiB)
@@ -92,7 +112,7 @@ export interface ScalekitWebhooksOptions {
   eventEmitter?: boolean;
   /**
    * Replaces the status codes of some outcomes, for example `{ processed: 200 }`. The outcomes that acknowledge an event
-   * (`processed`, `accepted`, `duplicate`, `ignored`) must keep a 2xx, all others a 4xx or 5xx.
+   * (`processed`, `accepted`, `duplicate`, `dead`, `ignored`) must keep a 2xx, all others a 4xx or 5xx.
    *
    * @default the status codes of Scalekit's guide
    */
@@ -141,10 +161,60 @@ export interface ScalekitWebhooksOptionsFactory {
   createScalekitWebhooksOptions(): ScalekitWebhooksOptions | Promise<ScalekitWebhooksOptions>;
 }
 
+const ONE_GIB = 2 ** 30;
+
+const STATUS_CODE_CHECKS = Object.fromEntries(
+  OUTCOMES.map((outcome) => [outcome, optional(statusCodeFor(outcome))]),
+);
+
+const OPTION_CHECKS: OptionChecks<ScalekitWebhooksOptions> = {
+  signingSecret: optional(requireSigningSecretSetting),
+  toleranceSeconds: optional(requireToleranceSeconds),
+  environmentId: optional(oneOrMore(requireText)),
+  validation: optional(oneOf(['strict', 'lenient', 'off'])),
+  inbox: optional(objectWith(...INBOX_METHODS)),
+  transport: optional(objectWith('start')),
+  handlerTimeoutMs: optional(requireDurationMs),
+  retryable: optional(requireFunction),
+  maxBodyBytes: optional(integerUpTo(ONE_GIB)),
+  eventEmitter: optional(requireBoolean),
+  statusCodes: optional((setting, codes) => checkOptions(codes, STATUS_CODE_CHECKS, setting)),
+  verifier: optional(requireFunction),
+};
+
+const ENDPOINT_CHECKS: OptionChecks<ScalekitWebhooksEndpointOptions> = {
+  path: optional(requireEndpointPath),
+  name: optional(requireEndpointName),
+  controllerDecorators: optional(requireDecorators),
+  isGlobal: optional(requireBoolean),
+};
+
+/** @throws ScalekitWebhooksConfigurationError if an option of `forRoot` is unknown or invalid */
+export function checkForRoot(options: unknown): void {
+  checkOptions(options, { ...OPTION_CHECKS, ...ENDPOINT_CHECKS });
+}
+
+/** @throws ScalekitWebhooksConfigurationError if an option of `forRootAsync` is unknown or invalid */
+export function checkForRootAsync(options: unknown): void {
+  checkOptions(options, {
+    imports: optional(requireArray),
+    inject: optional(requireArray),
+    useFactory: optional(requireFunction),
+    useClass: optional(requireFunction),
+    useExisting: () => {},
+    provideInjectionTokensFrom: optional(requireArray),
+    ...ENDPOINT_CHECKS,
+  });
+  const sources = ['useFactory', 'useClass', 'useExisting'];
+  if (sources.every((source) => Reflect.get(Object(options), source) === undefined)) {
+    refuseSetting('useFactory', MESSAGES.noFactory);
+  }
+}
+
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options, which a factory may have returned, and fills in the defaults.
  *
- * @throws ScalekitWebhooksConfigurationError if an option is invalid
+ * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid
  */
 export function resolveOptions(
   options: ScalekitWebhooksOptions,
@@ -153,9 +223,10 @@ export function resolveOptions(
   if (typeof options !== 'object' || options === null) {
     refuseSetting('useFactory', MESSAGES.factoryReturnedNothing);
   }
-  for (const setting of ['path', 'name', 'controllerDecorators', 'isGlobal']) {
+  for (const setting of Object.keys(ENDPOINT_CHECKS)) {
     if (setting in options) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
   }
+  checkOptions(options, OPTION_CHECKS);
   const { environmentId, statusCodes, ...given } = options;
   const resolved: ReceiveOptions = {
     toleranceSeconds: DEFAULT_TOLERANCE_SECONDS,
@@ -171,61 +242,45 @@ export function resolveOptions(
     statusCodes: Object.freeze({ ...DEFAULT_STATUS_CODES, ...withoutUndefined(statusCodes ?? {}) }),
     ...(environmentId !== undefined && { environmentIds: new Set([environmentId].flat()) }),
   };
-  check(resolved);
+  if (resolved.transport.spansProcesses && resolved.inbox instanceof MemoryInboxStore) {
+    refuseSetting('inbox', MESSAGES.inboxNotShared);
+  }
   return Object.freeze(resolved);
 }
 
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+/** An empty list is reported at startup, because an endpoint with a verifier does not need a secret. */
+function requireSigningSecretSetting(setting: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  for (const secret of [value].flat()) readSigningSecret(setting, secret);
 }
 
-const ONE_GIB = 2 ** 30;
-
-function check(options: ReceiveOptions): void {
-  requireDurationMs('handlerTimeoutMs', options.handlerTimeoutMs);
-  requirePositiveInteger('maxBodyBytes', options.maxBodyBytes, ONE_GIB);
-  requireToleranceSeconds(options.toleranceSeconds);
-  requireOneOf('validation', options.validation, ['strict', 'lenient', 'off']);
-  requireOneOf('eventEmitter', options.eventEmitter, [true, false]);
-  requireMethod('inbox', options.inbox, 'claim');
-  requireMethod('transport', options.transport, 'start');
-  if (options.transport.spansProcesses && options.inbox instanceof MemoryInboxStore) {
-    refuseSetting('inbox', MESSAGES.inboxNotShared);
-  }
-  if (options.verifier !== undefined && typeof options.verifier !== 'function') {
-    refuseSetting('verifier', MESSAGES.verifierInvalid);
-  }
-  if (options.environmentIds) checkEnvironmentIds(options.environmentIds);
-  checkStatusCodes(options.statusCodes);
+function statusCodeFor(outcome: Outcome): SettingCheck {
+  const [least, most] = isAcknowledged(outcome) ? [200, 299] : [400, 599];
+  return (setting, value) => {
+    const status = Number.isInteger(value) ? Number(value) : 0;
+    if (status < least || status > most) refuseSetting(setting, MESSAGES.statusCodeInvalid(setting, value));
+  };
 }
 
-function checkEnvironmentIds(ids: ReadonlySet<unknown>): void {
-  const valid = ids.size > 0 && [...ids].every((id) => typeof id === 'string' && id !== '');
-  if (!valid) refuseSetting('environmentId', MESSAGES.environmentIdInvalid);
+function requireDecorators(setting: string, value: unknown): void {
+  requireArray(setting, value);
+  for (const decorator of [value].flat()) requireFunction(setting, decorator);
 }
 
-function checkStatusCodes(statusCodes: ReceiveOptions['statusCodes']): void {
-  for (const [outcome, status] of Object.entries(statusCodes)) {
-    requireOneOf('statusCodes', outcome, Object.keys(DEFAULT_STATUS_CODES));
-    const fits = isAcknowledged(outcome as Outcome)
-      ? status >= 200 && status < 300
-      : status >= 400 && status < 600;
-    if (!fits || !Number.isInteger(status)) {
-      refuseSetting('statusCodes', MESSAGES.statusCodeInvalid(outcome, status));
-    }
-  }
+function requireArray(setting: string, value: unknown): void {
+  if (!Array.isArray(value)) refuseSetting(setting, MESSAGES.notAnArray(setting, value));
 }
 
 /** Error messages: what happened, then what to do. */
 const MESSAGES = {
+  noFactory: 'forRootAsync needs useFactory, useClass or useExisting, which provides the options.',
   factoryReturnedNothing: 'The factory returned no options; return {} to use the defaults.',
   optionFromFactory: (setting: string) =>
     `${setting} cannot come from a factory, because Nest needs it before the factory runs. Pass it to forRootAsync, next to useFactory.`,
-  environmentIdInvalid:
-    'environmentId must be the id of a Scalekit environment (env_…), or a non-empty list of ids.',
-  statusCodeInvalid: (outcome: string, found: unknown) =>
-    `statusCodes.${outcome} cannot be ${describeValue(found)}. processed, accepted, duplicate and ignored must be a 2xx, all others a 4xx or 5xx.`,
-  verifierInvalid: 'verifier must be a function.',
+  notAnArray: (setting: string, found: unknown) =>
+    `${setting} must be an array, found ${describeValue(found)}.`,
+  statusCodeInvalid: (setting: string, found: unknown) =>
+    `${setting} cannot be ${describeValue(found)}. processed, accepted, duplicate, dead and ignored must be a 2xx, all others a 4xx or 5xx.`,
   inboxNotShared:
     'The transport runs handlers in other processes, which cannot see a MemoryInboxStore. Set the inbox option to a ' +
     'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',

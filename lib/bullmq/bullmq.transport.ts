@@ -12,6 +12,15 @@ import { toRunError } from '../dispatch/handler-failure.js';
 import { LogThrottle } from '../dispatch/log-throttle.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
+import {
+  checkOptions,
+  type OptionChecks,
+  objectWith,
+  optional,
+  requireBackoff,
+  requireDurationMs,
+  requirePositiveInteger,
+} from '../errors/settings.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from './bullmq.messages.js';
 import { QueueEndpoint } from './queue-endpoint.js';
@@ -49,6 +58,25 @@ export interface BullMqTransportOptions {
   handlerTimeoutMs?: number;
 }
 
+const LIMITER_CHECKS = { max: requirePositiveInteger, duration: requireDurationMs };
+
+const WORKER_CHECKS = {
+  concurrency: optional(requirePositiveInteger),
+  lockDuration: optional(requireDurationMs),
+  stalledInterval: optional(requireDurationMs),
+  limiter: optional((setting, value) => checkOptions(value, LIMITER_CHECKS, setting)),
+};
+
+const CHECKS: OptionChecks<BullMqTransportOptions> = {
+  queue: objectWith('addBulk'),
+  worker: optional((setting, value) => {
+    if (typeof value !== 'boolean') checkOptions(value, WORKER_CHECKS, setting);
+  }),
+  attempts: optional(requirePositiveInteger),
+  backoff: optional(requireBackoff),
+  handlerTimeoutMs: optional(requireDurationMs),
+};
+
 // Jobs hold payloads, so finished jobs are not kept forever.
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
 // While no inbox can be reached, a worker takes its jobs this slowly, so that it does not pass the whole queue through.
@@ -75,13 +103,16 @@ export class BullMqTransport implements EventTransport {
   readonly #closing = new AbortController();
   #worker?: Worker<RunJobData>;
 
-  constructor({
-    queue,
-    worker = true,
-    attempts = 8,
-    backoff = { type: 'exponential', delayMs: 1000 },
-    handlerTimeoutMs = 60_000,
-  }: BullMqTransportOptions) {
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
+  constructor(options: BullMqTransportOptions) {
+    checkOptions(options, CHECKS);
+    const {
+      queue,
+      worker = true,
+      attempts = 8,
+      backoff = { type: 'exponential', delayMs: 1000 },
+      handlerTimeoutMs = 60_000,
+    } = options;
     this.#options = { queue, attempts, backoff, handlerTimeoutMs };
     this.#workerOptions = worker === false ? undefined : worker === true ? {} : worker;
   }

@@ -34,7 +34,9 @@ export class DeliveryLog {
       if (error) this.#handlerFailed(handlerId, event, error);
     }
     const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
-    if (isForWantOfService(result)) this.#writeThrottled('warn', outcome, line());
+    if (outcome === 'dead')
+      this.#write('warn', MESSAGES.deliveryDead(event.id, event.type, deadOf(handlers)));
+    else if (isForWantOfService(result)) this.#writeThrottled('warn', outcome, line());
     else if (!isAcknowledged(outcome)) this.#write('warn', line());
     else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
   }
@@ -107,4 +109,8 @@ function isForWantOfService({ outcome, handlers }: DispatchResult): boolean {
   return (
     outcome === 'unavailable' && !handlers.some(({ state }) => state === 'running' || state === 'overdue')
   );
+}
+
+function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
+  return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
 }

@@ -36,7 +36,7 @@ export interface HandlerReport {
 export interface DispatchResult {
   readonly outcome: Extract<
     Outcome,
-    'processed' | 'accepted' | 'duplicate' | 'ignored' | 'unprocessable' | 'failed' | 'unavailable'
+    'processed' | 'accepted' | 'duplicate' | 'dead' | 'ignored' | 'unprocessable' | 'failed' | 'unavailable'
   >;
   readonly handlers: readonly HandlerReport[];
   /** How long a retry should wait for a run that is in progress elsewhere, in seconds. */
@@ -68,7 +68,8 @@ const OUTCOMES: readonly (readonly [DispatchResult['outcome'], ...HandlerReportS
   ['unprocessable', 'refused'],
   ['accepted', 'queued'],
   ['processed', 'done'],
-  ['duplicate', 'already_done', 'already_dead'],
+  ['dead', 'already_dead'],
+  ['duplicate', 'already_done'],
 ];
 
 /** The report of a handler that ran. */

@@ -1,5 +1,3 @@
-import { describeValue } from '../errors/settings.js';
-
 /** Log and error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   // Declarations of handlers
@@ -13,10 +11,7 @@ export const MESSAGES = {
     `The handler ${method} has no usable id. Give its class a name, or set an id with @OnScalekitEvent(…, { id }).`,
   handlerOptionsDisagree: (method: string, setting: string) =>
     `The decorators of ${method} disagree on ${setting}. Stacked @OnScalekitEvent decorators declare one handler, so set ${setting} once.`,
-  handlerTimeoutInvalid: (method: string, found: unknown) =>
-    `timeoutMs of ${method} must be a number of milliseconds greater than 0, found ${describeValue(found)}.`,
-  handlerAttemptsInvalid: (method: string, found: unknown) =>
-    `attempts of ${method} must be a whole number greater than 0, found ${describeValue(found)}.`,
+  declarationInvalid: (method: string, reason: string) => `@OnScalekitEvent on ${method}: ${reason}`,
   handlerInScopedFactory: (name: string) =>
     `The handlers of ${name} cannot run, because a request-scoped or transient factory creates the class. Provide the class with useClass, or make the factory a singleton.`,
   handlerNotProvided: (name: string, scopedFactories: readonly string[]) =>
@@ -37,6 +32,8 @@ export const MESSAGES = {
 
   // What happens to deliveries and runs
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
+  deliveryDead: (eventId: string, type: string, deadHandlerIds: readonly string[]) =>
+    `${eventId} (${type}): dead. ${deadHandlerIds.join(', ')} failed for good and will not run again. Fix the cause, then replay the event.`,
   deliveryRefused: (outcome: string, code: string, reason: string) =>
     `Delivery refused as ${outcome} (${code}): ${reason}`,
   handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>
@@ -56,6 +53,8 @@ export const MESSAGES = {
 
   inboxWarning: (warning: string, reason: { name: string; message: string } | undefined) =>
     `${warning}${reason ? ` Cause: ${reason.name}: ${reason.message}` : ''}`,
+  eventWithoutJson:
+    'The event cannot be written as JSON. Pass the event as Scalekit sends it: it has no BigInt and does not contain itself.',
   shutdownWaits: (runs: readonly string[]) =>
     runs.length === 0
       ? 'The shutdown is waiting for the inbox or the queue to answer.'

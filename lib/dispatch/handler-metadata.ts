@@ -1,4 +1,16 @@
-import { HandlerDeclarationError } from '../errors/errors.js';
+import { HandlerDeclarationError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  oneOrMore,
+  optional,
+  refuseSetting,
+  requireBackoff,
+  requireDurationMs,
+  requirePositiveInteger,
+  requireText,
+} from '../errors/settings.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRetries } from './event-transport.js';
 import type { EventHandler } from './handler.registry.js';
@@ -8,7 +20,7 @@ import { DELIVERY_PARAM, EVENT_PARAM, HANDLER_PARAMS_METADATA } from './nest-int
 export interface OnScalekitEventOptions {
   /**
    * The handler's id in the inbox. It must stay the same across releases, so set it if class or method names are
-   * minified or likely to change.
+   * minified or likely to change. At most 255 characters.
    * @default `ClassName.methodName`
    */
   id?: string;
@@ -39,6 +51,36 @@ export interface OnScalekitEventOptions {
 interface HandlerDeclaration {
   readonly patterns: readonly string[];
   readonly options: OnScalekitEventOptions;
+}
+
+// Databases limit the size of a key, and the id is part of one.
+const LONGEST_ID = 255;
+
+const CHECKS: OptionChecks<OnScalekitEventOptions> = {
+  id: optional(requireId),
+  endpoint: optional(oneOrMore(requireText)),
+  timeoutMs: optional(requireDurationMs),
+  attempts: optional(requirePositiveInteger),
+  backoff: optional(requireBackoff),
+};
+
+function requireId(setting: string, value: unknown): void {
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_ID) return;
+  refuseSetting(
+    setting,
+    `${setting} must be a string of 1 to ${LONGEST_ID} characters, found ${describeValue(value)}.`,
+  );
+}
+
+/** @throws HandlerDeclarationError when a pattern or an option of `@OnScalekitEvent` is invalid */
+export function checkDeclaration(method: string, pattern: unknown, options: unknown): void {
+  try {
+    oneOrMore(requireText)('pattern', pattern);
+    checkOptions(options, CHECKS);
+  } catch (error) {
+    if (!(error instanceof ScalekitWebhooksConfigurationError)) throw error;
+    throw new HandlerDeclarationError(MESSAGES.declarationInvalid(method, error.message));
+  }
 }
 
 // Symbol.for, because a process may load both the ESM and the CommonJS build of this library.
@@ -87,7 +129,7 @@ type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff';
 /**
  * Merges stacked decorators into one handler: all patterns, all endpoints, and one value of every other option.
  *
- * @throws HandlerDeclarationError when the decorators disagree, or an option is invalid
+ * @throws HandlerDeclarationError when the decorators disagree, or the handler has no id
  */
 export function resolveHandlerOptions(
   method: string,
@@ -105,14 +147,8 @@ export function resolveHandlerOptions(
   const timeoutMs = one('timeoutMs');
   const attempts = one('attempts');
   const backoff = one('backoff');
-  if (id === '' || (id === undefined && method.startsWith('.'))) {
+  if (id === undefined && method.startsWith('.')) {
     throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
-  }
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-    throw new HandlerDeclarationError(MESSAGES.handlerTimeoutInvalid(method, timeoutMs));
-  }
-  if (attempts !== undefined && !(Number.isSafeInteger(attempts) && attempts > 0)) {
-    throw new HandlerDeclarationError(MESSAGES.handlerAttemptsInvalid(method, attempts));
   }
   const everywhere = declarations.some(({ options }) => options.endpoint === undefined);
   return {

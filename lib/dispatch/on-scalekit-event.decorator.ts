@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { HandlerDeclarationError } from '../errors/errors.js';
 import type { ScalekitEvent, ScalekitEventPattern } from '../events/scalekit-event.types.js';
 import { MESSAGES } from './dispatch.messages.js';
-import { declareHandler, type OnScalekitEventOptions } from './handler-metadata.js';
+import { checkDeclaration, declareHandler, type OnScalekitEventOptions } from './handler-metadata.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]
@@ -22,7 +22,7 @@ type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: Sc
  * that does not fit the event does not compile.
  *
  * @param pattern an event type, a pattern such as `'organization.*'` or `'*'`, or an array of these
- * @throws HandlerDeclarationError when it decorates anything but an instance method
+ * @throws HandlerDeclarationError when it decorates anything but an instance method, or a pattern or an option is invalid
  * @example
  * ```ts
  * @OnScalekitEvent('user.created')
@@ -32,7 +32,6 @@ type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: Sc
 export function OnScalekitEvent<
   const P extends ScalekitEventPattern | readonly [ScalekitEventPattern, ...ScalekitEventPattern[]],
 >(pattern: P, options: OnScalekitEventOptions = {}) {
-  const patterns: readonly ScalekitEventPattern[] = typeof pattern === 'string' ? [pattern] : pattern;
   return <H extends ScalekitEventHandler<P>>(
     target: ClassInstance,
     methodName: string | symbol,
@@ -41,6 +40,8 @@ export function OnScalekitEvent<
     if (typeof target === 'function' || typeof descriptor?.value !== 'function') {
       throw new HandlerDeclarationError(MESSAGES.notAnInstanceMethod(String(methodName)));
     }
+    checkDeclaration(`${target.constructor.name}.${String(methodName)}`, pattern, options);
+    const patterns: readonly ScalekitEventPattern[] = typeof pattern === 'string' ? [pattern] : pattern;
     declareHandler(target, methodName, { patterns, options }, descriptor.value.length);
   };
 }

@@ -5,7 +5,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
 import { DeliveryLog } from './delivery.log.js';
@@ -119,8 +119,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    * @throws InvalidEventError when it is not an event, or when the `validation` option rejects it
    */
   async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
-    // A value without JSON, such as undefined, is not an event either.
-    const rawBody = Buffer.from(JSON.stringify(event) ?? 'null');
+    const rawBody = Buffer.from(toJson(event));
     return this.handle(new ReceivedEvent(parseEvent(rawBody, this.options.validation), { rawBody }));
   }
 
@@ -181,5 +180,15 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
     if (this.#finished || !this.#engine) return Promise.resolve(UNAVAILABLE);
     return this.#engine.deliver(received, handlerIds);
+  }
+}
+
+/** @throws InvalidEventError for a value that JSON cannot express, such as one that contains itself */
+function toJson(event: unknown): string {
+  try {
+    // A value without JSON, such as undefined, is refused later: it is not an event.
+    return JSON.stringify(event) ?? 'null';
+  } catch {
+    throw new InvalidEventError('not_json', MESSAGES.eventWithoutJson);
   }
 }

@@ -249,7 +249,7 @@ export interface InboxFilter {
 /** Which page to read. */
 export interface InboxPageRequest {
   /**
-   * The maximum number of entries on the page.
+   * The maximum number of entries on the page, up to 1000.
    * @default 50
    */
   readonly limit?: number;
@@ -269,3 +269,17 @@ export const DEFAULT_PAGE_SIZE = 50;
 
 /** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
 export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** The methods that every store must have. */
+export const INBOX_METHODS = [
+  'claim',
+  'settle',
+  'payload',
+  'reopen',
+  'get',
+  'list',
+  'count',
+  'prune',
+  'ping',
+  'close',
+] as const satisfies (keyof InboxStore)[];

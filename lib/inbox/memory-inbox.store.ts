@@ -1,5 +1,14 @@
 import { LeaseLostError } from '../errors/errors.js';
-import { refuseSetting, requirePositiveInteger } from '../errors/settings.js';
+import {
+  checkOptions,
+  integerUpTo,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireFunction,
+  requireRetentionMs,
+} from '../errors/settings.js';
+import { positionOf } from './inbox-queries.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -21,7 +30,7 @@ import { claimRun, completeRun, type RunRecord, reopenRun, settleRun } from './r
 /** Options of {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
   /**
-   * How many events to remember. When there are more, the store forgets the oldest.
+   * How many events to remember, at most 10,000,000. When there are more, the store forgets the oldest.
    * @default 100000
    */
   maxEvents?: number;
@@ -39,6 +48,15 @@ export interface MemoryInboxOptions {
    */
   transaction?: OpenTransaction;
 }
+
+// A Map does not hold many more.
+const MOST_EVENTS = 10_000_000;
+
+const CHECKS: OptionChecks<MemoryInboxOptions> = {
+  maxEvents: optional(integerUpTo(MOST_EVENTS)),
+  retentionMs: optional(requireRetentionMs),
+  transaction: optional(requireFunction),
+};
 
 // A claim checks only a few of the events that are held back, so that many of them do not slow it down.
 const HELD_BACK_CHECKS = 4;
@@ -64,14 +82,10 @@ export class MemoryInboxStore implements InboxStore {
   #size = 0;
   #lastPosition = 0;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: MemoryInboxOptions = {}) {
+    checkOptions(options, CHECKS);
     const { maxEvents = 100_000, retentionMs = 48 * 60 * 60 * 1000, transaction = withoutDatabase } = options;
-    requirePositiveInteger('maxEvents', maxEvents);
-    requirePositiveInteger('retentionMs', retentionMs);
-    if (typeof transaction !== 'function') {
-      refuseSetting('transaction', MESSAGES.notAFunction(transaction));
-    }
     this.#options = { maxEvents, retentionMs, transaction };
   }
 
@@ -169,7 +183,7 @@ export class MemoryInboxStore implements InboxStore {
 
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
-    const after = Number(cursor);
+    const after = positionOf(cursor);
     const found: StoredEvent[] = [];
     for (const event of this.#matching(filter)) {
       if (event.position > after) found.push(event);

@@ -5,8 +5,6 @@ export type OpenTransaction = <Result>(work: (tx: unknown) => Promise<Result>) =
 
 /** Error texts: what happened, then what to do. */
 export const MESSAGES = {
-  notAFunction: (found: unknown) =>
-    `transaction must be a function, such as (work) => dataSource.transaction(work); found ${describeValue(found)}.`,
   notATransaction: (found: unknown) =>
     `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`,
   noDatabase:

@@ -9,8 +9,9 @@ export {
   preparedQueryable,
   prismaQueryable,
 } from './postgres.adapters.js';
+export type { PostgresInboxOptions } from './postgres.options.js';
 export { type PostgresSchemaOptions, postgresSchemaSql } from './postgres.schema.js';
-export { type PostgresInboxOptions, PostgresInboxStore } from './postgres-inbox.store.js';
+export { PostgresInboxStore } from './postgres-inbox.store.js';
 export type {
   PostgresAdapter,
   PostgresQueryable,

@@ -3,11 +3,9 @@ import {
   ScalekitWebhooksConfigurationError,
   TransactionNotCommittedError,
 } from '../errors/errors.js';
-import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
 import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
-  DEFAULT_RETENTION_MS,
   type InboxEntry,
   type InboxEvent,
   type InboxFilter,
@@ -24,14 +22,9 @@ import {
 import { toStorableText } from '../inbox/storable-text.js';
 import { retryConflicts } from './postgres.conflicts.js';
 import { MESSAGES } from './postgres.messages.js';
+import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
-import {
-  DEFAULT_SCHEMA,
-  type PostgresTables,
-  postgresSchemaSql,
-  postgresTables,
-  requireSchemaName,
-} from './postgres.schema.js';
+import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
 import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
 import {
@@ -40,43 +33,6 @@ import {
   type PostgresRow,
   queryRows,
 } from './postgres-queryable.js';
-
-/** Options of {@link PostgresInboxStore}. */
-export interface PostgresInboxOptions {
-  /**
-   * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, `prismaQueryable(prisma)`, `drizzleQueryable(db)` or
-   * `kyselyQueryable(db)`. The store never closes it.
-   *
-   * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
-   * `error` listener.
-   * A connection pooler such as PgBouncer works, because the store keeps nothing in a session. The default isolation
-   * level can also be repeatable read or serializable: the store repeats statements that Postgres rolls back.
-   */
-  client: PostgresQueryable;
-  /**
-   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share the tables keep their events separate. All processes of one application use the
-   * same name. Keep it: under another name, the store does not find the events that it has stored.
-   */
-  application: string;
-  /**
-   * The schema that contains the tables: 1 to 63 letters, digits and `_`, not starting with a digit.
-   * @default 'scalekit_webhooks'
-   */
-  schema?: string;
-  /**
-   * How long to keep an event, in milliseconds. Older events are deleted in the background, at most once an hour. Keep
-   * events for longer than Scalekit retries them: 28 hours.
-   * @default 2592000000 (30 days)
-   */
-  retentionMs?: number;
-  /**
-   * Whether the store creates and updates its tables before it first uses them. Set it to `false` to run the SQL of
-   * `postgresSchemaSql()` yourself.
-   * @default true
-   */
-  migrate?: boolean;
-}
 
 const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
 const PRUNE_BATCH_SIZE = 500;
@@ -102,7 +58,7 @@ export class PostgresInboxStore implements InboxStore {
   #nextPruneAt = Number.NEGATIVE_INFINITY;
   #warn: InboxWarningReporter = () => {};
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
     this.#options = resolveOptions(options);
     this.application = this.#options.application;
@@ -115,7 +71,9 @@ export class PostgresInboxStore implements InboxStore {
    * time limit. The migration before the first use fails after 10 s, and the next call tries again.
    */
   async migrate(): Promise<void> {
-    await retryConflicts(() => queryRows(this.#options.client, postgresSchemaSql(this.#options)));
+    const { client, application, schema } = this.#options;
+    const sql = postgresSchemaSql({ application, schema });
+    await retryConflicts(() => queryRows(client, sql));
   }
 
   async claim(
@@ -343,23 +301,6 @@ export class PostgresInboxStore implements InboxStore {
     });
     return this.#migrated;
   }
-}
-
-function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
-  const {
-    client,
-    application,
-    schema = DEFAULT_SCHEMA,
-    retentionMs = DEFAULT_RETENTION_MS,
-    migrate = true,
-  } = options;
-  if (!isPostgresQueryable(client)) {
-    throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notPostgresClient('client'));
-  }
-  requireApplication(application);
-  requireSchemaName(schema);
-  requirePositiveInteger('retentionMs', retentionMs);
-  return { client, application, schema, retentionMs, migrate };
 }
 
 function toKey({ endpoint, eventId }: InboxKey): string[] {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { objectWith } from '../errors/settings.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresAdapter, PostgresRow } from './postgres-queryable.js';
 
@@ -21,6 +22,7 @@ export interface PgLike {
  * new PostgresInboxStore({ client: preparedQueryable(pool), application: 'billing' });
  */
 export function preparedQueryable(client: PgLike): PostgresAdapter {
+  objectWith('query')('client', client);
   const names = new Map<string, string>();
   const nameOf = (text: string): string => {
     const known = names.get(text);
@@ -57,6 +59,7 @@ export interface PrismaLike {
  * });
  */
 export function prismaQueryable(prisma: PrismaLike): PostgresAdapter {
+  objectWith('$queryRawUnsafe')('prisma', prisma);
   return {
     adapted: prisma,
     query: async (text, values = []) => rowsOf(await prisma.$queryRawUnsafe(text, ...values)),
@@ -92,6 +95,7 @@ export interface DrizzleLike {
  * new PostgresInboxStore({ client: drizzleQueryable(db), application: 'billing' });
  */
 export function drizzleQueryable(db: DrizzleLike): PostgresAdapter {
+  objectWith('transaction')('db', db);
   return {
     // Drizzle runs its statements on this client.
     adapted: '$client' in db ? db.$client : db,
@@ -130,6 +134,7 @@ export interface KyselyLike {
  * new PostgresInboxStore({ client: kyselyQueryable(db), application: 'billing' });
  */
 export function kyselyQueryable(db: KyselyLike): PostgresAdapter {
+  objectWith('withoutPlugins', 'transaction')('db', db);
   return {
     adapted: db,
     async query(text, values = []) {

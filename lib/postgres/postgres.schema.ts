@@ -1,5 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requireApplication } from '../errors/settings.js';
+import { checkOptions, type OptionChecks, optional, requireApplication } from '../errors/settings.js';
 import { MESSAGES } from './postgres.messages.js';
 
 export const DEFAULT_SCHEMA = 'scalekit_webhooks';
@@ -15,6 +15,11 @@ export interface PostgresSchemaOptions {
   schema?: string;
 }
 
+const CHECKS: OptionChecks<PostgresSchemaOptions> = {
+  application: requireApplication,
+  schema: optional(requireSchemaName),
+};
+
 /**
  * Returns the SQL that creates the inbox's tables, or updates existing ones. Use it with `migrate: false`, in your own
  * migrations. It is the single statement that the store would run: you can repeat it, and several processes can run it at
@@ -26,11 +31,11 @@ export interface PostgresSchemaOptions {
  * @example
  * await pool.query(postgresSchemaSql({ application: 'billing' }));
  *
- * @throws ScalekitWebhooksConfigurationError when `application` or `schema` is invalid
+ * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
-export function postgresSchemaSql({ application, schema = DEFAULT_SCHEMA }: PostgresSchemaOptions): string {
-  requireApplication(application);
-  requireSchemaName(schema);
+export function postgresSchemaSql(options: PostgresSchemaOptions): string {
+  checkOptions(options, CHECKS);
+  const { application, schema = DEFAULT_SCHEMA } = options;
   const tables = postgresTables(schema, application);
   return `DO $migration$
 BEGIN
@@ -126,8 +131,8 @@ export function postgresTables(schema: string, application: string): PostgresTab
 }
 
 /** @throws ScalekitWebhooksConfigurationError when the name is invalid */
-export function requireSchemaName(schema: unknown): void {
+export function requireSchemaName(setting: string, schema: unknown): void {
   // Postgres cuts longer names off. These characters are safe between quotes.
   if (typeof schema === 'string' && /^[a-z_][a-z0-9_]{0,62}$/i.test(schema)) return;
-  throw new ScalekitWebhooksConfigurationError('schema', MESSAGES.schemaNameInvalid(schema));
+  throw new ScalekitWebhooksConfigurationError(setting, MESSAGES.schemaNameInvalid(schema));
 }

@@ -6,9 +6,9 @@ export const MESSAGES = {
   // At startup
   endpointReady: (path: string) => `Receiving Scalekit events at POST ${path}`,
   endpointWithoutHttp: 'This process receives no Scalekit events: it has no HTTP server.',
-  endpointNameInvalid: (found: string) =>
+  endpointNameInvalid: (found: unknown) =>
     `name must be 1 to 64 letters, digits, ".", "_" or "-"; found ${describeValue(found)}.`,
-  endpointPathInvalid: (found: string) =>
+  endpointPathInvalid: (found: unknown) =>
     `path must consist of plain segments and parameters, such as webhooks/scalekit or webhooks/:tenant; found ${describeValue(found)}.`,
   endpointTaken: (setting: string, value: string) =>
     `Two endpoints have the ${setting} "${value}". Give each forRoot its own ${setting}.`,

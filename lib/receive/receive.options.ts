@@ -1,5 +1,5 @@
 import type { DispatchOptions } from '../dispatch/dispatch.options.js';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { refuseSetting } from '../errors/settings.js';
 import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import { MESSAGES } from './receive.messages.js';
 
@@ -73,17 +73,26 @@ export const ENDPOINT_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:endpoint');
 const NAME = /^[\w.-]{1,64}$/;
 const SEGMENT = /^(?::\w+|[\w.~-]+)$/;
 
-/** @throws ScalekitWebhooksConfigurationError if the name or the path is invalid */
+/** Fills in the defaults. */
 export function resolveEndpointOptions({
   name = 'default',
   path = 'webhooks/scalekit',
 }: Partial<EndpointOptions>): EndpointOptions {
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new ScalekitWebhooksConfigurationError('name', MESSAGES.endpointNameInvalid(String(name)));
-  }
-  const segments = typeof path === 'string' ? path.replace(/^\/|\/$/g, '').split('/') : [];
-  if (segments.length === 0 || !segments.every((segment) => SEGMENT.test(segment))) {
-    throw new ScalekitWebhooksConfigurationError('path', MESSAGES.endpointPathInvalid(String(path)));
-  }
-  return { name, path: segments.join('/') };
+  return { name, path: segmentsOf(path).join('/') };
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value can be the name of an endpoint */
+export function requireEndpointName(setting: string, value: unknown): void {
+  if (typeof value === 'string' && NAME.test(value)) return;
+  refuseSetting(setting, MESSAGES.endpointNameInvalid(value));
+}
+
+/** @throws ScalekitWebhooksConfigurationError unless the value can be the path of an endpoint */
+export function requireEndpointPath(setting: string, value: unknown): void {
+  if (typeof value === 'string' && segmentsOf(value).every((segment) => SEGMENT.test(segment))) return;
+  refuseSetting(setting, MESSAGES.endpointPathInvalid(value));
+}
+
+function segmentsOf(path: string): readonly string[] {
+  return path.replace(/^\/|\/$/g, '').split('/');
 }

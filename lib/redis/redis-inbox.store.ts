@@ -1,5 +1,11 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requireApplication, requirePositiveInteger } from '../errors/settings.js';
+import {
+  checkOptions,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireApplication,
+  requireRetentionMs,
+} from '../errors/settings.js';
 import {
   DEFAULT_RETENTION_MS,
   type InboxEntry,
@@ -75,7 +81,7 @@ export class RedisInboxStore implements InboxStore {
   readonly #reader: RedisEntryReader;
   readonly #retentionMs: string;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: RedisInboxOptions) {
     const { client, application, keyPrefix, retentionMs } = resolveOptions(options);
     this.application = application;
@@ -167,17 +173,26 @@ export class RedisInboxStore implements InboxStore {
 
 const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
 
+const CHECKS: OptionChecks<RedisInboxOptions> = {
+  client: requireClient,
+  application: requireApplication,
+  keyPrefix: optional(requireKeyPrefix),
+  retentionMs: optional(requireRetentionMs),
+};
+
+function requireClient(setting: string, value: unknown): void {
+  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
+  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
+}
+
+function requireKeyPrefix(setting: string, value: unknown): void {
+  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
+  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
+}
+
 function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
+  checkOptions(options, CHECKS);
   const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
-  const missing = COMMANDS.find((command) => typeof client?.[command] !== 'function');
-  if (missing) {
-    throw new ScalekitWebhooksConfigurationError('client', MESSAGES.notRedisClient(missing));
-  }
-  requireApplication(application);
-  if (!/^[^{}]+$/.test(keyPrefix)) {
-    throw new ScalekitWebhooksConfigurationError('keyPrefix', MESSAGES.keyPrefixInvalid(keyPrefix));
-  }
-  requirePositiveInteger('retentionMs', retentionMs);
   return { client, application, keyPrefix, retentionMs };
 }
 

@@ -6,7 +6,16 @@ import { ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';
-import { describeValue } from '../errors/settings.js';
+import {
+  checkOptions,
+  describeValue,
+  listOf,
+  type OptionChecks,
+  optional,
+  requireDate,
+  requireText,
+} from '../errors/settings.js';
+import { FILTER_CHECKS, PAGE_CHECKS } from '../inbox/inbox-queries.js';
 import type {
   InboxEntry,
   InboxFilter,
@@ -40,6 +49,8 @@ export interface ReplayOptions {
 
 /** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
 export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
+
+const REPLAY_CHECKS: OptionChecks<ReplayOptions> = { handlers: optional(listOf(requireText)) };
 
 const PAGE_SIZE = 100;
 
@@ -75,18 +86,28 @@ export class ScalekitInbox implements OnModuleDestroy {
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
   ) {}
 
-  /** A page of entries, oldest first. It never contains payloads. */
-  list(filter: ScalekitInboxFilter = {}, page?: InboxPageRequest): Promise<InboxPage> {
+  /**
+   * A page of entries, oldest first. It never contains payloads.
+   *
+   * @throws ScalekitWebhooksConfigurationError for an invalid filter, limit or cursor
+   */
+  async list(filter: ScalekitInboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
+    checkOptions(page, PAGE_CHECKS);
     return this.options.inbox.list(this.#own(filter), page);
   }
 
   /** One entry with its runs, or undefined. */
-  get(eventId: string): Promise<InboxEntry | undefined> {
+  async get(eventId: string): Promise<InboxEntry | undefined> {
+    requireText('eventId', eventId);
     return this.options.inbox.get(this.#keyOf(eventId));
   }
 
-  /** How many entries match. */
-  count(filter: ScalekitInboxFilter = {}): Promise<number> {
+  /**
+   * How many entries match.
+   *
+   * @throws ScalekitWebhooksConfigurationError for an invalid filter
+   */
+  async count(filter: ScalekitInboxFilter = {}): Promise<number> {
     return this.options.inbox.count(this.#own(filter));
   }
 
@@ -97,6 +118,7 @@ export class ScalekitInbox implements OnModuleDestroy {
    *
    * @returns what happened to each handler; a handler's error is in the result, not thrown
    * @throws InboxReplayError when the event is unknown, its payload is not kept, or a named handler does not exist
+   * @throws ScalekitWebhooksConfigurationError for an invalid option
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
   /**
@@ -104,12 +126,16 @@ export class ScalekitInbox implements OnModuleDestroy {
    *
    * @returns how many events had which outcome
    * @throws InboxReplayError when a named handler does not exist, or none of the events has a payload
+   * @throws ScalekitWebhooksConfigurationError for an invalid filter or option
    */
   replay(filter: ScalekitInboxFilter, options?: ReplayOptions): Promise<ReplayCounts>;
   async replay(
     which: string | ScalekitInboxFilter,
     options: ReplayOptions = {},
   ): Promise<DispatchResult | ReplayCounts> {
+    checkOptions(options, REPLAY_CHECKS);
+    if (typeof which === 'string') requireText('eventId', which);
+    else checkOptions(which, FILTER_CHECKS);
     const unknown = options.handlers?.find((id) => !this.handlers.ids.includes(id));
     if (unknown !== undefined) {
       throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
@@ -122,8 +148,10 @@ export class ScalekitInbox implements OnModuleDestroy {
    * store, including the entries of other endpoints that share it.
    *
    * @returns how many entries were deleted
+   * @throws ScalekitWebhooksConfigurationError when `before` is not a valid Date
    */
-  prune(before: Date): Promise<number> {
+  async prune(before: Date): Promise<number> {
+    requireDate('before', before);
     return this.options.inbox.prune(before);
   }
 
@@ -176,6 +204,7 @@ export class ScalekitInbox implements OnModuleDestroy {
   }
 
   #own(filter: ScalekitInboxFilter): InboxFilter {
+    checkOptions(filter, FILTER_CHECKS);
     return { ...filter, endpoint: this.options.name };
   }
 }

@@ -1,20 +1,24 @@
 import { InvalidEventError, ScalekitWebhooksError, WebhookVerificationError } from '../errors/errors.js';
 
+export const OUTCOMES = [
+  'processed',
+  'accepted',
+  'duplicate',
+  'dead',
+  'ignored',
+  'invalid_event',
+  'unauthenticated',
+  'wrong_environment',
+  'body_too_large',
+  'unsupported_media_type',
+  'unprocessable',
+  'failed',
+  'unavailable',
+  'misconfigured',
+] as const;
+
 /** How a delivery ended. Each outcome has a status code. */
-export type Outcome =
-  | 'processed'
-  | 'accepted'
-  | 'duplicate'
-  | 'ignored'
-  | 'invalid_event'
-  | 'unauthenticated'
-  | 'wrong_environment'
-  | 'body_too_large'
-  | 'unsupported_media_type'
-  | 'unprocessable'
-  | 'failed'
-  | 'unavailable'
-  | 'misconfigured';
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** The response to a delivery: a status and a body without details. */
 export interface WebhookAnswer {
@@ -32,6 +36,7 @@ export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   processed: 201,
   accepted: 202,
   duplicate: 200,
+  dead: 200,
   ignored: 200,
   invalid_event: 400,
   unauthenticated: 401,
@@ -44,7 +49,7 @@ export const DEFAULT_STATUS_CODES: OutcomeStatusCodes = Object.freeze({
   misconfigured: 500,
 });
 
-const ACKNOWLEDGED: ReadonlySet<Outcome> = new Set(['processed', 'accepted', 'duplicate', 'ignored']);
+const ACKNOWLEDGED: ReadonlySet<Outcome> = new Set(['processed', 'accepted', 'duplicate', 'dead', 'ignored']);
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** Whether the outcome acknowledges the event, so that the sender does not retry it. */

@@ -1,4 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireText,
+} from '../errors/settings.js';
 import { isScalekitEventType, type ScalekitEventMap, type ScalekitEventType } from '../events/catalog.js';
 import type { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { UnlistedScalekitEventType } from '../events/scalekit-event.types.js';
@@ -25,6 +33,13 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
     : T;
 
+const CHECKS: OptionChecks<CreateScalekitEventOptions> = { seed: optional(requireSeed) };
+
+function requireSeed(setting: string, value: unknown): void {
+  if (typeof value === 'string' || Number.isFinite(value)) return;
+  refuseSetting(setting, `${setting} must be a finite number or a string, found ${describeValue(value)}.`);
+}
+
 const UNKNOWN_SAMPLE: EventSample = { object: 'Unknown', data: { id: 'obj_#' }, organization: true };
 const FIRST_SECOND_OF_2025 = Date.UTC(2025, 0, 1) / 1000;
 const SECONDS_IN_A_YEAR = 365n * 86_400n;
@@ -34,6 +49,7 @@ const SECONDS_IN_A_YEAR = 365n * 86_400n;
  * `JSON.stringify` turns it into the body of a delivery.
  *
  * @param overrides merged into the sample: objects field by field, arrays as a whole; `undefined` removes a field
+ * @throws ScalekitWebhooksConfigurationError for an invalid type, overrides or option
  * @example createScalekitEvent('user.created', { data: { user: { email: 'new@example.com' } } }, { seed: 1 })
  */
 export function createScalekitEvent<T extends ScalekitEventType>(
@@ -49,8 +65,14 @@ export function createScalekitEvent(
 export function createScalekitEvent(
   type: string,
   overrides: object = {},
-  { seed }: CreateScalekitEventOptions = {},
+  options: CreateScalekitEventOptions = {},
 ): object {
+  requireText('type', type);
+  if (!isPlainObject(overrides)) {
+    refuseSetting('overrides', `overrides must be a plain object, found ${describeValue(overrides)}.`);
+  }
+  checkOptions(options, CHECKS);
+  const { seed } = options;
   const { object, data, organization } = isScalekitEventType(type) ? EVENT_SAMPLES[type] : UNKNOWN_SAMPLE;
   const seedText = String(seed ?? randomUUID());
   const occurredAt = seed === undefined ? new Date() : timeFor(seedText, type);

@@ -1,5 +1,11 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { requirePositiveInteger } from '../errors/settings.js';
+import {
+  checkOptions,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireDurationMs,
+  requireRetentionMs,
+} from '../errors/settings.js';
 import {
   DEFAULT_RETENTION_MS,
   type InboxEntry,
@@ -87,7 +93,7 @@ export class SqliteInboxStore implements InboxStore {
   #nextPruneAt = 0;
   #warn: InboxWarningReporter = () => {};
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: SqliteInboxOptions) {
     const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
     this.#database = database;
@@ -281,21 +287,30 @@ export class SqliteInboxStore implements InboxStore {
 // SQLite reserves names that start with sqlite_.
 const TABLE_PREFIX = /^(?!sqlite_)[a-z_][a-z0-9_]{0,39}$/i;
 
+const CHECKS: OptionChecks<SqliteInboxOptions> = {
+  database: requireDatabase,
+  tablePrefix: optional(requireTablePrefix),
+  retentionMs: optional(requireRetentionMs),
+  busyTimeoutMs: optional(requireDurationMs),
+};
+
+function requireDatabase(setting: string, value: unknown): void {
+  if (!isSqliteDatabase(value)) refuseSetting(setting, MESSAGES.notSqliteDatabase(setting));
+}
+
+function requireTablePrefix(setting: string, value: unknown): void {
+  if (typeof value === 'string' && TABLE_PREFIX.test(value)) return;
+  refuseSetting(setting, MESSAGES.tablePrefixInvalid(value));
+}
+
 function resolveOptions(options: SqliteInboxOptions): Readonly<Required<SqliteInboxOptions>> {
+  checkOptions(options, CHECKS);
   const {
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
     retentionMs = DEFAULT_RETENTION_MS,
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
   } = options;
-  if (!isSqliteDatabase(database)) {
-    throw new ScalekitWebhooksConfigurationError('database', MESSAGES.notSqliteDatabase('database'));
-  }
-  if (typeof tablePrefix !== 'string' || !TABLE_PREFIX.test(tablePrefix)) {
-    throw new ScalekitWebhooksConfigurationError('tablePrefix', MESSAGES.tablePrefixInvalid(tablePrefix));
-  }
-  requirePositiveInteger('retentionMs', retentionMs);
-  requirePositiveInteger('busyTimeoutMs', busyTimeoutMs);
   return { database, tablePrefix, retentionMs, busyTimeoutMs };
 }
 

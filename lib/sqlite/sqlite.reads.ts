@@ -1,4 +1,5 @@
 import { isArrayBuffer } from 'node:util/types';
+import { positionOf } from '../inbox/inbox-queries.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -32,7 +33,7 @@ export function selectPage(
   filter: InboxFilter,
   { limit = DEFAULT_PAGE_SIZE, cursor = '0' }: InboxPageRequest,
 ): InboxPage {
-  const { from, order, parameters } = matching(tables, filter, Number(cursor));
+  const { from, order, parameters } = matching(tables, filter, positionOf(cursor));
   const found = selectJson<StoredEntry>(
     database,
     `SELECT ${entryColumn(tables)} ${from} GROUP BY ${order} ORDER BY ${order} LIMIT ?`,

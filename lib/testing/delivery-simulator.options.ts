@@ -1,8 +1,29 @@
 import type { INestApplication } from '@nestjs/common';
-import { describeValue, refuseSetting, requirePositiveInteger } from '../errors/settings.js';
-import type { SignatureScheme } from '../verify/signature-headers.js';
+import {
+  checkOptions,
+  describeValue,
+  listOf,
+  type OptionChecks,
+  objectWith,
+  oneOf,
+  oneOrMore,
+  optional,
+  refuseSetting,
+  requireBoolean,
+  requireDurationMs,
+  requireFunction,
+  requirePositiveInteger,
+  requireText,
+  withoutUndefined,
+} from '../errors/settings.js';
+import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
 import type { SimulatedAttempt } from './delivery-simulator.report.js';
-import { type SimulatedSecret, SimulatedSecrets } from './delivery-simulator.secrets.js';
+import {
+  requireSimulatedSecrets,
+  type SimulatedSecret,
+  SimulatedSecrets,
+} from './delivery-simulator.secrets.js';
+import { requirePath } from './tested-endpoint.js';
 
 /** Options of {@link ScalekitDeliverySimulator}. */
 export interface ScalekitDeliverySimulatorOptions {
@@ -114,12 +135,41 @@ const MESSAGES = {
   noSecret: 'The simulator does not know the signing secret: pass secrets, or app instead of urls.',
   secretsWithGaps:
     'secrets must cover the whole simulation: at each share from 0 to 1, one of them must be in use.',
-  timeScale: (found: unknown) => `timeScale must be a number greater than 0, found ${describeValue(found)}.`,
-  schedule: "schedule must be 'guide', 'extended', or a list of waits in milliseconds, each 0 or more.",
+  timeScale: (found: unknown) =>
+    `timeScale must be a finite number greater than 0, found ${describeValue(found)}.`,
+  schedule:
+    "schedule must be 'guide', 'extended', or a list of waits in milliseconds, each 0 or more and less than 2^31 after timeScale is applied.",
+  url: (setting: string, found: unknown) =>
+    `${setting} must be an http or https URL, or a list of them, found ${describeValue(found)}.`,
+  status: (setting: string, found: unknown) =>
+    `${setting} must be a list of HTTP statuses from 100 to 599, found ${describeValue(found)}.`,
+  seed: (found: unknown) => `seed must be a whole number, found ${describeValue(found)}.`,
 } as const;
 
-/** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+// Timers are limited to it.
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+const CHECKS: OptionChecks<ScalekitDeliverySimulatorOptions> = {
+  app: optional(objectWith('getHttpServer')),
+  urls: optional(oneOrMore(requireUrl)),
+  endpoint: optional(requireText),
+  path: optional(requirePath),
+  secrets: optional(requireSimulatedSecrets),
+  scheme: optional(oneOf(SIGNATURE_SCHEMES)),
+  schedule: optional(requireSchedule),
+  timeScale: optional(requireTimeScale),
+  timeoutMs: optional(requireDurationMs),
+  success: optional(listOf(requireStatus)),
+  concurrency: optional(requirePositiveInteger),
+  duplicates: optional(requirePositiveInteger),
+  reorder: optional(requireBoolean),
+  seed: optional(requireSeed),
+  onAttempt: optional(requireFunction),
+};
+
+/** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
 export function resolveSimulatorOptions(options: ScalekitDeliverySimulatorOptions): ResolvedSimulatorOptions {
+  checkOptions(options, CHECKS);
   const resolved = {
     scheme: 'standard' as const,
     schedule: 'guide' as const,
@@ -130,23 +180,41 @@ export function resolveSimulatorOptions(options: ScalekitDeliverySimulatorOption
     duplicates: 1,
     reorder: false,
     seed: 1,
-    ...options,
+    ...withoutUndefined(options),
   };
   const { app, urls, secrets, schedule, timeScale } = resolved;
-  if (!app && [urls ?? []].flat().length === 0) refuseSetting('urls', MESSAGES.noTarget);
+  if (!app && urls === undefined) refuseSetting('urls', MESSAGES.noTarget);
   if (!app && secrets === undefined) refuseSetting('secrets', MESSAGES.noSecret);
   if (secrets !== undefined && !new SimulatedSecrets(secrets).areComplete) {
     refuseSetting('secrets', MESSAGES.secretsWithGaps);
   }
-  for (const setting of ['timeoutMs', 'concurrency', 'duplicates'] as const) {
-    requirePositiveInteger(setting, resolved[setting]);
-  }
-  if (!(timeScale > 0)) refuseSetting('timeScale', MESSAGES.timeScale(timeScale));
-  if (!isSchedule(schedule)) refuseSetting('schedule', MESSAGES.schedule);
+  const longest = Math.max(...waitsOf(schedule, timeScale));
+  if (longest > LONGEST_WAIT_MS) refuseSetting('schedule', MESSAGES.schedule);
   return Object.freeze(resolved);
 }
 
-function isSchedule(schedule: DeliverySchedule): boolean {
-  if (typeof schedule === 'string') return Object.hasOwn(SCALEKIT_SCHEDULES, schedule);
-  return schedule.length > 0 && schedule.every((wait) => wait >= 0);
+function requireUrl(setting: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^https?:\/\//.test(value) || !URL.canParse(value)) {
+    refuseSetting(setting, MESSAGES.url(setting, value));
+  }
+}
+
+function requireSchedule(setting: string, value: unknown): void {
+  const isSchedule = Array.isArray(value)
+    ? value.length > 0 && value.every((wait) => Number.isFinite(wait) && wait >= 0)
+    : typeof value === 'string' && Object.hasOwn(SCALEKIT_SCHEDULES, value);
+  if (!isSchedule) refuseSetting(setting, MESSAGES.schedule);
+}
+
+function requireTimeScale(setting: string, value: unknown): void {
+  if (!Number.isFinite(value) || Number(value) <= 0) refuseSetting(setting, MESSAGES.timeScale(value));
+}
+
+function requireStatus(setting: string, value: unknown): void {
+  const isStatus = Number.isInteger(value) && Number(value) >= 100 && Number(value) <= 599;
+  if (!isStatus) refuseSetting(setting, MESSAGES.status(setting, value));
+}
+
+function requireSeed(setting: string, value: unknown): void {
+  if (!Number.isSafeInteger(value)) refuseSetting(setting, MESSAGES.seed(value));
 }

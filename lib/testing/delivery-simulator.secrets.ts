@@ -1,6 +1,13 @@
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+} from '../errors/settings.js';
 import { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
-import { parseSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
+import { parseSigningSecret, readSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
 
 /** A signing secret and when it is used, measured by the share of first deliveries that were sent, from 0 to 1. */
 export interface SimulatedSecret {
@@ -15,6 +22,23 @@ export interface SimulatedSecret {
    * @default 1
    */
   readonly until?: number;
+}
+
+const CHECKS: OptionChecks<SimulatedSecret> = {
+  secret: readSigningSecret,
+  from: optional(requireShare),
+  until: optional(requireShare),
+};
+
+/** Requires a signing secret, or a list of {@link SimulatedSecret}. */
+export function requireSimulatedSecrets(setting: string, value: unknown): void {
+  if (!Array.isArray(value)) readSigningSecret(setting, value);
+  else for (const secret of value) checkOptions(secret, CHECKS, setting);
+}
+
+function requireShare(setting: string, value: unknown): void {
+  if (Number.isFinite(value) && Number(value) >= 0 && Number(value) <= 1) return;
+  refuseSetting(setting, `${setting} must be a number from 0 to 1, found ${describeValue(value)}.`);
 }
 
 type SimulatedSigning = Omit<SignWebhookOptions, 'secret'> & { readonly scheme: SignatureScheme };

@@ -1,4 +1,12 @@
 import {
+  checkOptions,
+  describeValue,
+  objectWith,
+  optional,
+  refuseSetting,
+  requireText,
+} from '../errors/settings.js';
+import {
   type ResolvedSimulatorOptions,
   resolveSimulatorOptions,
   type ScalekitDeliverySimulatorOptions,
@@ -12,6 +20,17 @@ import {
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
 import { TestedEndpoint } from './tested-endpoint.js';
+
+const SENDING_CHECKS = { signal: optional(objectWith('addEventListener')) };
+
+function requireEvents(setting: string, events: unknown): void {
+  if (!Array.isArray(events))
+    refuseSetting(setting, `${setting} must be an array, found ${describeValue(events)}.`);
+  for (const { id, type } of events.map(Object)) {
+    requireText(`${setting}.id`, id);
+    requireText(`${setting}.type`, type);
+  }
+}
 
 /**
  * Sends events to your application as Scalekit does: at least once, several at a time, with duplicates, out of order, and
@@ -27,7 +46,7 @@ import { TestedEndpoint } from './tested-endpoint.js';
 export class ScalekitDeliverySimulator {
   readonly #options: ResolvedSimulatorOptions;
 
-  /** @throws ScalekitWebhooksConfigurationError when an option is invalid */
+  /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: ScalekitDeliverySimulatorOptions) {
     this.#options = resolveSimulatorOptions(options);
   }
@@ -35,17 +54,20 @@ export class ScalekitDeliverySimulator {
   /**
    * Sends the events, and resolves when each of their copies is acknowledged or out of attempts.
    *
-   * @param options `signal` aborts the simulation: no more requests are sent, and the report covers those that were
-   * @throws ScalekitWebhooksConfigurationError when `app` has no such endpoint, or no secret is known
+   * @param sending `signal` aborts the simulation: no more requests are sent, and the report covers those that were
+   * @throws ScalekitWebhooksConfigurationError when something else is sent than events, `app` has no such endpoint, or no
+   *   secret is known
    */
   async send(
     events: readonly SimulatedPayload[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    sending: { readonly signal?: AbortSignal } = {},
   ): Promise<SimulationReport> {
+    requireEvents('events', events);
+    checkOptions(sending, SENDING_CHECKS);
     const options = this.#options;
     const { urls, secrets } = await this.#target();
     const copies = planCopies(events.length, options);
-    const run = new SimulationRun({ options, urls, secrets, events, signal });
+    const run = new SimulationRun({ options, urls, secrets, events, signal: sending.signal });
     await run.send(copies);
 
     const copiesOf = new Map<number, number>();

@@ -1,7 +1,20 @@
 import type { INestApplication } from '@nestjs/common';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  objectWith,
+  oneOf,
+  optional,
+  refuseSetting,
+  requirePositiveInteger,
+  requireText,
+  requireTime,
+} from '../errors/settings.js';
 import { signWebhook } from '../verify/sign-webhook.js';
-import type { SignatureScheme } from '../verify/signature-headers.js';
-import { TestedEndpoint } from './tested-endpoint.js';
+import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
+import { readSigningSecret } from '../verify/signing-secret.js';
+import { requirePath, TestedEndpoint } from './tested-endpoint.js';
 
 /** Options of {@link ScalekitWebhookTester}. */
 export interface ScalekitWebhookTesterOptions {
@@ -59,6 +72,23 @@ export interface TestDeliveryAnswer {
   readonly headers: Headers;
 }
 
+const CHECKS: OptionChecks<ScalekitWebhookTesterOptions> = {
+  endpoint: optional(requireText),
+  secret: optional(readSigningSecret),
+  path: optional(requirePath),
+};
+
+const DELIVERY_CHECKS: OptionChecks<TestDeliveryOptions> = {
+  scheme: optional(oneOf(SIGNATURE_SCHEMES)),
+  secret: optional(readSigningSecret),
+  id: optional(requireText),
+  timestamp: optional(requireTime),
+  headers: optional((setting, headers) => {
+    if (typeof headers === 'object' && headers !== null && !Array.isArray(headers)) return;
+    refuseSetting(setting, `${setting} must be an object, found ${describeValue(headers)}.`);
+  }),
+};
+
 const STALE_SECONDS = 24 * 60 * 60;
 const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toString('base64')}`;
 
@@ -76,21 +106,25 @@ const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toS
 export class ScalekitWebhookTester {
   readonly #endpoint: TestedEndpoint;
 
+  /** @throws ScalekitWebhooksConfigurationError when `app` is no application, or an option is unknown or invalid */
   constructor(
     app: INestApplication,
     private readonly options: ScalekitWebhookTesterOptions = {},
   ) {
+    objectWith('getHttpServer')('app', app);
+    checkOptions(options, CHECKS);
     this.#endpoint = new TestedEndpoint(app, options.endpoint);
   }
 
   /**
    * Delivers an event, signed as Scalekit signs it.
-   * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist, or no secret is known
+   * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist, no secret is known, or an option is invalid
    */
   async deliver(
     payload: TestDeliveryPayload,
     options: TestDeliveryOptions = {},
   ): Promise<TestDeliveryAnswer> {
+    checkOptions(options, DELIVERY_CHECKS);
     const body = toBody(payload);
     const { headers, secret = await this.#secret(), ...signing } = options;
     return this.#post(body, { ...signWebhook({ ...signing, payload: body, secret }), ...headers });
@@ -103,6 +137,7 @@ export class ScalekitWebhookTester {
 
   /** Delivers the same event several times at once. */
   async deliverConcurrently(payload: TestDeliveryPayload, times = 2): Promise<TestDeliveryAnswer[]> {
+    requirePositiveInteger('times', times);
     return Promise.all(Array.from({ length: times }, () => this.deliver(payload)));
   }
 
@@ -137,6 +172,9 @@ export class ScalekitWebhookTester {
 }
 
 function toBody(payload: TestDeliveryPayload): string | Uint8Array {
+  if (typeof payload !== 'string' && (typeof payload !== 'object' || payload === null)) {
+    refuseSetting('payload', `payload must be an event or a body, found ${describeValue(payload)}.`);
+  }
   return typeof payload === 'string' || payload instanceof Uint8Array ? payload : JSON.stringify(payload);
 }
 

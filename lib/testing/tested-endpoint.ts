@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { describeValue, refuseSetting } from '../errors/settings.js';
 import { EndpointSecrets } from '../receive/endpoint.secrets.js';
 import { EndpointUrl } from '../receive/endpoint.url.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
@@ -12,6 +13,12 @@ const MESSAGES = {
   noEndpoint: (endpoint: string) =>
     `The application has no endpoint "${endpoint}". Import ScalekitWebhooksModule, or pass the name of the endpoint, for example new ScalekitWebhookTester(app, { endpoint: 'partners' }).`,
 } as const;
+
+/** @throws ScalekitWebhooksConfigurationError unless the value is a path to post to */
+export function requirePath(setting: string, value: unknown): void {
+  if (typeof value === 'string' && value.startsWith('/')) return;
+  refuseSetting(setting, `${setting} must be a path that starts with "/", found ${describeValue(value)}.`);
+}
 
 // Several testers, or several deliveries at once, start an application only once.
 const STARTING = new WeakMap<INestApplication, Promise<unknown>>();

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import {
+  checkOptions,
+  type OptionChecks,
+  oneOf,
+  optional,
+  requireText,
+  requireTime,
+} from '../errors/settings.js';
 import { computeSignature, scalekitSignedPrefix, standardSignedPrefix } from './signature.js';
-import type { SignatureScheme } from './signature-headers.js';
-import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+import { SIGNATURE_SCHEMES, type SignatureScheme } from './signature-headers.js';
+import { type SigningSecret, toSigningSecret } from './signing-secret.js';
+import { requirePayload } from './verify-signature.js';
 
 /** Options of {@link signWebhook}. */
 export interface SignWebhookOptions {
@@ -25,15 +34,24 @@ export interface SignWebhookOptions {
   readonly scheme?: SignatureScheme;
 }
 
+const CHECKS: OptionChecks<SignWebhookOptions> = {
+  payload: requirePayload,
+  secret: toSigningSecret,
+  id: optional(requireText),
+  timestamp: optional(requireTime),
+  scheme: optional(oneOf(SIGNATURE_SCHEMES)),
+};
+
 /**
  * Signs a payload the way Scalekit does.
  *
  * @returns only the signature headers; add `content-type: application/json` when you send them.
- * @throws ScalekitWebhooksConfigurationError if the secret is malformed.
+ * @throws ScalekitWebhooksConfigurationError if an option is invalid.
  */
 export function signWebhook(options: SignWebhookOptions): Record<string, string> {
+  checkOptions(options, CHECKS);
   const { payload, secret, id = newMessageId(), timestamp = new Date(), scheme = 'standard' } = options;
-  const key = (typeof secret === 'object' ? secret : parseSigningSecret(secret)).keyFor(scheme);
+  const key = toSigningSecret('secret', secret).keyFor(scheme);
   const t = String(toUnixSeconds(timestamp));
   if (scheme === 'scalekit') {
     const signature = computeSignature(key, scalekitSignedPrefix(t), payload).toString('hex');

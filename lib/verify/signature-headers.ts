@@ -1,13 +1,15 @@
 import { WebhookVerificationError } from '../errors/errors.js';
 import { MESSAGES } from './verify.messages.js';
 
+export const SIGNATURE_SCHEMES = ['standard', 'scalekit'] as const;
+
 /**
  * How a delivery is signed. Scalekit uses two schemes:
  *
  * - `standard`: the Standard Webhooks headers `webhook-id`, `webhook-timestamp` and `webhook-signature`
  * - `scalekit`: the single header `scalekit-signature: t=…,v1=…`
  */
-export type SignatureScheme = 'standard' | 'scalekit';
+export type SignatureScheme = (typeof SIGNATURE_SCHEMES)[number];
 
 /** Request headers as `node:http`, Express and Fastify provide them, or a `Headers` object. Names can have any case. */
 export type WebhookHeaders = HeaderRecord | FetchHeaders;

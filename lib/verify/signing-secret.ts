@@ -1,5 +1,5 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { refuseSetting } from '../errors/settings.js';
 import type { SignatureScheme } from './signature-headers.js';
 import { MESSAGES } from './verify.messages.js';
 
@@ -38,14 +38,29 @@ export class SigningSecret {
  * @throws ScalekitWebhooksConfigurationError if the secret is empty, lacks `whsec_`, or its key cannot be decoded.
  */
 export function parseSigningSecret(text: string): SigningSecret {
-  if (typeof text !== 'string') throw invalidSecret(MESSAGES.secretIsNotAString(typeof text));
-  const secret = text.trim();
-  if (secret === '') throw invalidSecret(MESSAGES.secretIsEmpty);
-  if (!secret.startsWith(PREFIX)) throw invalidSecret(MESSAGES.secretHasNoPrefix);
+  return readSigningSecret('signingSecret', text);
+}
+
+/** Takes the value of a setting as a signing secret, which may be parsed already. */
+export function toSigningSecret(setting: string, value: unknown): SigningSecret {
+  return isSigningSecret(value) ? value : readSigningSecret(setting, value);
+}
+
+/** Parses the value of a setting that takes a signing secret as text. */
+export function readSigningSecret(setting: string, value: unknown): SigningSecret {
+  if (typeof value !== 'string') refuseSetting(setting, MESSAGES.secretIsNotAString(typeof value));
+  const secret = value.trim();
+  if (secret === '') refuseSetting(setting, MESSAGES.secretIsEmpty);
+  if (!secret.startsWith(PREFIX)) refuseSetting(setting, MESSAGES.secretHasNoPrefix);
   const encodedKey = secret.slice(PREFIX.length);
-  if (encodedKey === '') throw invalidSecret(MESSAGES.secretHasNoKey);
-  if (!isBase64(encodedKey)) throw invalidSecret(MESSAGES.secretIsNotBase64);
+  if (encodedKey === '') refuseSetting(setting, MESSAGES.secretHasNoKey);
+  if (!isBase64(encodedKey)) refuseSetting(setting, MESSAGES.secretIsNotBase64);
   return new SigningSecret(Buffer.from(encodedKey, 'base64'), secret);
+}
+
+// Not instanceof, because a process may load both the ESM and the CommonJS build of this library.
+function isSigningSecret(value: unknown): value is SigningSecret {
+  return typeof Reflect.get(Object(value), 'keyFor') === 'function';
 }
 
 /** Splits a comma-separated list of secrets. */
@@ -63,8 +78,4 @@ function isBase64(text: string): boolean {
   const padding = BASE64_OR_BASE64URL.exec(text)?.[1];
   if (padding === undefined) return false;
   return padding === '' ? text.length % 4 !== 1 : text.length % 4 === 0;
-}
-
-function invalidSecret(message: string): ScalekitWebhooksConfigurationError {
-  return new ScalekitWebhooksConfigurationError('signingSecret', message);
 }

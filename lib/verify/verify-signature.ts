@@ -1,6 +1,14 @@
 import { isUint8Array } from 'node:util/types';
-import { ScalekitWebhooksConfigurationError, WebhookVerificationError } from '../errors/errors.js';
-import { describeValue, refuseSetting } from '../errors/settings.js';
+import { WebhookVerificationError } from '../errors/errors.js';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireTime,
+  requireToleranceSeconds,
+} from '../errors/settings.js';
 import { isSignedWith, type ParsedSignature, parseSignature } from './signature.js';
 import {
   collectSignatureHeaders,
@@ -8,7 +16,7 @@ import {
   schemesPresent,
   type WebhookHeaders,
 } from './signature-headers.js';
-import { parseSigningSecret, type SigningSecret } from './signing-secret.js';
+import { type SigningSecret, toSigningSecret } from './signing-secret.js';
 import { MESSAGES } from './verify.messages.js';
 
 /** The default tolerance of Standard Webhooks and of Scalekit's SDKs: 5 minutes. */
@@ -47,20 +55,27 @@ export interface VerifiedSignature {
   readonly deliveryId?: string;
 }
 
+const CHECKS: OptionChecks<VerifyWebhookSignatureOptions> = {
+  payload: requirePayload,
+  headers: requireHeaders,
+  secrets: readSecrets,
+  now: optional(requireTime),
+  toleranceSeconds: optional(requireToleranceSeconds),
+};
+
 /**
  * Verifies that Scalekit signed a payload recently with one of the secrets. The headers that are present determine
  * the scheme. If a delivery has the headers of both schemes, one valid signature is enough.
  *
  * @throws WebhookVerificationError if the delivery is not authentic; `code` says why.
- * @throws ScalekitWebhooksConfigurationError if a secret or the tolerance is invalid.
- * @throws TypeError if the payload is neither a string nor bytes, or `now` is not a valid time.
+ * @throws ScalekitWebhooksConfigurationError if an option is invalid.
  */
 export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
+  checkOptions(options, CHECKS);
   const { payload, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
-  const secrets = readSecrets(options.secrets);
-  requireToleranceSeconds(toleranceSeconds);
-  requirePayload(payload);
-  const nowSeconds = toUnixSeconds(now);
+  const secrets = readSecrets('secrets', options.secrets);
+  requireWellFormed(payload);
+  const nowSeconds = Math.floor(Number(now) / 1000);
   const values = collectSignatureHeaders(options.headers);
   let firstFailure: WebhookVerificationError | undefined;
   for (const scheme of schemesPresent(values)) {
@@ -99,35 +114,24 @@ function requireMatch(
   );
 }
 
-function readSecrets(input: VerifyWebhookSignatureOptions['secrets']): readonly SigningSecret[] {
-  const inputs = isList(input) ? input : [input];
-  if (inputs.length === 0) throw new ScalekitWebhooksConfigurationError('secrets', MESSAGES.noSecrets);
-  return inputs.map((secret) => (typeof secret === 'object' ? secret : parseSigningSecret(secret)));
+function readSecrets(setting: string, value: unknown): readonly SigningSecret[] {
+  const secrets = [value].flat();
+  if (secrets.length === 0) refuseSetting(setting, MESSAGES.noSecrets);
+  return secrets.map((secret) => toSigningSecret(setting, secret));
 }
 
-function isList(input: VerifyWebhookSignatureOptions['secrets']): input is readonly SigningSecretInput[] {
-  return Array.isArray(input);
+/** @throws ScalekitWebhooksConfigurationError unless the payload is a string or bytes */
+export function requirePayload(setting: string, value: unknown): void {
+  if (typeof value !== 'string' && !isUint8Array(value)) refuseSetting(setting, MESSAGES.payloadIsNotRaw);
 }
 
-function requirePayload(payload: unknown): void {
-  if (isUint8Array(payload)) return;
-  if (typeof payload !== 'string') throw new TypeError(MESSAGES.payloadIsNotRaw);
-  // UTF-8 encodes every lone surrogate as U+FFFD, so different strings would share a signature.
-  if (payload.isWellFormed()) return;
+function requireHeaders(setting: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  refuseSetting(setting, MESSAGES.headersAreNotAnObject(describeValue(value)));
+}
+
+/** UTF-8 encodes every lone surrogate as U+FFFD, so different strings would share a signature. */
+function requireWellFormed(payload: string | Uint8Array): void {
+  if (typeof payload !== 'string' || payload.isWellFormed()) return;
   throw new WebhookVerificationError('payload_malformed', MESSAGES.payloadIsMalformed);
-}
-
-function toUnixSeconds(time: Date | number): number {
-  const seconds = Math.floor(Number(time) / 1000);
-  if (!Number.isFinite(seconds)) throw new TypeError(MESSAGES.nowIsInvalid);
-  return seconds;
-}
-
-/** @throws ScalekitWebhooksConfigurationError unless the value is a finite number of seconds, 0 or more */
-export function requireToleranceSeconds(value: number): void {
-  if (Number.isFinite(value) && value >= 0) return;
-  refuseSetting(
-    'toleranceSeconds',
-    `toleranceSeconds must be a finite number of seconds, 0 or more; found ${describeValue(value)}.`,
-  );
 }

@@ -12,7 +12,8 @@ export const MESSAGES = {
     'The part of the signing secret after "whsec_" is not base64. The secret may be incomplete, or several secrets ' +
     `may be joined in one string: pass an array instead. ${COPY_SECRET}`,
   noSecrets: `The list of signing secrets is empty. Pass at least one. ${COPY_SECRET}`,
-  nowIsInvalid: 'now is not a valid time. Pass a Date or a number of milliseconds since 1970.',
+  headersAreNotAnObject: (found: string) =>
+    `headers must be the request's headers: an object or a Headers object, found ${found}.`,
   payloadIsNotRaw:
     'The payload must be the raw body as received: a string, a Buffer or a Uint8Array. A parsed body cannot be ' +
     'verified, because serializing it again can change the bytes that were signed.',

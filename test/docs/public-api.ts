@@ -41,6 +41,20 @@ export class PublicApi {
     return this.#membersOf(typeName).map(({ name }) => name);
   }
 
+  /** The exported types that hold options, by their names. */
+  get optionTypes(): readonly string[] {
+    const names = this.entryPoints.flatMap((name) => this.#exportsOf(name)).map(({ name }) => name);
+    return [...new Set(names.filter((name) => name.endsWith('Options')))];
+  }
+
+  /** The members of the object literals that a member of an exported type may be, such as `{ type, delayMs }`. */
+  nestedMembersOf(typeName: string, memberName: string): string[] {
+    const type = this.#typeOf(typeName, memberName);
+    return (type.isUnion() ? type.types : [type])
+      .filter((one) => one.getSymbol()?.name === '__type')
+      .flatMap((one) => one.getProperties().map(({ name }) => name));
+  }
+
   /** The `@default` of each member of an exported type that has one. */
   defaultsOf(typeName: string): ReadonlyMap<string, string> {
     const defaults = new Map<string, string>();

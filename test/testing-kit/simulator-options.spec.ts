@@ -17,7 +17,7 @@ describe('The delivery simulator', () => {
     ['secrets', { ...VALID, secrets: [] }],
     ['secrets', { ...VALID, secrets: [{ secret: SECRET, until: 0.5 }] }],
     ['secrets', { ...VALID, secrets: [{ secret: SECRET, from: 0.1 }] }],
-    ['signingSecret', { ...VALID, secrets: 'whsec_!' }],
+    ['secrets', { ...VALID, secrets: 'whsec_!' }],
     ['timeoutMs', { ...VALID, timeoutMs: 0 }],
     ['concurrency', { ...VALID, concurrency: 1.5 }],
     ['duplicates', { ...VALID, duplicates: 0 }],

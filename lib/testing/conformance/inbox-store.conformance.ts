@@ -1,8 +1,17 @@
+import { checkOptions, type OptionChecks, requireFunction, requireText } from '../../errors/settings.js';
 import { describeClaims } from './inbox-store.claims.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys, describePrune, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
+
+const RUNNER_CHECKS: OptionChecks<ConformanceRunner> = {
+  describe: requireFunction,
+  it: requireFunction,
+  beforeEach: requireFunction,
+  afterEach: requireFunction,
+  expect: requireFunction,
+};
 
 /**
  * Registers the tests that every `InboxStore` must pass. Call it in a spec file to test your own store.
@@ -10,6 +19,7 @@ import { describeTransactions } from './inbox-store.transactions.js';
  * @param name the name of your store, for the titles of the tests
  * @param makeHarness opens an empty store; called before each test
  * @param runner the functions of your test runner
+ * @throws ScalekitWebhooksConfigurationError when an argument is missing or invalid
  * @example
  * ```ts
  * import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -22,6 +32,9 @@ export function describeInboxStore(
   makeHarness: () => Promise<InboxStoreHarness>,
   runner: ConformanceRunner,
 ): void {
+  requireText('name', name);
+  requireFunction('makeHarness', makeHarness);
+  checkOptions(runner, RUNNER_CHECKS);
   const { afterEach, beforeEach, describe, expect, it } = runner;
   describe(`${name} fulfills the InboxStore contract`, () => {
     const harness = new ConformanceHarness(makeHarness);

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type {
-  InboxEntry,
-  InboxEvent,
-  InboxFilter,
-  InboxKey,
-  InboxLease,
-  InboxPage,
-  InboxStore,
-  InboxTransaction,
-  RunClaim,
+import { objectWith } from '../../errors/settings.js';
+import {
+  INBOX_METHODS,
+  type InboxEntry,
+  type InboxEvent,
+  type InboxFilter,
+  type InboxKey,
+  type InboxLease,
+  type InboxPage,
+  type InboxStore,
+  type InboxTransaction,
+  type RunClaim,
 } from '../../inbox/inbox-store.js';
 
 /** What the suite needs from a test runner. Jest and Vitest provide it. With other runners, use the `expect` package. */
@@ -84,7 +86,10 @@ export class ConformanceHarness {
   constructor(private readonly makeHarness: () => Promise<InboxStoreHarness>) {}
 
   async open(): Promise<void> {
-    this.#harness = await this.makeHarness();
+    const harness = await this.makeHarness();
+    objectWith('advance')('harness', harness);
+    objectWith(...INBOX_METHODS)('harness.store', harness.store);
+    this.#harness = harness;
   }
 
   async close(): Promise<void> {

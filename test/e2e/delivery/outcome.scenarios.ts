@@ -24,7 +24,7 @@ export interface Scenario {
   play(app: ScriptedApp): Promise<TestDeliveryAnswer>;
 }
 
-const ACKNOWLEDGED = ['processed', 'accepted', 'duplicate', 'ignored'];
+const ACKNOWLEDGED = ['processed', 'accepted', 'duplicate', 'dead', 'ignored'];
 
 /** The complete body expected for an outcome. */
 export function bodyOf({ outcome }: Scenario): object {
@@ -79,9 +79,9 @@ const HANDLED: readonly Scenario[] = [
     play: async ({ scalekit }) => (await scalekit.deliverTwice(aUserCreated()))[1],
   },
   {
-    outcome: 'duplicate',
+    outcome: 'dead',
     status: 200,
-    when: 'all handlers are dead or done',
+    when: 'all handlers are dead or done, and at least one is dead',
     async play({ scalekit, first }) {
       first.mockRejectedValue(new NonRetryableEventError(INTERNAL));
       return (await scalekit.deliverTwice(aUserCreated()))[1];

@@ -148,8 +148,9 @@ describe.each(ADAPTERS)('the inboxes of two endpoints with one store, on %s', (_
     ]).toEqual([1, 2, 1]);
     expect(await staff.get(other.id)).toBeUndefined();
     await expect(staff.replay(other.id)).rejects.toMatchObject({ code: 'event_unknown' });
-    const everywhere: object = { endpoint: 'partners' };
-    expect(await staff.replay(everywhere, { handlers: ['Handlers.handle'] })).toEqual({ processed: 1 });
+    const elsewhere: object = { endpoint: 'partners' };
+    await expect(staff.replay(elsewhere)).rejects.toThrow('Unknown option "endpoint"');
+    expect(await staff.replay({}, { handlers: ['Handlers.handle'] })).toEqual({ processed: 1 });
     expect(seen).toEqual(['staff']);
     expect(await partners.prune(new Date(Date.now() + 1000))).toBe(3);
   });

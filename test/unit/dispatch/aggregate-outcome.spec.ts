@@ -13,7 +13,8 @@ const PRECEDENCE: readonly (readonly [Outcome, readonly HandlerReportState[]])[]
   ['unprocessable', ['refused']],
   ['accepted', ['queued']],
   ['processed', ['done']],
-  ['duplicate', ['already_done', 'already_dead']],
+  ['dead', ['already_dead']],
+  ['duplicate', ['already_done']],
 ];
 
 const RANKED = PRECEDENCE.flatMap(([outcome, states]) => states.map((state) => ({ outcome, state })));
@@ -36,14 +37,14 @@ describe('aggregateOutcome', () => {
 
   it('acknowledges only if every handler is done, dead or queued', () => {
     const acknowledged = RANKED.filter(({ state }) =>
-      ['processed', 'accepted', 'duplicate'].includes(outcomeOf(['done', state, 'already_done'])),
+      ['processed', 'accepted', 'dead', 'duplicate'].includes(outcomeOf(['done', state, 'already_done'])),
     );
 
     expect(acknowledged.map(({ state }) => state)).toEqual([
       'queued',
       'done',
-      'already_done',
       'already_dead',
+      'already_done',
     ]);
   });
 });

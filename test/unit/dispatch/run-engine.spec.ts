@@ -78,7 +78,7 @@ describe('RunEngine', () => {
 
     const outcomes = [await engine.deliver(aDelivery()), await engine.deliver(aDelivery())];
 
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['unprocessable', 'duplicate']);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['unprocessable', 'dead']);
     expect(handler).toHaveBeenCalledTimes(1);
   });
 
@@ -178,7 +178,7 @@ describe('RunEngine', () => {
       await engine.drain();
 
       expect(await engine.deliver(aDelivery())).toMatchObject({
-        outcome: 'duplicate',
+        outcome: 'dead',
         handlers: [{ state: 'already_dead' }],
       });
     });

@@ -6,6 +6,7 @@ const ACKNOWLEDGED: readonly (readonly [Outcome, number])[] = [
   ['processed', 201],
   ['accepted', 202],
   ['duplicate', 200],
+  ['dead', 200],
   ['ignored', 200],
 ];
 

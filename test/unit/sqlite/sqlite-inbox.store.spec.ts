@@ -261,6 +261,12 @@ describe('retentionMs', () => {
     expect(await store.count()).toBe(0);
   });
 
+  it('rejects a cursor that it did not return', async () => {
+    const store = new SqliteInboxStore({ database: openSqlite(await sqliteFile()) });
+
+    await expect(store.list({}, { cursor: 'elsewhere' })).rejects.toMatchObject({ setting: 'cursor' });
+  });
+
   it('never reuses the number of a deleted event, so that a cursor skips nothing', async () => {
     const store = new SqliteInboxStore({ database: openSqlite(':memory:') });
     for (const event of someEvents(3)) await handle(store, event);

@@ -155,7 +155,7 @@ describe('verifyWebhookSignature with invalid options', () => {
   });
 
   it.each([Number.NaN, new Date('never')])('refuses %p as the time', (now) => {
-    expect(() => verify(standard, { now })).toThrow(TypeError);
+    expect(() => verify(standard, { now })).toThrow(ScalekitWebhooksConfigurationError);
   });
 
   it.each([
@@ -166,7 +166,7 @@ describe('verifyWebhookSignature with invalid options', () => {
     ['an array', [1, 2]],
   ])('asks for the raw body when given %s', (_, payload) => {
     const run = () => verify(standard, { payload: payload as string });
-    expect(run).toThrow(TypeError);
+    expect(run).toThrow(ScalekitWebhooksConfigurationError);
     expect(run).toThrow(/raw body/);
   });
 

@@ -1,0 +1,79 @@
+import {
+  checkOptions,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireApplication,
+  requireBoolean,
+  requireRetentionMs,
+} from '../errors/settings.js';
+import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { MESSAGES } from './postgres.messages.js';
+import { DEFAULT_SCHEMA, requireSchemaName } from './postgres.schema.js';
+import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
+
+/** Options of `PostgresInboxStore`. */
+export interface PostgresInboxOptions {
+  /**
+   * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, `prismaQueryable(prisma)`, `drizzleQueryable(db)` or
+   * `kyselyQueryable(db)`. The store never closes it.
+   *
+   * Give a `pg` Pool timeouts of a few seconds (`connectionTimeoutMillis`, `statement_timeout`, `query_timeout`) and an
+   * `error` listener.
+   * A connection pooler such as PgBouncer works, because the store keeps nothing in a session. The default isolation
+   * level can also be repeatable read or serializable: the store repeats statements that Postgres rolls back.
+   */
+  client: PostgresQueryable;
+  /**
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
+   * applications that share the tables keep their events separate. All processes of one application use the
+   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   */
+  application: string;
+  /**
+   * The schema that contains the tables: 1 to 63 letters, digits and `_`, not starting with a digit.
+   * @default 'scalekit_webhooks'
+   */
+  schema?: string;
+  /**
+   * How long to keep an event, in milliseconds. Older events are deleted in the background, at most once an hour. Keep
+   * events for longer than Scalekit retries them: 28 hours.
+   * @default 2592000000 (30 days)
+   */
+  retentionMs?: number;
+  /**
+   * Whether the store creates and updates its tables before it first uses them. Set it to `false` to run the SQL of
+   * `postgresSchemaSql()` yourself.
+   * @default true
+   */
+  migrate?: boolean;
+}
+
+const CHECKS: OptionChecks<PostgresInboxOptions> = {
+  client: requireClient,
+  application: requireApplication,
+  schema: optional(requireSchemaName),
+  retentionMs: optional(requireRetentionMs),
+  migrate: optional(requireBoolean),
+};
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
+ */
+export function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
+  checkOptions(options, CHECKS);
+  const {
+    client,
+    application,
+    schema = DEFAULT_SCHEMA,
+    retentionMs = DEFAULT_RETENTION_MS,
+    migrate = true,
+  } = options;
+  return { client, application, schema, retentionMs, migrate };
+}
+
+function requireClient(setting: string, value: unknown): void {
+  if (!isPostgresQueryable(value)) refuseSetting(setting, MESSAGES.notPostgresClient(setting));
+}
