@@ -9,6 +9,8 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 import {
+  drizzleQueryable,
+  kyselyQueryable,
   PostgresInboxStore,
   postgresSchemaSql,
   preparedQueryable,
@@ -385,6 +387,18 @@ export const ARGUMENTS: readonly ArgumentTable[] = [
     of: 'prismaQueryable',
     give: give(prismaQueryable),
     ...required(row([{ $queryRawUnsafe: noop }])),
+  },
+  {
+    argument: 'db',
+    of: 'drizzleQueryable',
+    give: give(drizzleQueryable),
+    ...required(row([{ transaction: noop }])),
+  },
+  {
+    argument: 'db',
+    of: 'kyselyQueryable',
+    give: give(kyselyQueryable),
+    ...required(row([{ withoutPlugins: noop, transaction: noop }])),
   },
   { argument: 'eventId', of: 'ScalekitInbox.get', give: give(inbox.get, [], inbox), ...required(TEXT) },
   {
