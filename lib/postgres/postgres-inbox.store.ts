@@ -1,8 +1,5 @@
-import {
-  LeaseLostError,
-  ScalekitWebhooksConfigurationError,
-  TransactionNotCommittedError,
-} from '../errors/errors.js';
+import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
+import { refuseSetting } from '../errors/settings.js';
 import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
@@ -23,7 +20,7 @@ import { toStorableText } from '../inbox/storable-text.js';
 import { retryConflicts } from './postgres.conflicts.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
-import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
+import { countQuery, listQuery, textOf, toInboxEntry, toKey, toRunClaim } from './postgres.reads.js';
 import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
 import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
@@ -140,10 +137,10 @@ export class PostgresInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<void> {
     if (!isPostgresQueryable(transaction)) {
-      throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.notPostgresClient('transaction'));
+      refuseSetting('transaction', MESSAGES.notPostgresClient('transaction'));
     }
     if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
-      throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.storesOwnClient);
+      refuseSetting('transaction', MESSAGES.storesOwnClient);
     }
     await this.#complete(transaction, key, handlerId, lease);
   }
@@ -192,9 +189,7 @@ export class PostgresInboxStore implements InboxStore {
   /** @throws ScalekitWebhooksConfigurationError when the cursor is not the `nextCursor` of an earlier page */
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
     const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
-    if (!/^\d{1,18}$/.test(cursor)) {
-      throw new ScalekitWebhooksConfigurationError('cursor', MESSAGES.cursorInvalid(cursor));
-    }
+    if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
     const { text, values } = listQuery(this.#tables, filter, cursor, limit + 1);
     const rows = await this.#query(text, values);
     const shown = rows.slice(0, limit);
@@ -301,8 +296,4 @@ export class PostgresInboxStore implements InboxStore {
     });
     return this.#migrated;
   }
-}
-
-function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toStorableText(endpoint), toStorableText(eventId)];
 }

@@ -1,7 +1,8 @@
 import { checkOptions, type OptionChecks, requireFunction, requireText } from '../../errors/settings.js';
 import { describeClaims } from './inbox-store.claims.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
-import { describeKeys, describePrune, describeReads } from './inbox-store.reads.js';
+import { describeKeys } from './inbox-store.keys.js';
+import { describePrune, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
 
