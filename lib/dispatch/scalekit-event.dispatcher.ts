@@ -112,6 +112,15 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   /**
+   * Whether it accepts no more events, because the application closes.
+   *
+   * @internal
+   */
+  get isClosing(): boolean {
+    return this.#finished !== undefined;
+  }
+
+  /**
    * Handles an event: runs each of its handlers that has not succeeded yet.
    *
    * @param event an event in Scalekit's wire format. The object is not changed.

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import type { DispatchResult } from '../dispatch/dispatch-result.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
@@ -77,9 +77,7 @@ export async function* inboxEntries(
  * @example await inbox.replay({ type: 'user.created', state: 'dead' });
  */
 @Injectable()
-export class ScalekitInbox implements OnModuleDestroy {
-  #closing = false;
-
+export class ScalekitInbox {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
@@ -155,10 +153,6 @@ export class ScalekitInbox implements OnModuleDestroy {
     return this.options.inbox.prune(before);
   }
 
-  onModuleDestroy(): void {
-    this.#closing = true;
-  }
-
   async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {
     const key = this.#keyOf(eventId);
     const received = await this.#receivedBefore(key);
@@ -173,7 +167,7 @@ export class ScalekitInbox implements OnModuleDestroy {
     const counts: Record<string, number> = {};
     let missing: InboxReplayError | undefined;
     for await (const { eventId } of inboxEntries(this.options.inbox, own, limit)) {
-      if (this.#closing) break;
+      if (this.dispatcher.isClosing) break;
       const end = await this.#replay(eventId, options).catch(asReplayError);
       if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
       // An event that is unknown by now was pruned after it was listed.
