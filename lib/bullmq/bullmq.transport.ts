@@ -31,7 +31,7 @@ export interface BullMqTransportOptions {
   /**
    * The queue, from `@InjectQueue()` of `@nestjs/bullmq` or from `new Queue()`. Every process that works on it should
    * have all endpoints that fill it: a process without a job's endpoint puts the job back for another process. A job that
-   * no process takes within an hour fails.
+   * no process can run within an hour fails.
    */
   queue: Queue;
   /**
@@ -79,9 +79,9 @@ const CHECKS: OptionChecks<BullMqTransportOptions> = {
 
 // Jobs hold payloads, so finished jobs are not kept forever.
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
-// While no inbox can be reached, a worker takes its jobs this slowly, so that it does not pass the whole queue through.
+// How long a worker keeps a job while no inbox can be reached, so that it does not take and put back the whole queue.
 const HOLD_BACK_MS = 500;
-// How long a job that no process can run waits for one: longer and longer each time, and not forever.
+// How long a job that this process cannot run waits for another process: longer each time, and not forever.
 const SHORTEST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
 const GIVE_UP_AFTER_MS = 60 * 60 * 1000;
@@ -202,7 +202,7 @@ export class BullMqTransport implements EventTransport {
     }
   }
 
-  /** A job that this process cannot run is left to another one, but not forever. It uses up no attempt. */
+  /** Leaves a job that this process cannot run to another one, but not forever. It does not use up an attempt. */
   async #postpone(job: Job<RunJobData>, reason: string): Promise<QueuedRunEnd> {
     const { unrunnableSince = new Date().toISOString() } = job.data;
     const waitedMs = Date.now() - Date.parse(unrunnableSince);

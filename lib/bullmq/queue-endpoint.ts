@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { QueuedRun, QueuedRunEnd, QueuedRunner } from '../dispatch/event-transport.js';
 
-// When another process may take a run that a closing endpoint puts back.
+// How long a run waits that a closing endpoint puts back for another process.
 const PUT_BACK_MS = 1000;
 
 /** An endpoint that works on a queue. It owns its runs, whichever of the process's workers gets their jobs. */

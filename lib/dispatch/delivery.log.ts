@@ -36,7 +36,7 @@ export class DeliveryLog {
     const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
     if (outcome === 'dead')
       this.#write('warn', MESSAGES.deliveryDead(event.id, event.type, deadOf(handlers)));
-    else if (isForWantOfService(result)) this.#writeThrottled('warn', outcome, line());
+    else if (isOutage(result)) this.#writeThrottled('warn', outcome, line());
     else if (!isAcknowledged(outcome)) this.#write('warn', line());
     else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
   }
@@ -80,7 +80,7 @@ export class DeliveryLog {
     this.#write('warn', MESSAGES.inboxWarning(warning, reason));
   }
 
-  /** The application closes, and these runs are still in progress, or the inbox or the queue has not answered. */
+  /** The application is closing. These runs are still in progress; without any, the inbox or the queue has not responded. */
   shutdownWaits(runs: readonly string[]): void {
     this.#write('warn', MESSAGES.shutdownWaits(runs));
   }
@@ -104,8 +104,8 @@ export class DeliveryLog {
   }
 }
 
-/** Whether a delivery failed because the inbox or the transport was down, and not because of one of its own runs. */
-function isForWantOfService({ outcome, handlers }: DispatchResult): boolean {
+/** Whether a delivery failed because the inbox or the transport was down, and not because of its own runs. */
+function isOutage({ outcome, handlers }: DispatchResult): boolean {
   return (
     outcome === 'unavailable' && !handlers.some(({ state }) => state === 'running' || state === 'overdue')
   );

@@ -57,7 +57,7 @@ export const MESSAGES = {
     'The event cannot be written as JSON. Pass the event as Scalekit sends it: it has no BigInt and does not contain itself.',
   shutdownWaits: (runs: readonly string[]) =>
     runs.length === 0
-      ? 'The shutdown is waiting for the inbox or the queue to answer.'
+      ? 'The shutdown is waiting for the inbox or the queue to respond.'
       : `The shutdown is waiting for ${runs.length === 1 ? 'a run' : `${runs.length} runs`} to end: ${runs.slice(0, 10).join(', ')}`,
 
   // Errors of runs

@@ -54,7 +54,7 @@ export interface QueuedAttempt {
  * - `done`: the run is done, by this attempt or an earlier one
  * - `failed`: the queue retries the run
  * - `dead`: no retry can help
- * - `busy`: another process holds the run's lease; look at the run again later
+ * - `busy`: another process holds the run's lease; try again later
  * - `unavailable`: the inbox cannot be reached, so the attempt does not count; try again later. The wait is different for
  *   each run, so that they do not all come back at once.
  */
@@ -64,7 +64,7 @@ export type QueuedRunEnd =
   | { readonly state: 'busy'; readonly retryInMs: number }
   | { readonly state: 'unavailable'; readonly retryInMs: number };
 
-/** Makes one attempt at a queued run. Rejects when the run does not hold an event. */
+/** Makes one attempt at a queued run. Rejects when the run's event cannot be read. */
 export type QueuedRunner = (run: QueuedRun, attempt: QueuedAttempt) => Promise<QueuedRunEnd>;
 
 /** How runs are started: in the request, or through a queue. Implement it to use your own queue. */

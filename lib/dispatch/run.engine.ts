@@ -33,12 +33,12 @@ interface RunEnd {
   readonly settlement?: RunSettlement;
 }
 
-// A worker's job goes back to the queue when the inbox is down for longer than a blip, or does not answer.
+// A worker is in no hurry, but during a longer outage of the inbox, its job goes back to the queue.
 const QUEUED_CLAIM_RETRY_MS = 1000;
 const QUEUED_INBOX_TIMEOUT_MS = 5000;
 // While the inbox is down, the jobs come back over this time instead of all at once.
 const QUEUED_SPREAD_MS = 1000;
-// How much longer than its handlers a delivery waits for the inbox, so that the answer leaves within Scalekit's 10 s.
+// How much longer than its handlers a delivery waits for the inbox, so that the response leaves within Scalekit's 10 s.
 const INBOX_GRACE_MS = 500;
 
 /**

@@ -13,19 +13,19 @@ export interface RunInboxOptions {
   readonly log: RunLog;
 }
 
-/** How long a claim may take, and what becomes of it if it takes longer. */
+/** How long a claim may take, and how to release it if it takes longer. */
 export interface ClaimLimits {
   readonly timeout: Timeout;
-  /** How long a claim that fails is tried again. */
+  /** How long to retry a claim that fails. */
   readonly retryForMs: number;
-  /** How to give back a run whose claim is answered too late, so that a retry need not wait for its lease to end. */
+  /** Releases a run whose claim came too late, so that a retry does not have to wait for its lease to end. */
   readonly release: (handlerId: string) => RunSettlement;
 }
 
-/** An endpoint's inbox as the run engine uses it: claims and settlements, in time or late. */
+/** Claims and settles runs in an endpoint's inbox, with retries and time limits. */
 export class RunInbox {
   readonly #late = new Set<Promise<unknown>>();
-  // One for each, because an inbox may refuse to write results that it could still read.
+  // One for each, because an inbox that refuses to record results may still accept claims.
   readonly #claims = new CircuitBreaker();
   readonly #settlements = new CircuitBreaker();
 
@@ -36,7 +36,7 @@ export class RunInbox {
     return this.#claims.refusesForMs;
   }
 
-  /** Tried again until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
+  /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
   async #settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],
@@ -54,8 +54,8 @@ export class RunInbox {
   }
 
   /**
-   * Claims runs. It is tried again until it succeeds or the time for that is over: a claim under the same lease gives the
-   * same answer. Resolves to undefined when the inbox fails or does not answer in time.
+   * Claims runs. Retries until it succeeds or the time is over: repeating a claim under the same lease gives the same
+   * result. Resolves to undefined when the inbox fails or does not respond in time.
    */
   claim(
     received: ReceivedEvent,
@@ -76,7 +76,7 @@ export class RunInbox {
     });
   }
 
-  /** Records how runs ended. Resolves to undefined when the inbox fails or does not answer in time. */
+  /** Records how runs ended. Resolves to undefined when the inbox fails or does not respond in time. */
   settle(
     received: ReceivedEvent,
     settlements: readonly RunSettlement[],

@@ -14,9 +14,9 @@ export interface ScalekitDelivery {
   /** The exact bytes of the body, as they were signed. */
   readonly rawBody: Buffer;
   /**
-   * The request's headers, with names in lower case. Empty if the event did not arrive by HTTP. A queue stores them without
-   * signatures and credentials: in a worker, headers are missing whose name contains `authorization`, `cookie`,
-   * `signature`, `token`, `secret`, `apikey`, `api-key`, or `jwt`.
+   * The request's headers, with lower-case names. In a queue worker, without signatures and credentials: without every
+   * header whose name contains `authorization`, `cookie`, `signature`, `token`, `secret`, `apikey`, `api-key` or `jwt`.
+   * Empty in a replay and if the event did not arrive by HTTP.
    */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** The problems that validation found. Always empty unless `validation` is `'lenient'`. */

@@ -41,7 +41,7 @@ export class Timeout {
   }
 }
 
-/** Passes a time limit of `ms` to work, and stops it when the work has ended. */
+/** Does some work with a time limit of `ms`, and stops the timer when the work has ended. */
 export async function withTimeout<T>(ms: number, work: (timeout: Timeout) => Promise<T>): Promise<T> {
   const timeout = new Timeout(ms);
   try {
@@ -51,7 +51,7 @@ export async function withTimeout<T>(ms: number, work: (timeout: Timeout) => Pro
   }
 }
 
-/** Waits for a promise, but at most `ms`. The promise itself goes on. */
+/** Waits for a promise, but at most `ms`. It does not cancel the promise. */
 export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
   return withTimeout(ms, (timeout) => timeout.wait(promise));
 }
@@ -93,7 +93,7 @@ export class Deadline {
   }
 }
 
-// The first wait is short, since most failures of a database are over at once.
+// The first wait is short, because most database failures are brief.
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
 // So many failures in a row are an outage, and not the fault of one event.

@@ -87,7 +87,7 @@ describe.each(ADAPTERS)('an application that is closing, on %s', (_name, adapter
     const closing = app.close();
     await jest.advanceTimersByTimeAsync(2000);
     expect(logger.ours('warn')).toContainEqual(
-      'The shutdown is waiting for the inbox or the queue to answer.',
+      'The shutdown is waiting for the inbox or the queue to respond.',
     );
     gate.resolve();
     await closing;

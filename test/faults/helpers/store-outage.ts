@@ -4,6 +4,12 @@ import type { InboxStore } from 'nestjs-scalekit-webhooks';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { until } from '../../helpers/until.js';
 
+// Long enough for an outage to start before the handlers time out.
+const HANDLER_TIMEOUT_MS = 1500;
+
+/** How long the runs of {@link runsDuring} are leased. */
+export const LEASE_MS = 2 * HANDLER_TIMEOUT_MS;
+
 /** Makes a store fail. Resolves to a function that repairs it. */
 export type Outage = () => Promise<() => unknown>;
 
@@ -47,8 +53,7 @@ export async function expectToSurvive(inbox: InboxStore, outage: Outage): Promis
 
 /** Starts an outage while handlers run: the delivery is answered with 503. Resolves to how often each handler ran in all. */
 export async function runsDuring(inbox: InboxStore, outage: Outage): Promise<readonly number[]> {
-  // Long enough for the outage to start before the handlers time out.
-  const { send, first, acknowledged, statesOf, calls } = await startApp(inbox, 1500);
+  const { send, first, acknowledged, statesOf, calls } = await startApp(inbox, HANDLER_TIMEOUT_MS);
   const event = aUserCreated();
   let repair: (() => unknown) | undefined;
   first.mockImplementationOnce(async () => {
