@@ -27,7 +27,7 @@ export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
 
 // Dispatching and replaying events
 
-export type { DispatchResult, HandlerReport, HandlerReportState } from './dispatch/dispatch-result.js';
+export type { DispatchResult, HandlerReport, HandlerReportState } from './dispatch/received-event.js';
 export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 export {
   type ReplayCounts,

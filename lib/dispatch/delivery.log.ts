@@ -6,10 +6,9 @@ import { isAcknowledged } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { DispatchOptions } from './dispatch.options.js';
 import { RESOLVED_OPTIONS } from './dispatch.options.js';
-import type { DispatchResult } from './dispatch-result.js';
 import { toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
-import type { ReceivedEvent } from './received-event.js';
+import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between a run and the inbox or the transport. */
 export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';

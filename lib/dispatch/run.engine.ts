@@ -2,13 +2,6 @@ import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.j
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import {
-  aggregateOutcome,
-  type DispatchResult,
-  type HandlerReport,
-  reportClaim,
-  reportRun,
-} from './dispatch-result.js';
-import {
   type EventTransport,
   type HandlerBatch,
   type QueuedAttempt,
@@ -17,6 +10,13 @@ import {
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import type { ReceivedEvent } from './received-event.js';
+import {
+  aggregateOutcome,
+  type DispatchResult,
+  type HandlerReport,
+  reportClaim,
+  reportRun,
+} from './received-event.js';
 import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
 

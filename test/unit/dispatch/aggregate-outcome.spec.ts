@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { HandlerReportState, Outcome } from 'nestjs-scalekit-webhooks';
-import { aggregateOutcome } from '../../../lib/dispatch/dispatch-result.js';
+import { aggregateOutcome } from '../../../lib/dispatch/received-event.js';
 
 function outcomeOf(states: readonly HandlerReportState[]): Outcome {
   return aggregateOutcome(states.map((state, number) => ({ handlerId: `Handler.${number}`, state })));
