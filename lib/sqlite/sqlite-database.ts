@@ -90,7 +90,8 @@ function isLockError(error: unknown): boolean {
 
 /** Whether BEGIN failed because this connection already has an open transaction. */
 export function isNestedTransactionError(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('cannot start a transaction within a transaction');
+  // `instanceof Error` misses the errors of another realm, such as those of node:sqlite in a test runner.
+  return String(column(error, 'message')).includes('cannot start a transaction within a transaction');
 }
 
 /** Does the work in a transaction, by default one that writes, without waiting. */
