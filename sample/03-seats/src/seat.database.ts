@@ -2,10 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type Database from 'libsql';
 import { SqliteFile } from './sqlite.file.js';
 
+const CHANGE_SEATS = `
+  INSERT INTO seats (organization_id, used) VALUES (?, ?)
+  ON CONFLICT (organization_id) DO UPDATE SET used = used + excluded.used`;
+
 @Injectable()
 export class SeatDatabase {
   readonly #connection: Database.Database;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(file: SqliteFile) {
     this.#connection = file.connect();
@@ -14,26 +17,15 @@ export class SeatDatabase {
     );
   }
 
-  /**
-   * Runs work in a transaction. All handlers share this connection, so each transaction waits for the previous one to
-   * end.
-   */
-  transaction<T>(work: (connection: Database.Database) => T | Promise<T>): Promise<T> {
-    const result = this.#last.then(() => this.#transact(work));
-    this.#last = result.catch(() => {});
-    return result;
+  /** Changes a count on the connection that has the transaction. */
+  async change(tx: Database.Database, organizationId: string, by: number): Promise<void> {
+    tx.prepare(CHANGE_SEATS).run(organizationId, by);
   }
 
-  async #transact<T>(work: (connection: Database.Database) => T | Promise<T>): Promise<T> {
-    const connection = this.#connection;
-    connection.exec('BEGIN IMMEDIATE');
-    try {
-      const result = await work(connection);
-      connection.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (connection.inTransaction) connection.exec('ROLLBACK');
-      throw error;
-    }
+  used(organizationId: string): number {
+    const [row] = this.#connection
+      .prepare('SELECT used FROM seats WHERE organization_id = ?')
+      .all(organizationId) as { used: number }[];
+    return row?.used ?? 0;
   }
 }

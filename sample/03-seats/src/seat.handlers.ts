@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type Database from 'libsql';
 import {
   NonRetryableEventError,
   OnScalekitEvent,
@@ -11,13 +12,9 @@ type MembershipEvent = ScalekitEvent<
   'user.organization_membership_created' | 'user.organization_membership_deleted'
 >;
 
-const CHANGE_SEATS = `
-  INSERT INTO seats (organization_id, used) VALUES (?, ?)
-  ON CONFLICT (organization_id) DO UPDATE SET used = used + excluded.used`;
-
 @Injectable()
 export class SeatHandlers {
-  constructor(private readonly database: SeatDatabase) {}
+  constructor(private readonly seats: SeatDatabase) {}
 
   @OnScalekitEvent('user.organization_membership_created')
   async take(event: ScalekitEvent<'user.organization_membership_created'>, delivery: ScalekitDelivery) {
@@ -32,9 +29,6 @@ export class SeatHandlers {
   async #change(by: number, event: MembershipEvent, delivery: ScalekitDelivery): Promise<void> {
     const organizationId = event.data.organization?.id ?? event.organization_id;
     if (!organizationId) throw new NonRetryableEventError('the event has no organization');
-    await this.database.transaction(async (connection) => {
-      connection.prepare(CHANGE_SEATS).run(organizationId, by);
-      await delivery.complete(connection);
-    });
+    await delivery.transaction((tx: Database.Database) => this.seats.change(tx, organizationId, by));
   }
 }

@@ -3,13 +3,10 @@ import { SeatDatabase } from './seat.database.js';
 
 @Controller('organizations/:id/seats')
 export class SeatsController {
-  constructor(private readonly database: SeatDatabase) {}
+  constructor(private readonly seats: SeatDatabase) {}
 
   @Get()
-  async used(@Param('id') id: string): Promise<{ used: number }> {
-    return this.database.transaction((connection) => {
-      const row = connection.prepare('SELECT used FROM seats WHERE organization_id = ?').get(id);
-      return { used: (row as { used: number } | undefined)?.used ?? 0 };
-    });
+  used(@Param('id') id: string): { used: number } {
+    return { used: this.seats.used(id) };
   }
 }

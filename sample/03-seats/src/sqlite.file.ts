@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import Database from 'libsql';
 
-/** The file with the seats and the inbox. Each of them uses its own connection, so that transactions do not mix. */
+/** The file with the seats and the inbox. Seats are read on a connection of their own, outside of the inbox's transactions. */
 @Injectable()
 export class SqliteFile implements OnApplicationShutdown {
   readonly #connections: Database.Database[] = [];

@@ -5,19 +5,15 @@ import { Test } from '@nestjs/testing';
 import type Database from 'libsql';
 import { AppModule } from '../src/app.module.js';
 import { SeatDatabase } from '../src/seat.database.js';
+import { SeatHandlers } from '../src/seat.handlers.js';
 
 const place = process.argv[3];
 
 @Injectable()
 class HaltingDatabase extends SeatDatabase {
-  override async transaction<T>(work: (connection: Database.Database) => T | Promise<T>): Promise<T> {
-    const result = await super.transaction(async (connection) => {
-      const effect = await work(connection);
-      if (place === 'before the commit') await halt();
-      return effect;
-    });
-    await halt();
-    return result;
+  override async change(tx: Database.Database, organizationId: string, by: number): Promise<void> {
+    await super.change(tx, organizationId, by);
+    if (place === 'before the commit') await halt();
   }
 }
 
@@ -30,6 +26,12 @@ const module = await Test.createTestingModule({ imports: [AppModule] })
   .overrideProvider(SeatDatabase)
   .useClass(HaltingDatabase)
   .compile();
+const handlers = module.get(SeatHandlers);
+const take = handlers.take.bind(handlers);
+handlers.take = async (...delivered) => {
+  await take(...delivered);
+  await halt();
+};
 const app = module.createNestApplication({ logger: false });
 await app.listen(0, '127.0.0.1');
 const { port }: AddressInfo = app.getHttpServer().address();
