@@ -24,7 +24,7 @@ import {
   type RunSettlement,
 } from './inbox-store.js';
 import { EventQueue, hasRunInProgress, type StoredEvent, toEntry } from './memory-events.js';
-import { MESSAGES, type OpenTransaction, withoutDatabase } from './memory-transaction.js';
+import { MESSAGES, type TransactionOpener, withoutDatabase } from './memory-transaction.js';
 import { claimRun, completeRun, type RunRecord, reopenRun, settleRun } from './run-states.js';
 
 /** Options of {@link MemoryInboxStore}. */
@@ -46,7 +46,7 @@ export interface MemoryInboxOptions {
    * @example (work) => dataSource.transaction(work)
    * @default no transaction: handlers that use theirs fail
    */
-  transaction?: OpenTransaction;
+  transaction?: TransactionOpener;
 }
 
 // A Map does not hold many more.

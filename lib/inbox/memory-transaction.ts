@@ -1,7 +1,7 @@
 import { describeValue, refuseSetting } from '../errors/settings.js';
 
 /** Opens a transaction in the application's own database, and passes it to `work`. */
-export type OpenTransaction = <Result>(work: (tx: unknown) => Promise<Result>) => Promise<Result>;
+export type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Promise<Result>;
 
 /** Error texts: what happened, then what to do. */
 export const MESSAGES = {
@@ -12,5 +12,5 @@ export const MESSAGES = {
 } as const;
 
 /** Runs the work without a transaction. What it gets in its place says so when it is used. */
-export const withoutDatabase: OpenTransaction = (work) =>
+export const withoutDatabase: TransactionOpener = (work) =>
   work(new Proxy({}, { get: () => refuseSetting('transaction', MESSAGES.noDatabase) }));

@@ -9,7 +9,7 @@ import { createScalekitEvent } from '../../../lib/testing/index.js';
 
 const TIMEOUT_MS = 1000;
 
-function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
+function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>, retryable?: () => boolean) {
   const event = createScalekitEvent('user.created', {}, { seed: 1 });
   const handler: EventHandler = {
     id: 'A.run',
@@ -24,6 +24,7 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>) {
     timeoutMs: TIMEOUT_MS,
     inbox: new MemoryInboxStore(),
     running: new Set(),
+    retryable,
     lease: { token: 'lease_1', durationMs: 2 * TIMEOUT_MS },
   });
 }
@@ -99,5 +100,17 @@ describe('A run of a handler', () => {
     }).execute();
 
     expect(failure).toMatchObject({ code: 'lease_lost' });
+  });
+
+  it('has failed, and is not dead, if its transaction was not committed, whatever counts as retryable', async () => {
+    const run = runOf(
+      async ({ transaction }) => transaction(async () => Promise.reject(new Error('broken'))).catch(() => {}),
+      () => false,
+    );
+
+    expect(await run.execute()).toMatchObject({
+      state: 'failed',
+      error: { name: 'TransactionNotCommittedError' },
+    });
   });
 });
