@@ -101,7 +101,7 @@ await describeWithService('postgres', 'an example that uses Postgres', (url) => 
       TIMEOUT_MS,
     );
 
-    for (const [place, code] of examplesWith(/pool\.connect\(\)/)) {
+    for (const [place, code] of examplesWith(/UPDATE seats/)) {
       it(
         `in a transaction in ${place}`,
         async () => {
