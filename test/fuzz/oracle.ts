@@ -1,11 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { SECRET } from '../helpers/secrets.js';
 import { type FuzzRequest, valuesOf } from './fuzz-request.js';
 
 // Decides which requests are authentic, without any code of the library, so that it cannot share its mistakes.
 
-export const SECRET = `whsec_${Buffer.from('a made-up secret for fuzzing....').toString('base64')}`;
-export const OTHER_SECRET = `whsec_${Buffer.from('another made-up secret.........').toString('base64')}`;
 export const TOLERANCE_SECONDS = 300;
 
 const CLOCK_SLACK_SECONDS = 15;
