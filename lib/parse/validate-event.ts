@@ -2,7 +2,6 @@ import { ValidationTypes } from 'class-validator';
 import type { EventIssue } from '../errors/errors.js';
 import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
 import type { DtoClass, NestedField } from '../events/event-fields.js';
-import { nestedFieldsOf } from '../events/event-fields.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { type FieldRules, rulesOf } from './compile-rules.js';
@@ -92,8 +91,8 @@ export function isJsonObject(value: unknown): value is object {
 }
 
 function hydrate<T extends object>(dtoClass: DtoClass<T>, object: object): T {
-  for (const [name, field] of nestedFieldsOf(dtoClass)) {
-    if (Object.hasOwn(object, name)) hydrateNested(field, Reflect.get(object, name));
+  for (const { name, nested } of rulesOf(dtoClass)) {
+    if (nested && Object.hasOwn(object, name)) hydrateNested(nested, Reflect.get(object, name));
   }
   return Object.setPrototypeOf(object, dtoClass.prototype);
 }

@@ -3,7 +3,7 @@ import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { verifyWebhookSignature } from '../verify/verify-signature.js';
+import { verifySignature } from '../verify/verify-signature.js';
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import { bodyOf, type PlatformRequest, type VerifiedDelivery } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
@@ -43,7 +43,7 @@ export class ScalekitSignatureGuard implements CanActivate {
       throw new WebhookVerificationError('signature_mismatch', MESSAGES.noSecretForRequest);
     }
     const secrets = found.map(({ secret }) => secret);
-    return verifyWebhookSignature({ payload, headers, secrets, toleranceSeconds });
+    return verifySignature({ payload, headers, secrets, toleranceSeconds, now: Date.now() });
   }
 }
 

@@ -58,7 +58,8 @@ export interface VerifiedSignature {
 const CHECKS: OptionChecks<VerifyWebhookSignatureOptions> = {
   payload: requirePayload,
   headers: requireHeaders,
-  secrets: readSecrets,
+  // Checked as they are read, so that they are read once.
+  secrets: () => {},
   now: optional(requireTime),
   toleranceSeconds: optional(requireToleranceSeconds),
 };
@@ -72,11 +73,26 @@ const CHECKS: OptionChecks<VerifyWebhookSignatureOptions> = {
  */
 export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
   checkOptions(options, CHECKS);
-  const { payload, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
+  const { payload, headers, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
   const secrets = readSecrets('secrets', options.secrets);
   requireWellFormed(payload);
+  return verifySignature({ payload, headers, secrets, toleranceSeconds, now });
+}
+
+/** The options of {@link verifyWebhookSignature}, checked, and with every default filled in. */
+interface CheckedOptions extends Required<VerifyWebhookSignatureOptions> {
+  readonly secrets: readonly SigningSecret[];
+}
+
+/**
+ * Verifies a delivery whose options need no check, because an endpoint's were checked at startup.
+ *
+ * @throws WebhookVerificationError if the delivery is not authentic
+ */
+export function verifySignature(options: CheckedOptions): VerifiedSignature {
+  const { payload, headers, secrets, toleranceSeconds, now } = options;
   const nowSeconds = Math.floor(Number(now) / 1000);
-  const values = collectSignatureHeaders(options.headers);
+  const values = collectSignatureHeaders(headers);
   let firstFailure: WebhookVerificationError | undefined;
   for (const scheme of schemesPresent(values)) {
     try {
