@@ -1,11 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
 import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
-import type { Outcome } from '../respond/outcome.js';
-import { isAcknowledged } from '../respond/outcome.js';
+import { isAcknowledged, type Outcome } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
-import type { DispatchOptions } from './dispatch.options.js';
-import { RESOLVED_OPTIONS } from './dispatch.options.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import { toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';

@@ -3,8 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import { MESSAGES } from './dispatch.messages.js';
-import type { DispatchOptions } from './dispatch.options.js';
-import { RESOLVED_OPTIONS } from './dispatch.options.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import { type ExploredHandlers, HandlerExplorer } from './handler.explorer.js';
 import { type EventHandler, patternsOf } from './handler.registry.js';
 

@@ -1,19 +1,14 @@
 import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
-import {
-  type EventTransport,
-  type HandlerBatch,
-  type QueuedAttempt,
-  type QueuedRunEnd,
-} from './event-transport.js';
+import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
-import type { ReceivedEvent } from './received-event.js';
 import {
   aggregateOutcome,
   type DispatchResult,
   type HandlerReport,
+  type ReceivedEvent,
   reportClaim,
   reportRun,
 } from './received-event.js';

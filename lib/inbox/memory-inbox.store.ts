@@ -1,6 +1,7 @@
 import { LeaseLostError } from '../errors/errors.js';
 import {
   checkOptions,
+  describeValue,
   integerUpTo,
   type OptionChecks,
   optional,
@@ -24,7 +25,6 @@ import {
   type RunSettlement,
 } from './inbox-store.js';
 import { EventQueue, hasRunInProgress, type StoredEvent, toEntry } from './memory-events.js';
-import { MESSAGES, type TransactionOpener, withoutDatabase } from './memory-transaction.js';
 import { claimRun, completeRun, type RunRecord, reopenRun, settleRun } from './run-states.js';
 
 /** Options of {@link MemoryInboxStore}. */
@@ -276,3 +276,18 @@ export class MemoryInboxStore implements InboxStore {
 function unsettled(run: RunRecord): RunRecord {
   return run.state === 'done' && run.leaseToken ? { ...run, state: 'running' } : run;
 }
+
+/** Opens a transaction in the application's own database, and passes it to `work`. */
+type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Promise<Result>;
+
+/** Error texts: what happened, then what to do. */
+const MESSAGES = {
+  notATransaction: (found: unknown) =>
+    `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`,
+  noDatabase:
+    'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open your own: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).',
+} as const;
+
+/** Runs the work without a transaction. What it gets in its place says so when it is used. */
+const withoutDatabase: TransactionOpener = (work) =>
+  work(new Proxy({}, { get: () => refuseSetting('transaction', MESSAGES.noDatabase) }));

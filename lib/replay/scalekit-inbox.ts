@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
-import type { DispatchResult } from '../dispatch/received-event.js';
-import { ReceivedEvent } from '../dispatch/received-event.js';
+import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';

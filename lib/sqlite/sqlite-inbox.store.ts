@@ -1,16 +1,16 @@
-import {
-  type InboxEntry,
-  type InboxEvent,
-  type InboxFilter,
-  type InboxKey,
-  type InboxLease,
-  type InboxPage,
-  type InboxPageRequest,
-  type InboxStore,
-  type InboxTransaction,
-  type InboxWarningReporter,
-  type RunClaim,
-  type RunSettlement,
+import type {
+  InboxEntry,
+  InboxEvent,
+  InboxFilter,
+  InboxKey,
+  InboxLease,
+  InboxPage,
+  InboxPageRequest,
+  InboxStore,
+  InboxTransaction,
+  InboxWarningReporter,
+  RunClaim,
+  RunSettlement,
 } from '../inbox/inbox-store.js';
 import { claimRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';

@@ -10,9 +10,10 @@ import type {
 import type { OrganizationCreatedEvent } from '../../lib/events/organization.events.js';
 import type { RoleCreatedEvent, RoleDeletedEvent, RoleUpdatedEvent } from '../../lib/events/role.events.js';
 import type { UnknownScalekitEvent } from '../../lib/events/scalekit-event.base.js';
-import type { ScalekitEvent, ScalekitEventPattern } from '../../lib/events/scalekit-event.types.js';
 import {
   isKnownScalekitEvent,
+  type ScalekitEvent,
+  type ScalekitEventPattern,
   type UnlistedScalekitEventType,
   unlistedScalekitEvent,
 } from '../../lib/events/scalekit-event.types.js';

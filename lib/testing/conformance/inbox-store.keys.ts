@@ -1,5 +1,4 @@
-import type { ConformanceHarness, ConformanceRunner } from './inbox-store.harness.js';
-import { aLease, anEvent } from './inbox-store.harness.js';
+import { aLease, anEvent, type ConformanceHarness, type ConformanceRunner } from './inbox-store.harness.js';
 /** How events and handlers are told apart. */
 export function describeKeys(harness: ConformanceHarness, { describe, it, expect }: ConformanceRunner): void {
   describe('keys', () => {

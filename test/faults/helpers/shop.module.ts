@@ -1,6 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import type { DynamicModule } from '@nestjs/common';
-import { Inject, Injectable } from '@nestjs/common';
+import { type DynamicModule, Inject, Injectable } from '@nestjs/common';
 import {
   type EventTransport,
   OnScalekitEvent,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { OnScalekitEventOptions } from '../../../lib/dispatch/handler-metadata.js';
-import { resolveHandlerOptions } from '../../../lib/dispatch/handler-metadata.js';
+import {
+  type OnScalekitEventOptions,
+  resolveHandlerOptions,
+} from '../../../lib/dispatch/handler-metadata.js';
 
 const merge = (...declared: [pattern: string, options?: OnScalekitEventOptions][]) =>
   resolveHandlerOptions(

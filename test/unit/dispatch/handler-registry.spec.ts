@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
-import { HandlerRegistry, patternsOf } from '../../../lib/dispatch/handler.registry.js';
+import { type EventHandler, HandlerRegistry, patternsOf } from '../../../lib/dispatch/handler.registry.js';
 
 const handler = (id: string, ...patterns: string[]): EventHandler => ({ id, patterns, run: async () => {} });
 

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { QueuedAttempt, QueuedRun } from '../../../lib/dispatch/event-transport.js';
-import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
-import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
+import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import { parseReceivedEvent } from '../../../lib/parse/parse-event.js';

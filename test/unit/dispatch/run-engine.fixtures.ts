@@ -6,8 +6,7 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
-import type { EventHandler } from '../../../lib/dispatch/handler.registry.js';
-import { HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
+import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';

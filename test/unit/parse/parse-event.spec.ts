@@ -4,8 +4,7 @@ import { InvalidEventError } from '../../../lib/errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
 import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
-import type { ValidationMode } from '../../../lib/parse/parse-event.js';
-import { parseEvent, parseReceivedEvent } from '../../../lib/parse/parse-event.js';
+import { parseEvent, parseReceivedEvent, type ValidationMode } from '../../../lib/parse/parse-event.js';
 import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';
 import { parseObject } from '../../helpers/parse-object.js';
 

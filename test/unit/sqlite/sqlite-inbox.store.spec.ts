@@ -1,6 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { SqliteDatabase } from '../../../lib/sqlite/index.js';
-import { SqliteInboxStore } from '../../../lib/sqlite/index.js';
+import { type SqliteDatabase, SqliteInboxStore } from '../../../lib/sqlite/index.js';
 import { aLease, anEvent, LEASE_MS } from '../../conformance/inbox-store.harness.js';
 import { holdDate } from '../../helpers/clock.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';

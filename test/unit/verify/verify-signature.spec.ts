@@ -3,8 +3,10 @@ import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.j
 import { signWebhook } from '../../../lib/verify/sign-webhook.js';
 import type { WebhookHeaders } from '../../../lib/verify/signature-headers.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
-import type { VerifyWebhookSignatureOptions } from '../../../lib/verify/verify-signature.js';
-import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
+import {
+  type VerifyWebhookSignatureOptions,
+  verifyWebhookSignature,
+} from '../../../lib/verify/verify-signature.js';
 import { codeOf, failureOf, ID, NOW, NOW_SECONDS, OTHER_SECRET, PAYLOAD, SECRET } from './verify.fixtures.js';
 
 const signed = { payload: PAYLOAD, secret: SECRET, id: ID, timestamp: NOW_SECONDS };
