@@ -38,7 +38,8 @@ describe('createScalekitEvent', () => {
   });
 
   it('creates an event that happens now, or in 2025 with a seed', () => {
-    const age = Date.now() - Date.parse(createScalekitEvent('user.login').occurred_at);
+    const event = createScalekitEvent('user.login');
+    const age = Date.now() - Date.parse(event.occurred_at);
     expect(age).toBeGreaterThanOrEqual(0);
     expect(age).toBeLessThan(10_000);
     const seeded = createScalekitEvent('user.login', {}, { seed: 1 }).occurred_at;
