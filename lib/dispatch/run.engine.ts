@@ -77,9 +77,9 @@ export class RunEngine {
       if (!claims) return this.#conclude(received, { outcome: 'unavailable', handlers: [] });
       const runs = this.#prepare(received, handlers, claims, lease, this.#timeLeft(received));
       const ends = await this.#run(received, runs, lease);
-      const settlements = [...ends.values()].flatMap(({ settlement }) => settlement ?? []);
+      const settlements = ends.flatMap(({ settlement }) => settlement ?? []);
       const settled = await this.#inbox.settle(received, settlements, lease, timeout);
-      const reports = ids.map((id) => ends.get(id)?.report ?? reportClaim(id, claims.get(id)));
+      const reports = ids.map((id) => reportOf(id, ends) ?? reportClaim(id, claims.get(id)));
       const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
       return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) });
     } finally {
@@ -168,16 +168,10 @@ export class RunEngine {
     });
   }
 
-  /** How the runs ended, by handler id. */
-  async #run(
-    received: ReceivedEvent,
-    runs: readonly ClaimedRun[],
-    lease: RunLease,
-  ): Promise<ReadonlyMap<string, RunEnd>> {
-    if (runs.length === 0) return new Map();
-    const completions = this.#start(received, runs, lease);
-    const ends = runs.map((run, index) => this.#endOf(received, run, completions[index], lease));
-    return new Map((await Promise.all(ends)).map((end) => [end.report.handlerId, end]));
+  /** How the runs ended. */
+  #run(received: ReceivedEvent, runs: readonly ClaimedRun[], lease: RunLease): Promise<readonly RunEnd[]> {
+    const completions = runs.length === 0 ? [] : this.#start(received, runs, lease);
+    return Promise.all(runs.map((run, index) => this.#endOf(received, run, completions[index], lease)));
   }
 
   #start(
@@ -242,6 +236,10 @@ export class RunEngine {
   #timeLeft({ receivedAt }: ReceivedEvent): number {
     return receivedAt.getTime() + this.options.handlerTimeoutMs - Date.now();
   }
+}
+
+function reportOf(handlerId: string, ends: readonly RunEnd[]): HandlerReport | undefined {
+  return ends.find(({ report }) => report.handlerId === handlerId)?.report;
 }
 
 /** A retry should wait for the longest run that is in progress elsewhere. */

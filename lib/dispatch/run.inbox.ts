@@ -44,8 +44,10 @@ export class RunInbox {
   ): Promise<true> {
     if (settlements.length === 0) return true;
     const key = this.#toInboxEvent(received);
-    const settle = async () => this.options.inbox.settle(key, settlements, lease);
-    const written = await this.#settlements.retryWithin(settle, () => lease.timeLeftMs());
+    const written = await this.#settlements.retryWithin(
+      () => this.options.inbox.settle(key, settlements, lease),
+      () => lease.timeLeftMs(),
+    );
     // A worker may take a run from the queue before its delivery has recorded it as queued.
     const isLost = ({ handlerId, state, error }: RunSettlement) =>
       (state !== 'queued' || error !== undefined) && !written.includes(handlerId);
@@ -64,15 +66,15 @@ export class RunInbox {
     { timeout, retryForMs, release }: ClaimLimits,
   ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
     const event = this.#toInboxEvent(received);
-    const claim = async () => this.options.inbox.claim(event, handlerIds, lease);
     const retryUntil = Date.now() + retryForMs;
-    return this.#inTime(received, this.#claims, 'claim_failed', timeout, {
-      ask: () => this.#claims.retryWithin(claim, () => retryUntil - Date.now()),
-      whenLate: (claims) => {
-        const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
-        const released = claimed.map(([handlerId]) => release(handlerId));
-        return this.#settle(received, released, lease);
-      },
+    const claiming = this.#claims.retryWithin(
+      () => this.options.inbox.claim(event, handlerIds, lease),
+      () => retryUntil - Date.now(),
+    );
+    return this.#inTime(received, this.#claims, 'claim_failed', timeout, claiming, (claims) => {
+      const claimed = [...claims].filter(([, { state }]) => state === 'claimed');
+      const released = claimed.map(([handlerId]) => release(handlerId));
+      return this.#settle(received, released, lease);
     });
   }
 
@@ -83,8 +85,8 @@ export class RunInbox {
     lease: RunLease,
     timeout: Timeout,
   ): Promise<true | undefined> {
-    const ask = () => this.#settle(received, settlements, lease);
-    return this.#inTime(received, this.#settlements, 'settle_failed', timeout, { ask });
+    const settling = this.#settle(received, settlements, lease);
+    return this.#inTime(received, this.#settlements, 'settle_failed', timeout, settling);
   }
 
   /** Settles a run that is still in progress after its delivery, as soon as it ends. */
@@ -106,10 +108,10 @@ export class RunInbox {
     breaker: CircuitBreaker,
     fault: RunFault,
     timeout: Timeout,
-    { ask, whenLate }: { ask: () => Promise<T>; whenLate?: (answer: T) => Promise<unknown> },
+    asked: Promise<T>,
+    whenLate?: (answer: T) => Promise<unknown>,
   ): Promise<T | undefined> {
     try {
-      const asked = ask();
       const answer = await timeout.wait(asked);
       if (answer !== TIMED_OUT) return answer;
       this.#finishLater(received, fault, asked.then(whenLate));
