@@ -50,7 +50,10 @@ export interface InboxStore {
 
   /**
    * Records how attempts ended. It writes only runs that are `running` under `lease`, even if the lease has ended, and
-   * skips the others. It is safe to repeat.
+   * skips the others.
+   *
+   * A settlement can be repeated under the same lease, for example because its response was lost: a run that was already
+   * settled with this state under this lease counts as written, and stays as it is.
    *
    * A run that is settled as `queued` without an error has not been attempted: the attempt that its claim began is not
    * counted.
@@ -62,7 +65,7 @@ export interface InboxStore {
   /**
    * Records a run as `done` inside a database transaction that the caller has opened, so that the handler's changes and
    * this record are committed together. Until the caller commits, `get` shows the run as it was before. A later `settle`
-   * of the run as `done` under the same lease counts as written; as anything else, it writes nothing.
+   * of the run as `done` under the same lease counts as repeated; as anything else, it writes nothing.
    *
    * Anything that is not an open transaction must be refused before anything is written: otherwise the record would be
    * committed at once, and a handler that fails after it would lose its event.

@@ -272,9 +272,9 @@ export class MemoryInboxStore implements InboxStore {
   }
 }
 
-/** The run as `complete` found it: only a run that is not settled yet has both a lease and this state. */
+/** The run as `complete` found it: only a run that is not settled yet has a lease that ends. */
 function unsettled(run: RunRecord): RunRecord {
-  return run.state === 'done' && run.leaseToken ? { ...run, state: 'running' } : run;
+  return run.state === 'done' && run.leaseEndsAt !== undefined ? { ...run, state: 'running' } : run;
 }
 
 /** Opens a transaction in the application's own database, and passes it to `work`. */

@@ -8,7 +8,7 @@ export interface RunRecord {
   readonly state: RunState;
   readonly attempts: number;
   readonly updatedAt: number;
-  /** The token of the lease under which the run was claimed last. */
+  /** The token of the lease under which the run was claimed last. It stays when the run is settled. */
   readonly leaseToken?: string;
   readonly leaseEndsAt?: number;
   readonly error?: RunError;
@@ -52,23 +52,28 @@ function continues({ leaseToken }: RunRecord, { token, takesOver }: InboxLease):
   return leaseToken === token || leaseToken === takesOver;
 }
 
-/** The run to write when an attempt has ended, or undefined if the lease no longer holds the run. */
+/**
+ * The run to write when an attempt has ended, or undefined if the lease no longer holds the run. A settlement that is
+ * repeated, because its response was lost, leaves the run as it is.
+ */
 export function settleRun(
   run: RunRecord | undefined,
   settlement: RunSettlement,
   lease: InboxLease,
   now: number,
 ): RunRecord | undefined {
-  if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
+  if (!run || run.leaseToken !== lease.token) return undefined;
+  if (run.state === settlement.state) return run;
+  if (run.state !== 'running') return undefined;
   // A run that is queued without an error has not been attempted yet.
   const attempts = settlement.state === 'queued' && !settlement.error ? run.attempts - 1 : run.attempts;
-  const settled: RunRecord = { state: settlement.state, attempts, updatedAt: now };
+  const settled = { state: settlement.state, attempts, updatedAt: now, leaseToken: lease.token };
   return settlement.error ? { ...settled, error: settlement.error } : settled;
 }
 
 /**
  * The run to write when its success is recorded before it is settled, or undefined if the lease no longer holds the run.
- * It keeps its lease token, so that the settlement that follows is accepted.
+ * It keeps its lease, so that the settlement that follows is accepted.
  */
 export function completeRun(
   run: RunRecord | undefined,
@@ -77,7 +82,7 @@ export function completeRun(
 ): RunRecord | undefined {
   if (run?.state !== 'running' && run?.state !== 'done') return undefined;
   if (run.leaseToken !== lease.token) return undefined;
-  return { state: 'done', attempts: run.attempts, updatedAt: now, leaseToken: lease.token };
+  return { ...run, state: 'done', updatedAt: now };
 }
 
 /**
@@ -86,5 +91,6 @@ export function completeRun(
  */
 export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecord | undefined {
   if (isRunning(run, now) || (run.state === 'done' && !asked)) return undefined;
-  return { ...run, state: 'failed', updatedAt: now };
+  const { attempts, error } = run;
+  return { state: 'failed', attempts, updatedAt: now, ...(error && { error }) };
 }

@@ -132,20 +132,26 @@ interface SettlementSql {
   readonly errorMessage: string;
 }
 
+/** A run keeps its lease token, so that {@link belongsToLease} recognizes a settlement that is repeated. */
 function assignments({ state, errorName, errorMessage }: SettlementSql): string {
+  const whileRunning = (value: string, column: string) =>
+    `CASE WHEN run.state = 'running' THEN ${value} ELSE run.${column} END`;
+  const startedAttempts = `run.attempts - CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END`;
   return `
     state = ${state},
-    attempts = run.attempts - CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END,
-    updated_at = clock_timestamp(),
-    lease_token = NULL,
+    attempts = ${whileRunning(startedAttempts, 'attempts')},
+    updated_at = ${whileRunning('clock_timestamp()', 'updated_at')},
     lease_ends_at = NULL,
-    error_name = ${errorName},
-    error_message = ${errorMessage}`;
+    error_name = ${whileRunning(errorName, 'error_name')},
+    error_message = ${whileRunning(errorMessage, 'error_message')}`;
 }
 
-/** `complete` keeps the lease token on a run that it marks as done, so that the settlement that follows is accepted. */
+/**
+ * A settlement that is repeated, because its response was lost, finds the run in its state. So does the settlement after
+ * `complete`.
+ */
 function belongsToLease(state: string): string {
-  return `run.lease_token = $7::text AND (run.state = 'running' OR run.state = 'done' AND ${state} = 'done')`;
+  return `run.lease_token = $7::text AND run.state IN ('running', ${state})`;
 }
 
 /**

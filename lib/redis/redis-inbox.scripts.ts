@@ -121,11 +121,14 @@ if redis.call('EXISTS', EVENT) == 0 then return written end
 for i = 4, #ARGV, 3 do
   local id, state, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local run = readRun(id)
-  if run and run.state == 'running' and run.token == token then
+  local isHeld = run and run.token == token
+  if isHeld and run.state == 'running' then
     local notStarted = state == 'queued' and failure == ''
     writeRun(run, state, run.attempts - (notStarted and 1 or 0))
-    redis.call('HDEL', EVENT, 'lease:' .. id)
     if failure ~= '' then redis.call('HSET', EVENT, 'error:' .. id, failure) end
+  end
+  -- A settlement that is repeated, because its response was lost, has been written.
+  if isHeld and (run.state == 'running' or run.state == state) then
     written[#written + 1] = tostring((i - 4) / 3)
   end
 end

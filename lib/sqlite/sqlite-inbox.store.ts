@@ -12,7 +12,7 @@ import type {
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import { claimRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
+import { claimRun, reopenRun, settleRun } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
@@ -98,10 +98,9 @@ export class SqliteInboxStore implements InboxStore {
       return settlements.flatMap((settlement) => {
         const { handlerId } = settlement;
         const run = runs.get(handlerId);
-        if (isCompleted(run, settlement, lease)) return [handlerId];
         const settled = settleRun(run, settlement, lease, now);
         if (!settled) return [];
-        writer.writeRun(eventNumber, handlerId, settled);
+        if (settled !== run) writer.writeRun(eventNumber, handlerId, settled);
         return [handlerId];
       });
     });
@@ -241,9 +240,4 @@ export class SqliteInboxStore implements InboxStore {
       this.#warn(MESSAGES.retentionFailed(this.#tables.events), error);
     }
   }
-}
-
-/** Whether `complete` has already recorded what is being settled. */
-function isCompleted(run: RunRecord | undefined, settlement: RunSettlement, lease: InboxLease): boolean {
-  return run?.state === 'done' && settlement.state === 'done' && run.leaseToken === lease.token;
 }

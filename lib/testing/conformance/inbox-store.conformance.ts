@@ -3,6 +3,7 @@ import { describeClaims } from './inbox-store.claims.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
 import { describePrune, describeReads } from './inbox-store.reads.js';
+import { describeReopen } from './inbox-store.reopen.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
 
@@ -46,6 +47,7 @@ export function describeInboxStore(
 
     describeClaims(harness, runner);
     describeSettlements(harness, runner);
+    describeReopen(harness, runner);
     describeTransactions(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);

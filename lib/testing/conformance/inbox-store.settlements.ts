@@ -4,10 +4,9 @@ import {
   type ConformanceHarness,
   type ConformanceRunner,
   FAILURE,
-  LEASE_MS,
 } from './inbox-store.harness.js';
 
-/** How attempts end, and how runs are queued and reopened. */
+/** How attempts end, and how runs are queued. */
 export function describeSettlements(
   harness: ConformanceHarness,
   { describe, it, expect }: ConformanceRunner,
@@ -73,6 +72,53 @@ export function describeSettlements(
       const again = [{ handlerId: 'A.run', state: 'failed' as const, error: FAILURE }];
       expect(await harness.store.settle(event, again, lease)).toEqual([]);
       expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'done' } });
+    });
+
+    it('counts a settlement that is repeated under the same lease as written, and changes nothing', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      const handlerIds = ['A.run', 'B.run', 'C.run', 'D.run', 'E.run'];
+      const settlements = [
+        { handlerId: 'A.run', state: 'done' as const },
+        { handlerId: 'B.run', state: 'failed' as const, error: FAILURE },
+        { handlerId: 'C.run', state: 'dead' as const, error: FAILURE },
+        { handlerId: 'D.run', state: 'queued' as const },
+        { handlerId: 'E.run', state: 'queued' as const, error: FAILURE },
+      ];
+      await harness.claim(event, lease, handlerIds);
+      await harness.store.settle(event, settlements, lease);
+      const { runs } = await harness.entryOf(event);
+
+      expect([...(await harness.store.settle(event, settlements, lease))].sort()).toEqual(handlerIds);
+      for (const settlement of settlements) {
+        expect(await harness.store.settle(event, [settlement], lease)).toEqual([settlement.handlerId]);
+      }
+      expect((await harness.entryOf(event)).runs).toEqual(runs);
+    });
+
+    it('counts settlements that are repeated at the same time as written', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      const queued = ['A.run', 'B.run'].map((handlerId) => ({ handlerId, state: 'queued' as const }));
+      await harness.claim(event, lease, ['A.run', 'B.run', 'C.run']);
+      const repeat = (settlements: typeof queued) =>
+        Promise.all(Array.from({ length: 20 }, () => harness.store.settle(event, settlements, lease)));
+
+      const one = await repeat([{ handlerId: 'C.run', state: 'queued' }]);
+      const both = await repeat(queued);
+
+      expect(one).toEqual(one.map(() => ['C.run']));
+      expect(both.map((written) => [...written].sort())).toEqual(both.map(() => ['A.run', 'B.run']));
+      expect((await harness.entryOf(event)).runs.map(({ attempts }) => attempts)).toEqual([0, 0, 0]);
+    });
+
+    it('writes nothing for a run that was settled under another lease', async () => {
+      const event = anEvent();
+      await harness.record(event, 'done');
+
+      expect(await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], aLease())).toEqual(
+        [],
+      );
     });
 
     it('writes nothing for an unknown event or handler', async () => {
@@ -217,66 +263,6 @@ export function describeSettlements(
       expect(await harness.claim(event, aLease({ takesOver: lease.token }))).toEqual({
         'A.run': { state: 'claimed', attempt: 2 },
       });
-    });
-  });
-
-  describe('reopen', () => {
-    it('lets the next claim get a dead run, as the next attempt', async () => {
-      const event = anEvent();
-      await harness.record(event, 'dead');
-
-      expect(await harness.store.reopen(event)).toEqual(['A.run']);
-      expect((await harness.entryOf(event)).runs).toMatchObject([{ state: 'failed', attempts: 1 }]);
-      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
-    });
-
-    it('leaves a run that is done as it is, unless its handler is named', async () => {
-      const event = anEvent();
-      await harness.record(event, 'done');
-
-      expect(await harness.store.reopen(event)).toEqual([]);
-      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'done' } });
-      expect(await harness.store.reopen(event, ['A.run'])).toEqual(['A.run']);
-      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
-    });
-
-    it('leaves a run in progress as it is, even if its handler is named', async () => {
-      const event = anEvent();
-      const lease = aLease();
-      await harness.claim(event, lease);
-
-      expect(await harness.store.reopen(event, ['A.run'])).toEqual([]);
-      const done = [{ handlerId: 'A.run', state: 'done' as const }];
-      expect(await harness.store.settle(event, done, lease)).toEqual(['A.run']);
-    });
-
-    it('keeps an attempt whose lease had ended from settling the reopened run', async () => {
-      const event = anEvent();
-      const lease = aLease();
-      await harness.claim(event, lease);
-      await harness.advance(LEASE_MS + 1);
-
-      expect(await harness.store.reopen(event, ['A.run'])).toEqual(['A.run']);
-      expect(await harness.store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual([]);
-    });
-
-    it('reopens only the runs whose handlers are named', async () => {
-      const event = anEvent();
-      const lease = aLease();
-      await harness.claim(event, lease, ['A.run', 'B.run']);
-      const dead = ['A.run', 'B.run'].map((handlerId) => ({ handlerId, state: 'dead' as const }));
-      await harness.store.settle(event, dead, lease);
-
-      expect(await harness.store.reopen(event, ['B.run', 'Unknown.run'])).toEqual(['B.run']);
-      expect(await harness.claim(event, aLease(), ['A.run', 'B.run'])).toEqual({
-        'A.run': { state: 'dead' },
-        'B.run': { state: 'claimed', attempt: 2 },
-      });
-    });
-
-    it('reopens nothing for an unknown event', async () => {
-      expect(await harness.store.reopen(anEvent())).toEqual([]);
-      expect(await harness.store.reopen(anEvent(), ['A.run'])).toEqual([]);
     });
   });
 }

@@ -59,13 +59,13 @@ await describeWithService('postgres', 'PostgresInboxStore.complete', () => {
     });
   });
 
-  it('accepts the settlement that follows, once', async () => {
+  it('accepts the settlement that follows, also if it is repeated', async () => {
     const { lease, transaction } = await work();
     await postgres.store.complete(transaction, event, 'A.run', lease);
     await postgres.commit(transaction);
 
     expect(await postgres.store.settle(event, asDone, lease)).toEqual(['A.run']);
-    expect(await postgres.store.settle(event, asDone, lease)).toEqual([]);
+    expect(await postgres.store.settle(event, asDone, lease)).toEqual(['A.run']);
     expect(await postgres.store.get(event)).toMatchObject({ runs: [{ state: 'done', attempts: 1 }] });
   });
 
