@@ -93,6 +93,7 @@ export {
   ScalekitWebhooksConfigurationError,
   ScalekitWebhooksError,
   TransactionNotCommittedError,
+  TransactionTimeoutError,
   WebhookVerificationError,
   type WebhookVerificationErrorCode,
 } from './errors/errors.js';

@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { ScalekitWebhooksConfigurationError, TransactionNotCommittedError } from '../errors/errors.js';
+import {
+  ScalekitWebhooksConfigurationError,
+  TransactionNotCommittedError,
+  TransactionTimeoutError,
+} from '../errors/errors.js';
 import type {
   InboxKey,
   InboxLease,
@@ -168,7 +172,12 @@ class RunDelivery implements ScalekitDelivery {
       }
       this.#hasTransaction = true;
       try {
-        return await this.#inbox.transaction(this.#key, this.#handlerId, this.#lease, work);
+        return await this.#inbox.transaction<Tx, Result>(this.#key, this.#handlerId, this.#lease, (tx) =>
+          this.#deadline.enforce(
+            () => work(tx),
+            () => new TransactionTimeoutError(this.#eventId, this.#handlerId),
+          ),
+        );
       } catch (error) {
         this.#hasTransaction = false;
         throw error;

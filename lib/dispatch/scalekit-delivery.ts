@@ -28,7 +28,8 @@ export interface ScalekitDelivery {
   /**
    * Does the handler's work in a database transaction, so that its changes and the record of this run are committed
    * together, or not at all: opens a transaction on the inbox's own database, runs `work`, records the run as done, and
-   * commits. If `work` throws, everything is rolled back and the error is thrown here.
+   * commits. If `work` throws, or is still in progress at the deadline, everything is rolled back and the error is thrown
+   * here.
    *
    * What `work` gets depends on the inbox's client: with a `pg` Pool a PoolClient, with PGlite its Transaction, with TypeORM
    * an EntityManager, with Prisma, Drizzle and Kysely their own transactions, and with SQLite the inbox's connection. Use it
@@ -39,6 +40,7 @@ export interface ScalekitDelivery {
    *
    * @returns what `work` returned, after the commit
    * @throws LeaseLostError when another process may have taken over the run. Everything was rolled back.
+   * @throws TransactionTimeoutError when `work` was still in progress at the deadline
    * @throws TransactionNotCommittedError when the database rolled back instead of committing
    * @throws ScalekitWebhooksConfigurationError when the inbox cannot open a transaction
    *

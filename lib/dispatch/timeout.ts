@@ -87,6 +87,19 @@ export class Deadline {
     }, timeoutMs);
   }
 
+  /**
+   * Does some work, but rejects at the deadline, or at once after it. It does not cancel the work.
+   *
+   * @param late creates the error to reject with
+   */
+  async enforce<T>(work: () => Promise<T>, late: () => Error): Promise<T> {
+    if (this.#isOver) throw late();
+    return new Promise((resolve, reject) => {
+      this.signal.addEventListener('abort', () => reject(late()), { once: true });
+      work().then(resolve, reject);
+    });
+  }
+
   /** The attempt has ended. */
   stop(): void {
     clearTimeout(this.#timer);

@@ -143,6 +143,23 @@ export class TransactionNotCommittedError extends ScalekitWebhooksError {
 }
 
 /**
+ * The deadline of an attempt passed while the work of its `delivery.transaction()` was still in progress. Everything was
+ * rolled back, so that the transaction does not keep locks or its connection. The run has failed and can be retried.
+ */
+export class TransactionTimeoutError extends ScalekitWebhooksError {
+  override readonly code = 'transaction_timeout';
+
+  constructor(
+    readonly eventId: string,
+    readonly handlerId: string,
+  ) {
+    super(
+      `The transaction of ${handlerId} for ${eventId} was still open at the deadline, so it was rolled back. Do not wait for anything slow in it, or give the handler more time.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed:
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it

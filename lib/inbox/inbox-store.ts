@@ -87,7 +87,8 @@ export interface InboxStore {
    * If any of these fails, everything is rolled back: neither the changes of `work` nor the record remain.
    *
    * The store decides what `work` gets, such as a connection or an entity manager. It documents which, and handlers
-   * declare it as `Tx`. Operations of other deliveries never become part of the transaction.
+   * declare it as `Tx`. Operations of other deliveries never become part of the transaction. The promise of `work` rejects
+   * at the deadline of the handler even if its statements go on: those must have no effect after the rollback.
    *
    * Optional: only stores in a transactional database can offer it.
    *

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { objectWith } from '../errors/settings.js';
+import { TransactionFence } from '../inbox/transaction-fence.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresAdapter, PostgresRow } from './postgres-queryable.js';
 
@@ -103,7 +104,16 @@ export function drizzleQueryable(db: DrizzleLike): PostgresAdapter {
       const query = { sql: text, params: values };
       return rowsOf(await db._.session.prepareQuery(query, undefined, undefined, false).execute());
     },
-    transact: (work) => db.transaction((tx) => work(tx, drizzleQueryable(tx))),
+    transact: (work) =>
+      db.transaction(async (tx) => {
+        // Drizzle returns the connection to the pool, but its transaction keeps using it.
+        const fence = new TransactionFence();
+        try {
+          return await work(fence.around(tx), drizzleQueryable(tx));
+        } finally {
+          fence.end();
+        }
+      }),
   };
 }
 

@@ -127,8 +127,10 @@ export class SqliteInboxStore implements InboxStore {
   }
 
   /**
-   * Runs `work` in a transaction on the store's own connection, which it gets, records the run as done, and commits. Everything
-   * else waits for it, for `busyTimeoutMs` at most, so do not wait for anything slow in it.
+   * Runs `work` in a transaction on the store's own connection, records the run as done, and commits. Everything else waits
+   * for it, for `busyTimeoutMs` at most, so do not wait for anything slow in it.
+   *
+   * @param work gets the connection, which it can use until the transaction ends
    */
   async transaction<Tx, Result>(
     key: InboxKey,

@@ -1,5 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { InboxKey, InboxLease, InboxTransaction } from '../inbox/inbox-store.js';
+import { TransactionFence } from '../inbox/transaction-fence.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriteQueue } from './sqlite.write-queue.js';
@@ -8,8 +9,8 @@ import type { SqliteDatabase } from './sqlite-database.js';
 
 /** Records runs in transactions of handlers, on the store's own connection or on another one. */
 export class SqliteTransactions {
-  /** The run whose `transact` is open. */
-  #openFor: string | undefined;
+  /** The run whose `transact` is open, and the connection as its work sees it. */
+  #open: { readonly run: string; readonly tx: SqliteDatabase } | undefined;
   /** The events with a run that was completed on the store's own connection. */
   readonly #completed = new Set<string>();
 
@@ -21,9 +22,9 @@ export class SqliteTransactions {
 
   /** Records a run in a transaction that the handler has opened. */
   complete(transaction: InboxTransaction, key: InboxKey, handlerId: string, lease: InboxLease): void {
-    const isOwn = transaction === this.database;
+    const isOwn = transaction === this.database || transaction === this.#open?.tx;
     const run = idOf(key, handlerId, lease.token);
-    if (isOwn && (this.#openFor ?? run) !== run) {
+    if (isOwn && (this.#open?.run ?? run) !== run) {
       throw new ScalekitWebhooksConfigurationError('transaction', MESSAGES.noOpenTransaction);
     }
     // This does not go through the write queue, which may be waiting for this very transaction.
@@ -40,12 +41,15 @@ export class SqliteTransactions {
   ): Promise<Result> {
     return this.writes.transact(
       async (database) => {
-        this.#openFor = idOf(key, handlerId, lease.token);
+        const fence = new TransactionFence();
+        const tx = fence.around(database);
+        this.#open = { run: idOf(key, handlerId, lease.token), tx };
         try {
           // The handler says what type its connections have.
-          return await work(database as Tx);
+          return await work(tx as Tx);
         } finally {
-          this.#openFor = undefined;
+          this.#open = undefined;
+          fence.end();
         }
       },
       (database) => completeRun(database, this.tables, key, handlerId, lease),

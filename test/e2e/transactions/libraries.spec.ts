@@ -8,6 +8,7 @@ import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
 import { type OpenLibrary, PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../../helpers/postgres-libraries.js';
 import { describeWithService } from '../../helpers/services.js';
+import { expectToEndAtTheDeadline } from './hanging-work.js';
 import { startTransactionApp } from './transaction-app.js';
 
 const NOT_COMMITTED = 'failed TransactionNotCommittedError';
@@ -36,7 +37,7 @@ function itCommitsTogether(current: () => Database): void {
     const result = await current().observer.query(`SELECT event_id FROM ${effects}`);
     return (Array.isArray(result) ? result : result.rows).length;
   }
-  const insert = (tx: never, eventId: string) =>
+  const insert = async (tx: never, eventId: string) =>
     current().library.run(tx, `INSERT INTO ${effects} VALUES ('${eventId}')`);
   const workWell = (eventId: string, delivery: ScalekitDelivery) =>
     delivery.transaction(async (tx: never) => {
@@ -93,6 +94,9 @@ function itCommitsTogether(current: () => Database): void {
     expect([await app.deliver(), await app.deliver()]).toEqual([201, 200]);
     expect(await countEffects()).toBe(1);
   });
+
+  it('is rolled back at the deadline if the work hangs, and refuses the statements that come later', () =>
+    expectToEndAtTheDeadline(store, insert, countEffects));
 
   it('rolls everything back if another attempt has taken over', async () => {
     const event = anEvent();

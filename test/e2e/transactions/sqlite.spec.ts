@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { type SqliteDatabase, SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { nodeSqlite, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { until } from '../../helpers/until.js';
+import { expectToEndAtTheDeadline } from './hanging-work.js';
 import { startTransactionApp, type Work } from './transaction-app.js';
 
 const NOT_COMMITTED = 'failed TransactionNotCommittedError';
@@ -14,6 +16,18 @@ if (sqlite) drivers.push(['node:sqlite', (file) => new sqlite.DatabaseSync(file)
 const insert = (database: SqliteDatabase, eventId: string) =>
   database.prepare('INSERT INTO effects VALUES (?)').run(eventId);
 
+/** Whether a transaction of another connection keeps this one from writing. */
+function isLocked(database: SqliteDatabase): boolean {
+  database.exec('PRAGMA busy_timeout = 0');
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    database.exec('ROLLBACK');
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 async function start(open: (file: string) => SqliteDatabase, connection: 'own' | 'another') {
   const file = await sqliteFile();
   const own = open(file);
@@ -22,7 +36,7 @@ async function start(open: (file: string) => SqliteDatabase, connection: 'own' |
   const inbox = new SqliteInboxStore({ database: own, busyTimeoutMs: 1000 });
   const app = (work: Work) => startTransactionApp(inbox, work);
   const effects = () => database.prepare('SELECT 1 FROM effects').all().length;
-  return { database, app, effects };
+  return { file, database, inbox, app, effects };
 }
 
 describe.each(drivers)('delivery.transaction on SQLite with %s', (_name, open) => {
@@ -68,6 +82,38 @@ describe.each(drivers)('delivery.transaction on SQLite with %s', (_name, open) =
     started.work = workWell;
     expect([await started.deliver(), await started.deliver()]).toEqual([201, 200]);
     expect(effects()).toBe(1);
+  });
+
+  it('is rolled back at the deadline if the work hangs, and refuses the statements that come later', async () => {
+    const { inbox, effects } = await start(open, 'own');
+
+    await expectToEndAtTheDeadline(
+      inbox,
+      async (database: SqliteDatabase, eventId) => insert(database, eventId),
+      async () => effects(),
+    );
+  });
+
+  it('lets another process write after the deadline if the work hangs', async () => {
+    const { file, inbox } = await start(open, 'own');
+    const other = open(file);
+    const app = await startTransactionApp(
+      inbox,
+      (_eventId, delivery) => delivery.transaction(() => new Promise(() => {})),
+      300,
+    );
+
+    const delivered = app.deliver();
+    await until(
+      () => isLocked(other),
+      (locked) => locked,
+    );
+    expect(await delivered).toBe(503);
+    await until(
+      () => isLocked(other),
+      (locked) => !locked,
+      1000,
+    );
   });
 
   it('waits for a transaction that the handler does not wait for', async () => {

@@ -22,7 +22,11 @@ export interface TransactionApp {
   run(): Promise<string>;
 }
 
-export async function startTransactionApp(inbox: InboxStore, work: Work): Promise<TransactionApp> {
+export async function startTransactionApp(
+  inbox: InboxStore,
+  work: Work,
+  handlerTimeoutMs?: number,
+): Promise<TransactionApp> {
   const event = createScalekitEvent('user.created');
   const app: TransactionApp = {
     work,
@@ -41,7 +45,7 @@ export async function startTransactionApp(inbox: InboxStore, work: Work): Promis
     }
   }
   const nest = await runOnExpress({
-    imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox })],
+    imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox, handlerTimeoutMs })],
     providers: [Handlers],
   });
   const scalekit = new ScalekitWebhookTester(nest);

@@ -102,6 +102,27 @@ describe('A run of a handler', () => {
     expect(failure).toMatchObject({ code: 'lease_lost' });
   });
 
+  it.each([
+    ['is opened before the deadline is over at the deadline', 0],
+    ['would be opened after the deadline does not begin', TIMEOUT_MS + 1],
+  ])('rejects a transaction: one that %s', async (_when, delayMs) => {
+    const begun: string[] = [];
+    let failure: unknown;
+    const run = runOf(async ({ transaction }) => {
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      failure = await transaction(async () => {
+        begun.push('work');
+        await new Promise(() => {});
+      }).catch((error) => error);
+    });
+    const ended = run.execute();
+
+    await jest.advanceTimersByTimeAsync(TIMEOUT_MS + delayMs);
+    expect(failure).toMatchObject({ code: 'transaction_timeout', handlerId: 'A.run' });
+    expect(begun).toEqual(delayMs === 0 ? ['work'] : []);
+    expect(await ended).toMatchObject({ state: 'failed', error: { name: 'TransactionNotCommittedError' } });
+  });
+
   it('has failed, and is not dead, if its transaction was not committed, whatever counts as retryable', async () => {
     const run = runOf(
       async ({ transaction }) => transaction(async () => Promise.reject(new Error('broken'))).catch(() => {}),

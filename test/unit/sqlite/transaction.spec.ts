@@ -37,10 +37,10 @@ describe.each(drivers)('SqliteInboxStore.transaction on %s', (_name, open) => {
   it("gives the work the store's connection, and returns its result after the commit", async () => {
     const result = await store.transaction(event, 'A.run', lease, async (tx: SqliteDatabase) => {
       await take(tx);
-      return tx === database;
+      return [tx.constructor.name, seats()];
     });
 
-    expect(result).toBe(true);
+    expect(result).toEqual([database.constructor.name, 1]);
     expect([seats(), await stateOf('A.run'), await stateOf('B.run')]).toEqual([1, 'done', 'running']);
   });
 
@@ -61,6 +61,29 @@ describe.each(drivers)('SqliteInboxStore.transaction on %s', (_name, open) => {
 
     await expect(transaction).rejects.toMatchObject({ setting: 'transaction' });
     expect(await stateOf('A.run')).toBe('running');
+  });
+
+  it.each(['commit', 'rollback'])('refuses statements of the work that come after the %s', async (end) => {
+    let late: (() => unknown)[] = [];
+    const transaction = store.transaction(event, 'A.run', lease, async (tx: SqliteDatabase) => {
+      const statement = tx.prepare('INSERT INTO seats VALUES (2)');
+      const { exec } = tx;
+      const nested = 'transaction' in tx && typeof tx.transaction === 'function' && tx.transaction(() => {});
+      late = [
+        () => tx.exec('INSERT INTO seats VALUES (2)'),
+        () => tx.prepare('SELECT 1'),
+        () => exec('INSERT INTO seats VALUES (2)'),
+        () => statement.run(),
+        ...(nested ? [nested] : []),
+      ];
+      statement.run();
+      if (end === 'rollback') throw new Error('broken');
+    });
+    await transaction.catch(() => {});
+
+    expect(late.length).toBeGreaterThan(3);
+    for (const use of late) expect(use).toThrow(expect.objectContaining({ setting: 'transaction' }));
+    expect(seats()).toBe(end === 'commit' ? 1 : 0);
   });
 
   it('rolls everything back if another attempt has taken over', async () => {
