@@ -57,8 +57,8 @@ export function createHandlerContexts(modules: ModulesContainer, moduleKey: stri
 }
 
 /**
- * Makes Nest close a module before all others. Nest closes modules by their distance from the root module, nearest first.
- * Call it in the constructor of a provider: later, Nest has fixed the order.
+ * Makes Nest close a module before all others. Nest closes modules by their distance from the root module, nearest first, and
+ * has no documented way to change this. Call it in the constructor of a provider: later, Nest has fixed the order.
  */
 export function closeFirst(modules: ModulesContainer, moduleClass: Type): void {
   for (const module of modules.values()) {
