@@ -59,7 +59,7 @@ export async function completeRun(
 /** A `pg` Pool. */
 interface PostgresPool {
   readonly totalCount: number;
-  connect(): Promise<PostgresPoolClient>;
+  connect(callback: (error: Error | undefined, client?: PostgresPoolClient) => void): void;
 }
 
 /** A client that a pool has lent. */
@@ -80,10 +80,7 @@ async function transactOnPool<Result>(
   work: (tx: unknown, client: PostgresQueryable) => Promise<Result>,
   notCommitted: () => Error,
 ): Promise<Result> {
-  const client = await pool.connect();
-  // Without a listener, a connection that the server ends between two statements would end the process.
-  const ignore = () => {};
-  client.on('error', ignore);
+  const client = await lend(pool);
   try {
     await client.query('BEGIN');
     const result = await work(client, client);
@@ -99,6 +96,22 @@ async function transactOnPool<Result>(
     throw error;
   }
 }
+
+/**
+ * Takes a client out of the pool. Without a listener, a connection that the server ends would end the process, and the end
+ * can arrive together with the client: before the continuation of a promise could listen.
+ */
+function lend(pool: PostgresPool): Promise<PostgresPoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (!client) return reject(error);
+      client.on('error', ignore);
+      resolve(client);
+    });
+  });
+}
+
+function ignore(): void {}
 
 /** PGlite, or a DataSource of TypeORM. */
 interface TransactionalClient {

@@ -6,6 +6,8 @@ import { cleanUpAfterTest } from './cleanup.js';
 export class TcpProxy {
   /** While it is set, new connections are accepted, but never answered. */
   isSilent = false;
+  /** While it is set, what the service sends on a new connection is passed on in one piece when the service closes it. */
+  isSlow = false;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
@@ -41,6 +43,8 @@ export class TcpProxy {
   #accept(client: Socket): void {
     this.#keep(client);
     if (this.isSilent) return;
+    // A stream that is corked writes nothing until it ends.
+    if (this.isSlow) client.cork();
     const service = this.#keep(connect(Number(this.target.port), this.target.hostname));
     client.pipe(service).pipe(client);
   }

@@ -8,6 +8,8 @@ import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
 import { type OpenLibrary, PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../../helpers/postgres-libraries.js';
 import { describeWithService } from '../../helpers/services.js';
+import { TcpProxy } from '../../helpers/tcp-proxy.js';
+import { until } from '../../helpers/until.js';
 import { expectToEndAtTheDeadline } from './hanging-work.js';
 import { startTransactionApp } from './transaction-app.js';
 
@@ -190,6 +192,35 @@ await describeWithService('postgres', 'delivery.transaction on a Postgres server
     app.work = (_eventId, delivery) => delivery.transaction(async () => {});
     expect(await app.deliver()).toBe(201);
     expect([pool.totalCount, pool.idleCount]).toEqual([1, 1]);
+  });
+
+  it('survives a connection that the server ends right after it is open', async () => {
+    const event = anEvent();
+    const lease = aLease();
+    await new PostgresInboxStore({ application: 'test', client: observer, schema }).claim(
+      event,
+      ['A.run'],
+      lease,
+    );
+    const proxy = await TcpProxy.start(connectionString);
+    const pool = openPool({ connectionString: proxy.url, application_name: schema });
+    pool.on('error', () => {});
+    cleanUpAfterTest(() => pool.end());
+    const store = new PostgresInboxStore({ application: 'test', client: pool, schema });
+    proxy.isSlow = true;
+
+    const transaction = store.transaction(event, 'A.run', lease, async () => {});
+    const rejected = expect(transaction).rejects.toThrow(/connection/);
+    const end =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND state = 'idle'";
+    await until(
+      () => observer.query(end, [schema]),
+      ({ rows }) => rows.length > 0,
+    );
+    await rejected;
+    proxy.isSlow = false;
+    await store.transaction(event, 'A.run', lease, async () => {});
+    expect(await store.get(event)).toMatchObject({ runs: [{ state: 'done' }] });
   });
 
   it('rejects if Postgres answers the commit with a rollback', async () => {
