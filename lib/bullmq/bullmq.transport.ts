@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type {
   EventTransport,
@@ -8,8 +7,10 @@ import type {
   QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
+import { reportFailure } from '../dispatch/failure-report.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import { LogThrottle } from '../dispatch/log-throttle.js';
+import { LogWriter } from '../dispatch/log-writer.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import {
@@ -96,7 +97,7 @@ export class BullMqTransport implements EventTransport {
   readonly spansProcesses = true;
   readonly #options: Required<Omit<BullMqTransportOptions, 'worker'>>;
   readonly #workerOptions: Partial<WorkerOptions> | undefined;
-  readonly #logger = new Logger('ScalekitWebhooks:bullmq');
+  readonly #log = new LogWriter('ScalekitWebhooks:bullmq');
   readonly #endpoints = new Map<string, QueueEndpoint>();
   readonly #jobs = new Set<Promise<unknown>>();
   readonly #throttle = new LogThrottle();
@@ -238,16 +239,12 @@ export class BullMqTransport implements EventTransport {
 
   #reportError(error: unknown): void {
     const { name, message } = toRunError(error);
-    this.#report(`${name}: ${message}`);
+    this.#throttle.write(`${name}: ${message}`, (note) =>
+      this.#log.write('error', MESSAGES.queueFailed, { failure: reportFailure(error), note }),
+    );
   }
 
   #report(text: string): void {
-    this.#throttle.write(text, text, (line) => {
-      try {
-        this.#logger.error(line);
-      } catch {
-        // A logger that throws must not change what happens to a job.
-      }
-    });
+    this.#throttle.write(text, (note) => this.#log.write('error', text, { note }));
   }
 }

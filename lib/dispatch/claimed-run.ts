@@ -76,6 +76,7 @@ export class ClaimedRun implements HandlerRun {
   readonly #context: ScalekitEventContext;
   readonly #retryable?: RetryablePredicate;
   readonly #running: Set<string>;
+  #thrown: unknown;
 
   constructor(options: ClaimedRunOptions) {
     const { handler, attempt, context, timeoutMs, retryable, running } = options;
@@ -96,6 +97,19 @@ export class ClaimedRun implements HandlerRun {
     return this.#deadline.isOver;
   }
 
+  /** What the handler threw. A settlement keeps only a part of it. */
+  get thrown(): unknown {
+    return this.#thrown;
+  }
+
+  /** The setting that limits the attempt, and its value. */
+  limitWithin(handlerTimeoutMs: number): string {
+    const { timeoutMs = handlerTimeoutMs } = this.#handler;
+    return timeoutMs < handlerTimeoutMs
+      ? `its timeoutMs (${timeoutMs} ms)`
+      : `handlerTimeoutMs (${handlerTimeoutMs} ms)`;
+  }
+
   // A property, so that a transport can destructure the run.
   readonly execute = async (): Promise<RunSettlement> => {
     const { handlerId } = this;
@@ -105,15 +119,19 @@ export class ClaimedRun implements HandlerRun {
     try {
       await this.#handler.run(this.#context.event, this.#delivery, this.#context);
       const error = await this.#delivery.commitError();
-      return error ? { handlerId, state: 'failed', error: toRunError(error) } : { handlerId, state: 'done' };
+      return error ? this.#failed(error, 'failed') : { handlerId, state: 'done' };
     } catch (thrown) {
-      const state = isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed';
-      return { handlerId, state, error: toRunError(thrown) };
+      return this.#failed(thrown, isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed');
     } finally {
       this.#deadline.stop();
       this.#running.delete(description);
     }
   };
+
+  #failed(thrown: unknown, state: 'failed' | 'dead'): RunSettlement {
+    this.#thrown = thrown;
+    return { handlerId: this.handlerId, state, error: toRunError(thrown) };
+  }
 }
 
 /** The delivery as one run's handler sees it. */

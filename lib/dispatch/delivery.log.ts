@@ -1,103 +1,131 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
-import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
 import { isAcknowledged, type Outcome } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
+import { reportFailure } from './failure-report.js';
 import { toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
+import { type LogDetails, type LogFields, LogWriter } from './log-writer.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between a run and the inbox or the transport. */
 export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
 
+/** An attempt that failed. */
+export interface FailedAttempt {
+  readonly handlerId: string;
+  readonly attempt: number;
+  /** `dead` will not be attempted again, all others will. */
+  readonly state: RunSettlement['state'];
+  readonly thrown: unknown;
+  /** The setting that limits its time, and the value, if the time was over. */
+  readonly limit?: string | undefined;
+}
+
 /** What the run engine reports. */
-export type RunLog = Pick<DeliveryLog, 'result' | 'fault' | 'lateEnd' | 'queuedEnd'>;
+export type RunLog = Pick<DeliveryLog, 'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd'>;
 
 /** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
 @Injectable()
 export class DeliveryLog {
-  readonly #logger: Logger;
+  readonly #endpoint: string;
+  readonly #statusCodes: DispatchOptions['statusCodes'];
+  readonly #writer: LogWriter;
   readonly #throttle = new LogThrottle();
 
-  constructor(@Inject(RESOLVED_OPTIONS) { name }: DispatchOptions) {
-    this.#logger = new Logger(`ScalekitWebhooks:${name}`);
+  constructor(@Inject(RESOLVED_OPTIONS) { name, statusCodes }: DispatchOptions) {
+    this.#endpoint = name;
+    this.#statusCodes = statusCodes;
+    this.#writer = new LogWriter(`ScalekitWebhooks:${name}`);
   }
 
-  /** A delivery that reached the handlers. */
-  result({ event }: ReceivedEvent, result: DispatchResult): void {
+  /**
+   * A delivery that reached the handlers.
+   *
+   * @param limits for each run that did not end in time, the setting that limits it, and its value
+   */
+  result(received: ReceivedEvent, result: DispatchResult, limits: ReadonlyMap<string, string>): void {
+    const { event, isAwaited } = received;
     const { outcome, handlers } = result;
-    for (const { handlerId, error } of handlers) {
-      if (error) this.#handlerFailed(handlerId, event, error);
+    const answered = isAwaited ? this.#statusCodes[outcome] : undefined;
+    for (const [handlerId, limit] of limits) {
+      const line = MESSAGES.overdue(handlerId, event.id, event.type, limit, answered);
+      this.#writer.write('warn', line, { fields: this.#fieldsOf(event, { handlerId, state: 'overdue' }) });
     }
-    const line = () => MESSAGES.deliveryOutcome(event.id, event.type, outcome);
+    const line = MESSAGES.deliveryOutcome(event.id, event.type, outcome);
+    const details = { fields: this.#fieldsOf(event, { outcome }) };
     if (outcome === 'dead')
-      this.#write('warn', MESSAGES.deliveryDead(event.id, event.type, deadOf(handlers)));
-    else if (isOutage(result)) this.#writeThrottled('warn', outcome, line());
-    else if (!isAcknowledged(outcome)) this.#write('warn', line());
-    else if (Logger.isLevelEnabled('debug')) this.#write('debug', line());
+      this.#writer.write('error', MESSAGES.deliveryDead(event.id, event.type, deadOf(handlers)), details);
+    else if (isOutage(result)) this.#writeThrottled('warn', outcome, line, details);
+    else this.#writer.write(isAcknowledged(outcome) ? 'debug' : 'warn', line, details);
   }
 
   /** A delivery that was rejected before any handler ran. */
   refusal(outcome: Outcome, reason: ScalekitWebhooksError): void {
     const line = MESSAGES.deliveryRefused(outcome, reason.code, reason.message);
-    if (outcome === 'misconfigured') this.#write('error', line);
-    else this.#write('warn', line);
+    const fields = { endpoint: this.#endpoint, outcome, code: reason.code };
+    this.#writer.write(outcome === 'misconfigured' ? 'error' : 'warn', line, { fields });
+  }
+
+  /** An attempt that failed: an error if it was the last one, and a warning if the run will be attempted again. */
+  attemptFailed({ event }: ReceivedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
+    const isDead = state === 'dead';
+    const line = limit
+      ? MESSAGES.overdueInQueue(handlerId, event.id, event.type, limit, isDead)
+      : MESSAGES.attemptFailed(handlerId, event.id, event.type, isDead);
+    this.#writer.write(isDead ? 'error' : 'warn', line, {
+      fields: this.#fieldsOf(event, { handlerId, attempt, state }),
+      failure: reportFailure(thrown),
+    });
   }
 
   /** The inbox or the transport failed. */
   fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
     const cause = [fault, reason?.name, reason?.message].join();
-    this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type, reason));
+    this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type), {
+      fields: this.#fieldsOf(event, { fault }),
+      failure: error === undefined ? undefined : reportFailure(error),
+    });
   }
 
   /** A run ended after the response to its delivery was sent. */
-  lateEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
-    this.#write('warn', MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state));
-    if (error) this.#handlerFailed(handlerId, event, error);
+  lateEnd({ event }: ReceivedEvent, { handlerId, state }: RunSettlement): void {
+    const line = MESSAGES.handlerEndedLate(handlerId, event.id, event.type, state);
+    this.#writer.write('warn', line, { fields: this.#fieldsOf(event, { handlerId, state }) });
   }
 
-  /** An attempt at a queued run ended. */
-  queuedEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
-    if (error) this.#handlerFailed(handlerId, event, error);
-    const line = MESSAGES.queuedRunEnded(
-      handlerId,
-      event.id,
-      event.type,
-      state === 'queued' ? 'retried later' : state,
-    );
-    if (error) this.#write('warn', line);
-    else this.#write('debug', line);
+  /** A queued run is done. */
+  queuedEnd({ event }: ReceivedEvent, handlerId: string): void {
+    const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type);
+    this.#writer.write('debug', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
   }
 
   /** The inbox has a problem that fails no delivery. */
   inboxWarning(warning: string, cause?: unknown): void {
-    const reason = cause === undefined ? undefined : toRunError(cause);
-    this.#write('warn', MESSAGES.inboxWarning(warning, reason));
+    const fields = { endpoint: this.#endpoint };
+    if (cause === undefined) this.#writer.write('warn', warning, { fields });
+    else {
+      this.#writer.write('warn', MESSAGES.withCause(warning), { fields, failure: reportFailure(cause) });
+    }
   }
 
   /** The application is closing. These runs are still in progress; without any, the inbox or the queue has not responded. */
   shutdownWaits(runs: readonly string[]): void {
-    this.#write('warn', MESSAGES.shutdownWaits(runs));
+    this.#writer.write('warn', MESSAGES.shutdownWaits(runs), { fields: { endpoint: this.#endpoint } });
   }
 
-  #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: RunError): void {
-    this.#write('error', MESSAGES.handlerFailed(handlerId, id, type, error));
+  #fieldsOf({ id, type }: ReceivedEvent['event'], others: LogFields): LogFields {
+    return { endpoint: this.#endpoint, eventId: id, eventType: type, ...others };
   }
 
   /** For lines that each delivery and each job repeats while the inbox or the transport is down. */
-  #writeThrottled(level: 'error' | 'warn', cause: string, text: string): void {
-    this.#throttle.write(`${level},${cause}`, text, (line) => this.#write(level, line));
-  }
-
-  /** A logger that throws must not change what happens to a delivery. */
-  #write(level: 'error' | 'warn' | 'debug', text: string): void {
-    try {
-      this.#logger[level](text);
-    } catch {
-      // There is nowhere left to report it.
-    }
+  #writeThrottled(level: 'error' | 'warn', cause: string, text: string, details: LogDetails): void {
+    this.#throttle.write(`${level},${cause}`, (note) =>
+      this.#writer.write(level, text, { ...details, note }),
+    );
   }
 }
 

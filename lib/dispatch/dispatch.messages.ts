@@ -36,23 +36,27 @@ export const MESSAGES = {
     `${eventId} (${type}): dead. ${deadHandlerIds.join(', ')} failed for good and will not run again. Fix the cause, then replay the event.`,
   deliveryRefused: (outcome: string, code: string, reason: string) =>
     `Delivery refused as ${outcome} (${code}): ${reason}`,
-  handlerFailed: (id: string, eventId: string, type: string, error: { name: string; message: string }) =>
-    `${id} failed for ${eventId} (${type}): ${error.name}: ${error.message}`,
+  attemptFailed: (id: string, eventId: string, type: string, isDead: boolean) =>
+    isDead
+      ? `${id} failed for ${eventId} (${type}) and will not run again until you replay the event`
+      : `${id} failed for ${eventId} (${type})`,
+  overdue: (id: string, eventId: string, type: string, limit: string, answered: number | undefined) =>
+    `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
+    (answered === undefined
+      ? 'it is still running, and its end will be logged'
+      : `answered ${answered}, Scalekit will retry`),
+  overdueInQueue: (id: string, eventId: string, type: string, limit: string, isDead: boolean) =>
+    `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
+    (isDead ? 'it will not run again until you replay the event' : 'the queue will retry'),
   handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
-  queuedRunEnded: (id: string, eventId: string, type: string, state: string) =>
-    `${id} for ${eventId} (${type}), from the queue: ${state}`,
-  runFault: (
-    fault: string,
-    eventId: string,
-    type: string,
-    reason: { name: string; message: string } | undefined,
-  ) => `${fault} for ${eventId} (${type})${reason ? `: ${reason.name}: ${reason.message}` : ''}`,
-  heldBack: (line: string, count: number, seconds: number) =>
-    count === 1 ? line : `${line} (the last of ${count} such lines in ${seconds} s)`,
+  queuedRunDone: (id: string, eventId: string, type: string) =>
+    `${id} for ${eventId} (${type}), from the queue: done`,
+  runFault: (fault: string, eventId: string, type: string) => `${fault} for ${eventId} (${type})`,
+  heldBack: (count: number, seconds: number) =>
+    count === 1 ? '' : ` (the last of ${count} such lines in ${seconds} s)`,
 
-  inboxWarning: (warning: string, reason: { name: string; message: string } | undefined) =>
-    `${warning}${reason ? ` Cause: ${reason.name}: ${reason.message}` : ''}`,
+  withCause: (warning: string) => `${warning} Cause`,
   eventWithoutJson:
     'The event cannot be written as JSON. Pass the event as Scalekit sends it: it has no BigInt and does not contain itself.',
   shutdownWaits: (runs: readonly string[]) =>

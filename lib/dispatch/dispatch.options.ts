@@ -1,5 +1,6 @@
 import type { InboxStore } from '../inbox/inbox-store.js';
 import type { ValidationMode } from '../parse/parse-event.js';
+import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import type { EventTransport } from './event-transport.js';
 import type { RetryablePredicate } from './handler-failure.js';
 
@@ -15,4 +16,5 @@ export interface DispatchOptions {
   readonly validation: ValidationMode;
   readonly eventEmitter: boolean;
   readonly retryable?: RetryablePredicate;
+  readonly statusCodes: OutcomeStatusCodes;
 }

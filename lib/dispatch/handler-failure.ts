@@ -27,15 +27,20 @@ export function isFinalFailure(thrown: unknown, retryable?: RetryablePredicate):
 /** What the log and the inbox keep of an error: its name and message, shortened. Never throws. */
 export function toRunError(thrown: unknown): RunError {
   try {
-    if (!isErrorLike(thrown)) return { name: 'NonErrorThrown', message: `a ${typeof thrown} was thrown` };
+    if (!isErrorLike(thrown)) return { name: 'NonErrorThrown', message: `${kindOf(thrown)} was thrown` };
     return { name: shortened(thrown.name), message: shortened(thrown.message) };
   } catch {
     return { name: 'UnreadableError', message: 'the thrown value could not be read' };
   }
 }
 
+function kindOf(thrown: unknown): string {
+  if (thrown === undefined || thrown === null) return String(thrown);
+  return typeof thrown === 'object' ? 'an object' : `a ${typeof thrown}`;
+}
+
 /** `instanceof` misses the errors of another realm, such as an AbortError in a test runner. */
-function isErrorLike(thrown: unknown): thrown is Record<'name' | 'message', unknown> {
+export function isErrorLike(thrown: unknown): thrown is Record<'name' | 'message', unknown> {
   return typeof thrown === 'object' && thrown !== null && 'name' in thrown && 'message' in thrown;
 }
 

@@ -2,7 +2,7 @@
  * Everything that relies on Nest's private API. `nest-internals.spec.ts` and the consumer tests check
  * each part on every Nest version that is supported, and name the part that has changed.
  */
-import type { Type } from '@nestjs/common';
+import { ConsoleLogger, type Logger, type Type } from '@nestjs/common';
 import {
   type ExternalContextCreator as ContextCreator,
   ExternalContextCreator,
@@ -64,4 +64,11 @@ export function closeFirst(modules: ModulesContainer, moduleClass: Type): void {
   for (const module of modules.values()) {
     if (module.metatype === moduleClass) module.distance = -1;
   }
+}
+
+/** What a logger does with its lines: `text` and `json` are Nest's own logger, with and without its option `json`. */
+export function formatOf({ localInstance }: Logger): 'text' | 'json' | 'other' {
+  // Undefined if the application has turned its logger off.
+  if (localInstance && !(localInstance instanceof ConsoleLogger)) return 'other';
+  return Reflect.get(Object(localInstance), 'options')?.json === true ? 'json' : 'text';
 }

@@ -12,6 +12,8 @@ export interface Arrival {
   readonly receivedAt?: Date;
   readonly rawBody: Buffer;
   readonly headers?: ScalekitDelivery['headers'];
+  /** Whether Scalekit waits for the response. */
+  readonly isAwaited?: boolean;
 }
 
 /** A parsed event and how it arrived: what all its handlers share. */
@@ -22,10 +24,11 @@ export class ReceivedEvent {
   readonly receivedAt: Date;
   readonly rawBody: Buffer;
   readonly headers: ScalekitDelivery['headers'];
+  readonly isAwaited: boolean;
 
   constructor(
     { event, issues }: ParsedEvent,
-    { deliveryId = randomUUID(), receivedAt = new Date(), rawBody, headers = {} }: Arrival,
+    { deliveryId = randomUUID(), receivedAt = new Date(), rawBody, headers = {}, isAwaited = false }: Arrival,
   ) {
     this.event = event;
     this.issues = issues;
@@ -33,6 +36,7 @@ export class ReceivedEvent {
     this.receivedAt = receivedAt;
     this.rawBody = rawBody;
     this.headers = headers;
+    this.isAwaited = isAwaited;
   }
 }
 

@@ -26,6 +26,8 @@ interface RunEngineOptions extends RunInboxOptions {
 interface RunEnd {
   readonly report: HandlerReport;
   readonly settlement?: RunSettlement;
+  /** The limit that a run in progress has exceeded. */
+  readonly limit?: string;
 }
 
 // A worker is in no hurry, but during a longer outage of the inbox, its job goes back to the queue.
@@ -81,7 +83,7 @@ export class RunEngine {
       const settled = await this.#inbox.settle(received, settlements, lease, timeout);
       const reports = ids.map((id) => reportOf(id, ends) ?? reportClaim(id, claims.get(id)));
       const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
-      return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) });
+      return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) }, ends);
     } finally {
       timeout.end();
     }
@@ -125,7 +127,18 @@ export class RunEngine {
     }
     const settlement: RunSettlement =
       end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
-    this.options.log.queuedEnd(received, settlement);
+    if (settlement.error) {
+      const limit = run?.isOverdue ? run.limitWithin(timeoutMs) : undefined;
+      const thrown = run?.thrown ?? settlement.error;
+      const { attempt } = claim;
+      this.options.log.attemptFailed(received, {
+        handlerId,
+        attempt,
+        state: settlement.state,
+        thrown,
+        limit,
+      });
+    } else this.options.log.queuedEnd(received, handlerId);
     const settled = await withTimeout(Math.max(lease.timeLeftMs(), QUEUED_INBOX_TIMEOUT_MS), (timeout) =>
       this.#inbox.settle(received, [settlement], lease, timeout),
     );
@@ -208,17 +221,26 @@ export class RunEngine {
     const patienceMs = this.options.transport.spansProcesses ? this.#timeLeft(received) : run.timeoutMs;
     try {
       if (!completion) throw new Error(MESSAGES.transportReturnedTooFew);
-      const settlement = await waitAtMost(completion, patienceMs);
+      const ending = completion.then((settlement) => this.#ended(received, run, settlement));
+      const settlement = await waitAtMost(ending, patienceMs);
       if (settlement !== TIMED_OUT) {
         return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
       }
-      const ending = completion.catch((error) => this.#notStarted(received, handlerId, error));
-      this.#inbox.settleLate(received, ending, lease);
-      return { report: { handlerId, state: 'overdue' } };
+      const ended = ending.catch((error) => this.#notStarted(received, handlerId, error));
+      this.#inbox.settleLate(received, ended, lease);
+      const limit = run.limitWithin(this.options.handlerTimeoutMs);
+      return { report: { handlerId, state: 'overdue' }, limit };
     } catch (error) {
       const settlement = this.#notStarted(received, handlerId, error);
       return { settlement, report: { handlerId, state: 'not_started' } };
     }
+  }
+
+  #ended(received: ReceivedEvent, run: ClaimedRun, settlement: RunSettlement): RunSettlement {
+    const { state, error } = settlement;
+    const { handlerId, attempt, thrown = error } = run;
+    if (error) this.options.log.attemptFailed(received, { handlerId, attempt, state, thrown });
+    return settlement;
   }
 
   /** Releases a run that the transport could not take, so that a retry can start it. */
@@ -227,8 +249,13 @@ export class RunEngine {
     return failedSettlement(handlerId, error);
   }
 
-  #conclude(received: ReceivedEvent, result: DispatchResult): DispatchResult {
-    this.options.log.result(received, result);
+  #conclude(
+    received: ReceivedEvent,
+    result: DispatchResult,
+    ends: ReadonlyMap<string, RunEnd> = new Map(),
+  ): DispatchResult {
+    const limits = [...ends].flatMap(([id, { limit }]) => (limit ? ([[id, limit]] as const) : []));
+    this.options.log.result(received, result, new Map(limits));
     return result;
   }
 

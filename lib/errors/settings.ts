@@ -1,5 +1,6 @@
 import { isDate } from 'node:util/types';
 import { ScalekitWebhooksConfigurationError } from './errors.js';
+import { withoutSecrets } from './printable.js';
 
 /**
  * Checks the value of a setting.
@@ -193,13 +194,10 @@ export const requireBackoff: SettingCheck = (setting, value) => {
   );
 };
 
-// A signing secret can end up in the wrong option.
-const SIGNING_SECRET = /whsec_[^\s,]+/g;
-
 /** Describes an invalid value in a message: on one line, shortened, and without signing secrets. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') {
-    return JSON.stringify(value.replaceAll(SIGNING_SECRET, 'whsec_…').slice(0, 80));
+    return JSON.stringify(withoutSecrets(value).slice(0, 80));
   }
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';

@@ -1,6 +1,7 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { LogWriter } from '../dispatch/log-writer.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
 import { EndpointUrl } from './endpoint.url.js';
@@ -31,10 +32,11 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    const logger = new Logger(`ScalekitWebhooks:${this.endpoint.name}`);
-    logger.log(this.host.httpAdapter ? MESSAGES.endpointReady(this.url.path) : MESSAGES.endpointWithoutHttp);
-    for (const line of this.handlers.table) logger.log(line);
-    for (const warning of this.#warnings()) logger.warn(warning);
+    const log = new LogWriter(`ScalekitWebhooks:${this.endpoint.name}`);
+    const { endpointReady, endpointWithoutHttp } = MESSAGES;
+    log.write('log', this.host.httpAdapter ? endpointReady(this.url.path) : endpointWithoutHttp);
+    for (const line of this.handlers.table) log.write('log', line);
+    for (const warning of this.#warnings()) log.write('warn', warning);
   }
 
   #warnings(): readonly string[] {

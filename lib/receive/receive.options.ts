@@ -1,6 +1,5 @@
 import type { DispatchOptions } from '../dispatch/dispatch.options.js';
 import { refuseSetting } from '../errors/settings.js';
-import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import { MESSAGES } from './receive.messages.js';
 
 /** One signing secret, several, or a function that looks them up. */
@@ -58,7 +57,6 @@ export interface ReceiveOptions extends DispatchOptions, EndpointOptions {
   readonly toleranceSeconds: number;
   readonly environmentIds?: ReadonlySet<string>;
   readonly maxBodyBytes: number;
-  readonly statusCodes: OutcomeStatusCodes;
 }
 
 /** What identifies an endpoint. */

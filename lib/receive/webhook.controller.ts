@@ -52,6 +52,7 @@ export function createWebhookController(path: string, decorators: readonly Class
         receivedAt: body.receivedAt,
         rawBody: body.bytes,
         headers: request.headers,
+        isAwaited: true,
       });
       const { outcome, retryAfterSeconds } = await this.dispatcher.handle(received);
       respond(response, answerFor(outcome, statusCodes, retryAfterSeconds));

@@ -2,9 +2,19 @@ import type { LoggerService } from '@nestjs/common';
 
 type Level = 'log' | 'error' | 'warn' | 'debug';
 
+/** A line as the application's logger got it. */
+interface CapturedLine {
+  readonly level: Level;
+  /** Without what follows it, such as a stack. */
+  readonly text: string;
+  readonly context: string;
+  /** A text, or an object with fields. */
+  readonly message: unknown;
+}
+
 /** A logger that records its lines, for tests of what an operator sees. */
 export class CapturedLogger implements LoggerService {
-  readonly lines: { readonly level: Level; readonly text: string; readonly context: string }[] = [];
+  readonly lines: CapturedLine[] = [];
 
   log(message: unknown, context?: unknown): void {
     this.#keep('log', message, context);
@@ -24,12 +34,27 @@ export class CapturedLogger implements LoggerService {
 
   /** The lines that the library logged, at one level or at all of them. */
   ours(level?: Level): readonly string[] {
-    return this.lines
-      .filter((line) => line.context.startsWith('ScalekitWebhooks:') && (level ?? line.level) === line.level)
-      .map(({ text }) => text);
+    return this.#ours(level).map(({ text }) => text);
+  }
+
+  /** The same lines with everything that follows them. */
+  oursInFull(level?: Level): readonly string[] {
+    return this.#ours(level).map(({ message }) => String(message));
+  }
+
+  /** What the logger got for the first of these lines. */
+  first(level: Level): unknown {
+    return this.#ours(level)[0]?.message;
+  }
+
+  #ours(level?: Level): readonly CapturedLine[] {
+    return this.lines.filter(
+      (line) => line.context.startsWith('ScalekitWebhooks:') && (level ?? line.level) === line.level,
+    );
   }
 
   #keep(level: Level, message: unknown, context: unknown): void {
-    this.lines.push({ level, text: String(message), context: String(context) });
+    const [text = ''] = String(message).split('\n');
+    this.lines.push({ level, text, context: String(context), message });
   }
 }

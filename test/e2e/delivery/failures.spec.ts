@@ -99,7 +99,7 @@ describe.each(ADAPTERS)('a handler that fails, on %s,', (_name, adapter) => {
     expect(refused.status).toBe(422);
     expect([again.status, again.body]).toEqual([200, { received: true, status: 'dead' }]);
     expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
-    expect(logger.ours('warn').at(-1)).toBe(
+    expect(logger.ours('error').at(-1)).toBe(
       `${event.id} (user.created): dead. First.handle failed for good and will not run again. Fix the cause, then replay the event.`,
     );
   });

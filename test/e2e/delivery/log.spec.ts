@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { MemoryInboxStore } from 'nestjs-scalekit-webhooks';
+import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import { holdClock } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
@@ -16,17 +16,32 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
     holdClock();
   });
 
-  it('has the event id, the handler and the error of a failure', async () => {
+  it('has the event id, the handler and the error of a failure that will be retried, as a warning', async () => {
     const { scalekit, first, logger } = await startScriptedApp(adapter);
     first.mockRejectedValue(new TypeError('tenant is undefined'));
     const event = aUserCreated();
 
     await scalekit.deliver(event);
 
-    expect(logger.ours('error')).toEqual([
+    expect(logger.ours('error')).toEqual([]);
+    expect(logger.ours('warn')).toEqual([
       `First.handle failed for ${event.id} (user.created): TypeError: tenant is undefined`,
+      `${event.id} (user.created): failed`,
     ]);
-    expect(logger.ours('warn')).toEqual([`${event.id} (user.created): failed`]);
+  });
+
+  it('has a run that is dead as an error, and so each further delivery of its event', async () => {
+    const { scalekit, first, logger } = await startScriptedApp(adapter);
+    first.mockRejectedValue(new NonRetryableEventError('no tenant'));
+    const event = aUserCreated();
+
+    await scalekit.deliverTwice(event);
+
+    expect(logger.ours('error')).toEqual([
+      `First.handle failed for ${event.id} (user.created) and will not run again until you replay the event: NonRetryableEventError: no tenant`,
+      `${event.id} (user.created): dead. First.handle failed for good and will not run again. Fix the cause, then replay the event.`,
+    ]);
+    expect(logger.ours('warn')).toEqual([`${event.id} (user.created): unprocessable`]);
   });
 
   it('reports a success only at debug level', async () => {
@@ -54,8 +69,11 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
     gate.reject(new Error('broken'));
     await answering;
 
-    expect(logger.ours('warn')).toHaveLength(1);
-    expect(logger.ours('error')).toHaveLength(1);
+    expect(logger.ours('warn')).toEqual([
+      expect.stringContaining('First.handle failed'),
+      expect.stringMatching(/: failed$/),
+    ]);
+    expect(logger.ours('error')).toEqual([]);
   });
 
   it('says why a signature was rejected', async () => {
@@ -90,11 +108,47 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
     gate.reject(new Error('broken after all'));
     await app.close();
 
-    expect(logger.ours('error')).toEqual([
+    expect(logger.ours('error')).toEqual([]);
+    expect(logger.ours('warn')).toEqual([
+      `First.handle for ${event.id} (user.created) did not end within handlerTimeoutMs (9000 ms); answered 503, Scalekit will retry`,
+      `${event.id} (user.created): unavailable`,
       `First.handle failed for ${event.id} (user.created): Error: broken after all`,
-    ]);
-    expect(logger.ours('warn')).toContain(
       `First.handle ended after its deadline for ${event.id} (user.created): failed`,
+    ]);
+  });
+
+  it('names the status that was sent when a run missed its deadline, also if it is not the usual one', async () => {
+    const bench = await startScriptedApp(adapter, { statusCodes: { unavailable: 504 } });
+    const started = deferred();
+    const gate = deferred();
+    bench.first.mockImplementation(() => {
+      started.resolve();
+      return gate.promise;
+    });
+    const answering = bench.scalekit.deliver(aUserCreated());
+    await started.promise;
+    await jest.advanceTimersByTimeAsync(9000);
+    await answering;
+    gate.resolve();
+
+    expect(bench.logger.ours('warn')).toContainEqual(expect.stringContaining('answered 504, Scalekit'));
+  });
+
+  it('does not say that Scalekit will retry an event that the application dispatched itself', async () => {
+    const { dispatcher, first, logger } = await startScriptedApp(adapter);
+    const [gate, started] = [deferred(), deferred()];
+    first.mockImplementation(() => {
+      started.resolve();
+      return gate.promise;
+    });
+    const dispatching = dispatcher.dispatch(aUserCreated());
+    await started.promise;
+    await jest.advanceTimersByTimeAsync(9000);
+    await dispatching;
+    gate.resolve();
+
+    expect(logger.ours('warn')).toContainEqual(
+      expect.stringMatching(/did not end within handlerTimeoutMs \(9000 ms\); it is still running/),
     );
   });
 
@@ -157,7 +211,7 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
     const lines = logger.ours('error').join('\n');
     expect(lines).toContain('connection refused');
     expect(lines).toContain('too many connections');
-    expect(lines).toContain('First.handle failed');
+    expect(logger.ours('warn').join('\n')).toContain('First.handle failed');
     expect(logger.ours('warn')).toContainEqual(expect.stringMatching(/: failed$/));
   });
 
@@ -169,7 +223,7 @@ describe.each(ADAPTERS)('the log, on %s', (_name, adapter) => {
       createScalekitEvent('organization.domain_created', {}, { seed: 'the log must not contain this' }),
     );
 
-    const text = app.logger.lines.map((line) => line.text).join('\n');
+    const text = app.logger.lines.map(({ message }) => `${message}\n${JSON.stringify(message)}`).join('\n');
     expect(text).toContain('POST /webhooks/scalekit');
     for (const part of [
       'sample.user@example.com',

@@ -15,12 +15,9 @@ describe('toRunError', () => {
     ['null', null],
     ['a number', 7],
     ['a function', () => 'jane@example.com'],
-    ['an object that is not an error', { email: 'jane@example.com' }],
-  ])('keeps only the type of a thrown value that is %s', (_, thrown) => {
-    expect(toRunError(thrown)).toEqual({
-      name: 'NonErrorThrown',
-      message: `a ${typeof thrown} was thrown`,
-    });
+    ['an object', { email: 'jane@example.com' }],
+  ])('keeps only the type of a thrown value that is no error: %s', (type, thrown) => {
+    expect(toRunError(thrown)).toEqual({ name: 'NonErrorThrown', message: `${type} was thrown` });
   });
 
   it('recognizes errors of another realm, such as that of an aborted signal', () => {

@@ -14,7 +14,8 @@ describe('a throttled log', () => {
     throttle = new LogThrottle();
   });
 
-  const write = (cause: string, line = cause) => throttle.write(cause, line, (text) => lines.push(text));
+  const write = (cause: string, line = cause) =>
+    throttle.write(cause, (note) => lines.push(`${line}${note}`));
 
   it('writes the first line of a cause at once, and the last one with a count after 10 seconds', () => {
     for (let count = 1; count <= 1000; count += 1) write('refused', `refused for evt_${count}`);

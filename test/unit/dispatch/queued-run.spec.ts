@@ -23,7 +23,13 @@ const ATTEMPT: QueuedAttempt = { timeoutMs: 100, isLast: false };
 describe('a queued run', () => {
   let inbox: MemoryInboxStore;
   let run: jest.Mock<EventHandler['run']>;
-  const log = { queuedEnd: jest.fn(), fault: jest.fn(), result: jest.fn(), lateEnd: jest.fn() };
+  const log = {
+    queuedEnd: jest.fn(),
+    attemptFailed: jest.fn(),
+    fault: jest.fn(),
+    result: jest.fn(),
+    lateEnd: jest.fn(),
+  };
 
   beforeEach(async () => {
     jest.clearAllMocks();
@@ -87,6 +93,10 @@ describe('a queued run', () => {
     expect(await row()).toMatchObject({ state: 'queued', attempts: 1, error });
     expect(await process({ ...ATTEMPT, isLast: true })).toEqual({ state: 'dead', error });
     expect(await row()).toMatchObject({ state: 'dead', attempts: 2, error });
+    expect(log.attemptFailed.mock.calls.map(([, failure]) => failure)).toMatchObject([
+      { attempt: 1, state: 'queued', thrown: expect.any(TypeError) },
+      { attempt: 2, state: 'dead', thrown: expect.any(TypeError) },
+    ]);
   });
 
   it('is dead at once where its handler refuses the event for good', async () => {
@@ -126,6 +136,10 @@ describe('a queued run', () => {
       state: 'failed',
       error: { message: expect.stringMatching(/signal/) },
     });
+    expect(log.attemptFailed).toHaveBeenCalledWith(
+      expect.anything(),
+      expect.objectContaining({ state: 'queued', limit: 'handlerTimeoutMs (100 ms)' }),
+    );
   });
 
   it('fails where this process does not have its handler', async () => {

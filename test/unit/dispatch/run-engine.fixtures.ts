@@ -5,7 +5,7 @@ import {
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
+import type { FailedAttempt, RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
@@ -19,8 +19,17 @@ export const GRACE_MS = 500;
 export class RecordedLog implements RunLog {
   readonly faults: string[] = [];
   readonly lateEnds: RunSettlement[] = [];
+  readonly failures: FailedAttempt[] = [];
+  /** The limits that runs have exceeded. */
+  readonly limits: string[] = [];
 
-  result(): void {}
+  result(...[, , limits]: Parameters<RunLog['result']>): void {
+    this.limits.push(...limits.values());
+  }
+
+  attemptFailed(_received: ReceivedEvent, failure: FailedAttempt): void {
+    this.failures.push(failure);
+  }
 
   fault(fault: RunFault, _received: ReceivedEvent, error?: unknown): void {
     this.faults.push(error instanceof Error ? `${fault}: ${error.message}` : fault);

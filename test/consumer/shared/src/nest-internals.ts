@@ -1,3 +1,4 @@
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import * as constants from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import { Module as NestModule } from '@nestjs/core/injector/module.js';
@@ -17,14 +18,17 @@ export function nestInternals(): Record<string, boolean> {
   const customParameter: number = 99;
   const module = new NestModule(class AnyModule {}, new NestContainer());
   module.distance = -1;
+  const json = new ConsoleLogger({ json: true });
   return {
     'constants.EXCEPTION_FILTERS_METADATA': typeof constants.EXCEPTION_FILTERS_METADATA === 'string',
     'constants.GUARDS_METADATA': typeof constants.GUARDS_METADATA === 'string',
     'constants.INTERCEPTORS_METADATA': typeof constants.INTERCEPTORS_METADATA === 'string',
     'constants.PIPES_METADATA': typeof constants.PIPES_METADATA === 'string',
+    'ConsoleLogger#options.json': Reflect.get(json, 'options')?.json === true,
     'ExternalContextCreator.fromContainer asks NestContainer#getModules': asked,
     'ExternalContextCreator#getContextModuleKey': typeof creator.getContextModuleKey === 'function',
     'ExternalContextCreator#transformToResult': typeof creator.transformToResult === 'function',
+    'Logger#localInstance': 'localInstance' in Logger.prototype,
     'Module#distance can be set': module.distance === -1,
     'ParamsTokenFactory: parameter 3 is the body': tokens.exchangeEnumForString(3) === 'body',
     'ParamsTokenFactory: parameter 99 is custom': tokens.exchangeEnumForString(customParameter) === 'custom',

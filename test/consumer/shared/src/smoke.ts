@@ -1,12 +1,25 @@
 import { deepEqual, equal } from 'node:assert/strict';
+import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { createAdapter } from './adapter.js';
 import { AppModule, Gate, Greetings } from './app.module.js';
 import { nestInternals } from './nest-internals.js';
 
+/** Prints what is unexpected, and keeps what is logged per event. */
+class SmokeLogger extends ConsoleLogger {
+  readonly perEvent: unknown[] = [];
+
+  override log(): void {}
+
+  override debug(message: unknown): void {
+    this.perEvent.push(message);
+  }
+}
+
 async function smoke(): Promise<void> {
-  const app = await NestFactory.create(AppModule, createAdapter(), { logger: ['error', 'warn'] });
+  const logger = new SmokeLogger();
+  const app = await NestFactory.create(AppModule, createAdapter(), { logger });
   await app.listen(0, '127.0.0.1');
   const scalekit = new ScalekitWebhookTester(app);
   const event = createScalekitEvent('user.created', { data: { user: { email: 'ada@example.com' } } });
@@ -18,6 +31,8 @@ async function smoke(): Promise<void> {
   equal((await scalekit.deliver(createScalekitEvent('organization.sso_created'))).status, 422);
   equal((await scalekit.withForgedSignature(event)).status, 401);
   deepEqual(app.get(Greetings).sent, ['ada@example.com']);
+  const lines = ['processed', 'duplicate'].map((outcome) => `${event.id} (user.created): ${outcome}`);
+  deepEqual(logger.perEvent.slice(0, 2), lines, 'events are logged at debug level');
 
   const gate = app.get(Gate);
   const inFlight = scalekit.deliver(createScalekitEvent('role.created'));

@@ -1,0 +1,28 @@
+// Control and format characters (bidi marks among them), lone surrogates, and the line breaks of Unicode.
+const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
+
+/** Puts untrusted text on one line: characters that could end the line or change how it looks are escaped as in JSON. */
+export function escapeLine(text: string): string {
+  return text.replaceAll(NOT_PRINTABLE, (found) => SHORT_ESCAPES.get(found) ?? escapeUnits(found));
+}
+
+/** Escapes every UTF-16 code unit of a text as JSON does. */
+export function escapeUnits(text: string): string {
+  return Array.from({ length: text.length }, (_, index) => escapeCode(text.charCodeAt(index))).join('');
+}
+
+function escapeCode(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
+const SIGNING_SECRET = /whsec_[^\s,]+/g;
+
+/** The text without signing secrets: one can end up in a wrong option, or in an error. */
+export function withoutSecrets(text: string): string {
+  return text.replaceAll(SIGNING_SECRET, 'whsec_…');
+}
