@@ -81,6 +81,17 @@ export class DeliveryLog {
     });
   }
 
+  /**
+   * A filter of a handler threw another error than the handler.
+   *
+   * @param isFinal whether the filter's error decides about the run
+   * @param other the error that does not decide
+   */
+  filterThrew(event: ReceivedEvent['event'], method: string, isFinal: boolean, other: unknown): void {
+    const line = MESSAGES.filterThrew(method, event.id, event.type, isFinal);
+    this.#writer.write('warn', line, { fields: this.#fieldsOf(event, {}), failure: reportFailure(other) });
+  }
+
   /** The inbox or the transport failed. */
   fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);

@@ -40,6 +40,10 @@ export const MESSAGES = {
     isDead
       ? `${id} failed for ${eventId} (${type}) and will not run again until you replay the event`
       : `${id} failed for ${eventId} (${type})`,
+  filterThrew: (method: string, eventId: string, type: string, isFinal: boolean) =>
+    isFinal
+      ? `A filter of ${method} made the failure for ${eventId} (${type}) final. The error of the handler was`
+      : `A filter of ${method} threw an error for ${eventId} (${type}), so the error of the handler decides`,
   overdue: (id: string, eventId: string, type: string, limit: string, answered: number | undefined) =>
     `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
     (answered === undefined

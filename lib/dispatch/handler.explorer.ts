@@ -64,7 +64,7 @@ export class HandlerExplorer {
         } else if (handlers.has(id)) {
           throw new HandlerDeclarationError(MESSAGES.handlerIdTaken(id));
         } else {
-          handlers.set(id, { ...declared, id, run: this.#runOf(wrapper, methodName) });
+          handlers.set(id, { ...declared, id, run: this.#runOf(wrapper, prototype, methodName) });
           classOf.set(id, prototype.constructor);
         }
       }
@@ -94,16 +94,23 @@ export class HandlerExplorer {
     }
   }
 
-  #runOf(wrapper: InstanceWrapper, name: string): HandlerRun {
+  #runOf(wrapper: InstanceWrapper, prototype: object, name: string): HandlerRun {
     const { host, token, instance: singleton, metatype } = wrapper;
+    const declared: HandlerMethod['declared'] = Reflect.get(prototype, name);
     if (!host || isStatic(wrapper)) {
-      return this.invoker.bind({ instance: singleton, name, metatype, moduleKey: host?.token ?? '' });
+      return this.invoker.bind({
+        instance: singleton,
+        name,
+        declared,
+        metatype,
+        moduleKey: host?.token ?? '',
+      });
     }
     return async (event, delivery, context) => {
       const moduleRef: ModuleRef = host.getProviderByKey(ModuleRef).instance;
       const contextId = this.#contextIdOf(context, moduleRef);
       const instance = await moduleRef.resolve(token, contextId, { strict: true });
-      const method: HandlerMethod = { instance, name, metatype, moduleKey: host.token, contextId };
+      const method = { instance, name, declared, metatype, moduleKey: host.token, contextId };
       return this.invoker.bind(method)(event, delivery);
     };
   }

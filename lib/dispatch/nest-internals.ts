@@ -53,7 +53,28 @@ class HandlerContainer extends NestContainer {
 export function createHandlerContexts(modules: ModulesContainer, moduleKey: string): ContextCreator {
   const creator = ExternalContextCreator.fromContainer(new HandlerContainer(modules));
   creator.getContextModuleKey = () => moduleKey;
+  keepFailuresOutOfLog(creator);
   return creator;
+}
+
+/** What applies the filters of one method. */
+interface ExceptionsHandler {
+  next(exception: unknown, host: unknown): unknown;
+  invokeCustomFilters(exception: unknown, host: unknown): unknown;
+}
+
+/** Nest logs an error that no filter handles, with all its properties. The library logs it without. */
+function keepFailuresOutOfLog(creator: ContextCreator): void {
+  const contexts: { create(...args: unknown[]): ExceptionsHandler } = Reflect.get(
+    creator,
+    'filtersContextCreator',
+  );
+  const create = contexts.create.bind(contexts);
+  contexts.create = (...args) => {
+    const handler = create(...args);
+    handler.next = (exception, host) => handler.invokeCustomFilters(exception, host);
+    return handler;
+  };
 }
 
 /**

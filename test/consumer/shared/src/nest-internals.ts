@@ -1,6 +1,7 @@
 import { ConsoleLogger, Logger } from '@nestjs/common';
 import * as constants from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
+import { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
 import { Module as NestModule } from '@nestjs/core/injector/module.js';
 import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
 
@@ -27,6 +28,10 @@ export function nestInternals(): Record<string, boolean> {
     'ConsoleLogger#options.json': Reflect.get(json, 'options')?.json === true,
     'ExternalContextCreator.fromContainer asks NestContainer#getModules': asked,
     'ExternalContextCreator#getContextModuleKey': typeof creator.getContextModuleKey === 'function',
+    'ExternalContextCreator#filtersContextCreator':
+      typeof Reflect.get(creator, 'filtersContextCreator')?.create === 'function',
+    'ExternalExceptionsHandler#invokeCustomFilters':
+      typeof ExternalExceptionsHandler.prototype.invokeCustomFilters === 'function',
     'ExternalContextCreator#transformToResult': typeof creator.transformToResult === 'function',
     'Logger#localInstance': 'localInstance' in Logger.prototype,
     'Module#distance can be set': module.distance === -1,
