@@ -54,12 +54,14 @@ export class DeliveryLog {
       const line = MESSAGES.overdue(handlerId, event.id, event.type, limit, answered);
       this.#writer.write('warn', line, { fields: this.#fieldsOf(event, { handlerId, state: 'overdue' }) });
     }
+    const isUsual = isAcknowledged(outcome) && outcome !== 'dead';
+    if (isUsual && !this.#writer.writesDebug) return;
     const line = MESSAGES.deliveryOutcome(event.id, event.type, outcome);
     const details = { fields: this.#fieldsOf(event, { outcome }) };
     if (outcome === 'dead')
       this.#writer.write('error', MESSAGES.deliveryDead(event.id, event.type, deadOf(handlers)), details);
     else if (isOutage(result)) this.#writeThrottled('warn', outcome, line, details);
-    else this.#writer.write(isAcknowledged(outcome) ? 'debug' : 'warn', line, details);
+    else this.#writer.write(isUsual ? 'debug' : 'warn', line, details);
   }
 
   /** A delivery that was rejected before any handler ran. */
@@ -112,6 +114,20 @@ export class DeliveryLog {
   queuedEnd({ event }: ReceivedEvent, handlerId: string): void {
     const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type);
     this.#writer.write('debug', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
+  }
+
+  /** Handlers of a module that was loaded after the start. */
+  handlersAdded(table: readonly string[]): void {
+    for (const row of table) this.#writer.write('log', row);
+  }
+
+  /** Handlers of a module that was loaded after the start cannot run. */
+  handlersRefused(error: unknown): void {
+    this.#writer.write('error', MESSAGES.handlersRefused, { failure: reportFailure(error) });
+  }
+
+  warn(text: string): void {
+    this.#writer.write('warn', text);
   }
 
   /** The inbox has a problem that fails no delivery. */

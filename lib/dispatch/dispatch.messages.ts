@@ -14,12 +14,14 @@ export const MESSAGES = {
   declarationInvalid: (method: string, reason: string) => `@OnScalekitEvent on ${method}: ${reason}`,
   handlerInScopedFactory: (name: string) =>
     `The handlers of ${name} cannot run, because a request-scoped or transient factory creates the class. Provide the class with useClass, or make the factory a singleton.`,
-  handlerNotProvided: (name: string, scopedFactories: readonly string[]) =>
-    `${name} declares handlers, but no module provides it, so they will not run. Add it to a module's providers.` +
-    (scopedFactories.length > 0
-      ? ` If a request-scoped or transient factory (${scopedFactories.join(', ')}) creates it, provide it with useClass instead.`
-      : ''),
-  noHandlers: 'This endpoint has no @OnScalekitEvent handler. Every event will be acknowledged and ignored.',
+  handlerNotProvided: (name: string, scopedFactory: string) =>
+    `${name} declares handlers, but no module provides it, so they will not run. Add it to a module's providers. If the request-scoped or transient factory ${scopedFactory} creates it, provide it with useClass instead.`,
+  handlerForgotten: (name: string, method: string, eventId: string, type: string) =>
+    `${eventId} (${type}) was ignored: ${name}.${method} handles it, but no module of this application provides ${name}. Add ${name} to a module's providers.`,
+  handlersRefused:
+    'The handlers of a module that was loaded later cannot run. The application goes on with the handlers that it had. Cause',
+  noHandlers:
+    "This endpoint has no @OnScalekitEvent handler. Every event will be acknowledged and ignored. Add the class that declares the handlers to a module's providers.",
   unknownPattern: (id: string, pattern: string) =>
     `${id} handles "${pattern}", which matches no event type that this version knows. Check the spelling.`,
   unknownEndpoint: (id: string, endpoint: string) =>

@@ -86,6 +86,7 @@ export function checkDeclaration(method: string, pattern: unknown, options: unkn
 // Symbol.for, because a process may load both the ESM and the CommonJS build of this library.
 const HANDLER_METADATA = Symbol.for('nestjs-scalekit-webhooks:handler');
 const DECLARING_CLASSES = Symbol.for('nestjs-scalekit-webhooks:declaring-classes');
+const CONTAINED_CLASSES = Symbol.for('nestjs-scalekit-webhooks:contained-classes');
 
 /** Stores a declaration next to the method, not on the function, so that other decorators may wrap the function. */
 export function declareHandler(
@@ -113,11 +114,18 @@ export function handlerDeclarations(prototype: object, methodName: string): read
   return [];
 }
 
-/** Every class that declares a handler, whether or not an application provides it. */
+/** Every class of this process that declares a handler, whether or not an application contains it. */
 export function declaringClasses(): Set<object> {
   const registry: typeof globalThis & { [DECLARING_CLASSES]?: Set<object> } = globalThis;
   registry[DECLARING_CLASSES] ??= new Set();
   return registry[DECLARING_CLASSES];
+}
+
+/** The classes that an application of this process contains, or contained. No other application misses them. */
+export function containedClasses(): WeakSet<object> {
+  const registry: typeof globalThis & { [CONTAINED_CLASSES]?: WeakSet<object> } = globalThis;
+  registry[CONTAINED_CLASSES] ??= new WeakSet();
+  return registry[CONTAINED_CLASSES];
 }
 
 function ownDeclarations(prototype: object, methodName: string | symbol): readonly HandlerDeclaration[] {

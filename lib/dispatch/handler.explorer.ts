@@ -10,8 +10,14 @@ import {
 import { HandlerDeclarationError } from '../errors/errors.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
-import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
-import { declaringClasses, handlerDeclarations, resolveHandlerOptions } from './handler-metadata.js';
+import { type EventHandler, patternsOf, type ScalekitEventContext } from './handler.registry.js';
+import {
+  containedClasses,
+  declaringClasses,
+  handlerDeclarations,
+  resolveHandlerOptions,
+} from './handler-metadata.js';
+import { isResolved } from './nest-internals.js';
 import { waitAtMost } from './timeout.js';
 
 // Nest's own request-scoped factories, which every application has.
@@ -25,6 +31,14 @@ type ContextId = ReturnType<typeof ContextIdFactory.create>;
 export interface ExploredHandlers {
   readonly handlers: readonly EventHandler[];
   readonly warnings: readonly string[];
+  /** Whether a module was still being loaded. */
+  readonly isComplete: boolean;
+}
+
+/** A decorated method of a class that no module provides. */
+export interface ForgottenHandler {
+  readonly className: string;
+  readonly methodName: string;
 }
 
 /** Finds the decorated methods of all providers and controllers of any scope. */
@@ -38,24 +52,33 @@ export class HandlerExplorer {
     @Inject(HandlerInvoker) private readonly invoker: HandlerInvoker,
   ) {}
 
-  /** @throws HandlerDeclarationError for a decorated method that cannot run */
-  async explore(): Promise<ExploredHandlers> {
+  /**
+   * @param isStarting whether the application is starting: it has no module yet that is still being loaded
+   * @throws HandlerDeclarationError for a decorated method that cannot run
+   */
+  async explore(isStarting: boolean): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
     const warnings: string[] = [];
-    const explored = new Set<object>();
     const scopedFactories: InstanceWrapper[] = [];
     const classOf = new Map<string, object>();
+    let isComplete = true;
 
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       if (wrapper.isAlias || NEST_FACTORIES.has(wrapper.token)) continue;
+      // A test may have replaced the provider of a class by an object of any kind.
+      if (typeof wrapper.token === 'function') containedClasses().add(wrapper.token);
       if (isScopedFactory(wrapper)) {
         this.#refuseDeclarationsOf(wrapper);
         scopedFactories.push(wrapper);
         continue;
       }
+      if (!isStarting && isStatic(wrapper) && !isResolved(wrapper)) {
+        isComplete = false;
+        continue;
+      }
       const prototype = prototypeOf(wrapper);
       if (!prototype) continue;
-      for (const declaring of classesOf(prototype)) explored.add(declaring);
+      for (const contained of classesOf(prototype)) containedClasses().add(contained);
       for (const { methodName, ...declared } of this.#declared(prototype)) {
         const method = `${prototype.constructor.name}.${methodName}`;
         const id = declared.id ?? method;
@@ -69,11 +92,22 @@ export class HandlerExplorer {
         }
       }
     }
-    const lost = [...declaringClasses()].filter((declaring) => !explored.has(declaring));
-    if (lost.length > 0) await refuseProducts(scopedFactories, lost);
-    const factories = scopedFactories.map(({ name }) => String(name));
-    warnings.push(...lost.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), factories)));
-    return { handlers: [...handlers.values()], warnings };
+    if (isStarting) warnings.push(...(await refuseProducts(scopedFactories)));
+    return { handlers: [...handlers.values()], warnings, isComplete };
+  }
+
+  /** A handler for this event whose class no application of this process contains. It was probably forgotten. */
+  forgottenHandler(type: string, endpoint: string): ForgottenHandler | undefined {
+    const matching = patternsOf(type);
+    for (const declaring of declaringClasses()) {
+      if (containedClasses().has(declaring) || typeof declaring !== 'function') continue;
+      const found = this.#declared(declaring.prototype).find(
+        ({ patterns, endpoints = [endpoint] }) =>
+          patterns.some((pattern) => matching.includes(pattern)) && endpoints.includes(endpoint),
+      );
+      if (found) return { className: declaring.name, methodName: found.methodName };
+    }
+    return undefined;
   }
 
   #declared(prototype: object) {
@@ -142,28 +176,44 @@ function prototypeOf(wrapper: InstanceWrapper): object | null {
 
 function classesOf(prototype: object): object[] {
   const parent = Object.getPrototypeOf(prototype);
-  return [prototype.constructor, ...(parent ? classesOf(parent) : [])];
+  const own = typeof prototype.constructor === 'function' ? [prototype.constructor] : [];
+  return [...own, ...(parent ? classesOf(parent) : [])];
 }
 
 // A factory that never returns must not keep the application from starting.
 const FACTORY_TIMEOUT_MS = 2000;
 
-/** Some handler classes were not found. To find out whether a scoped factory creates one of them, it has to run. */
-async function refuseProducts(factories: readonly InstanceWrapper[], lost: readonly object[]): Promise<void> {
-  for (const { host, token } of factories) {
+/**
+ * Refuses scoped factories that create a class with handlers. To find out, a factory has to run, so only those run that
+ * name such a class, and only if no application contains it.
+ *
+ * @returns warnings about factories that name a class, but cannot run outside a request, or never return
+ */
+async function refuseProducts(factories: readonly InstanceWrapper[]): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const { host, token, name, metatype } of factories) {
+    const words = Function.prototype.toString.call(metatype).split(/[^\w$]+/);
+    const named = [...declaringClasses()].filter(
+      (declaring) => !containedClasses().has(declaring) && words.includes(nameOf(declaring)),
+    );
+    if (named.length === 0) continue;
     const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
-    // The warning names factories that cannot run outside a request or never return.
     const product = await waitAtMost(
       moduleRef?.resolve(token, ContextIdFactory.create(), { strict: true }).catch(() => undefined) ??
         Promise.resolve(),
       FACTORY_TIMEOUT_MS,
     );
-    if (typeof product !== 'object' || product === null) continue;
-    const made = classesOf(Object.getPrototypeOf(product)).find((declaring) => lost.includes(declaring));
-    if (made) throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(made)));
+    const made =
+      typeof product === 'object' && product !== null ? classesOf(Object.getPrototypeOf(product)) : [];
+    for (const contained of made) containedClasses().add(contained);
+    const handling = made.find((declaring) => named.includes(declaring));
+    if (handling) throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(handling)));
+    if (made.length > 0) continue;
+    warnings.push(...named.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), String(name))));
   }
+  return warnings;
 }
 
 function nameOf(declaring: object): string {
-  return 'name' in declaring ? String(declaring.name) : 'anonymous class';
+  return 'name' in declaring ? String(declaring.name) : '';
 }

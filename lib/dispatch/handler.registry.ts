@@ -43,20 +43,32 @@ export function patternsOf(type: string): readonly string[] {
 
 /** The handlers of one endpoint by event type. The number of handlers does not slow down a lookup. */
 export class HandlerRegistry {
-  readonly #byPattern = new Map<string, EventHandler[]>();
-  readonly #ofKnownType: ReadonlyMap<string, readonly EventHandler[]>;
-  readonly #byId: ReadonlyMap<string, EventHandler>;
+  #byPattern: ReadonlyMap<string, readonly EventHandler[]> = new Map();
+  #ofKnownType: ReadonlyMap<string, readonly EventHandler[]> = new Map();
+  #byId: ReadonlyMap<string, EventHandler> = new Map();
 
-  constructor(handlers: readonly EventHandler[]) {
-    this.#byId = new Map(handlers.map((handler) => [handler.id, handler]));
+  constructor(handlers: readonly EventHandler[] = []) {
+    this.replace(handlers);
+  }
+
+  /** Replaces the handlers: modules that are loaded later can have more. */
+  replace(handlers: readonly EventHandler[]): void {
+    const byPattern = new Map<string, EventHandler[]>();
     for (const handler of handlers) {
       for (const pattern of new Set(handler.patterns)) {
-        const sharing = this.#byPattern.get(pattern);
+        const sharing = byPattern.get(pattern);
         if (sharing) sharing.push(handler);
-        else this.#byPattern.set(pattern, [handler]);
+        else byPattern.set(pattern, [handler]);
       }
     }
+    this.#byId = new Map(handlers.map((handler) => [handler.id, handler]));
+    this.#byPattern = byPattern;
     this.#ofKnownType = new Map(SCALEKIT_EVENT_TYPES.map((type) => [type, this.#find(type)]));
+  }
+
+  /** All handlers, in the order in which they were found. */
+  get all(): readonly EventHandler[] {
+    return [...this.#byId.values()];
   }
 
   /** The handler with this id. */

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { escapeLine } from '../errors/printable.js';
 import type { FailureReport } from './failure-report.js';
 import { formatOf } from './nest-internals.js';
@@ -26,6 +26,12 @@ export class LogWriter {
 
   constructor(context: string) {
     this.#logger = new Logger(context);
+  }
+
+  /** Whether lines at debug level go anywhere. `Logger.isLevelEnabled` of Nest 11 says no as long as no levels are set. */
+  get writesDebug(): boolean {
+    const target: unknown = this.#logger.localInstance;
+    return target instanceof ConsoleLogger ? target.isLevelEnabled('debug') : target !== undefined;
   }
 
   /** Never throws: a logger that does must not change what happens to a delivery. */

@@ -5,10 +5,13 @@
 import { ConsoleLogger, type Logger, type Type } from '@nestjs/common';
 import {
   type ExternalContextCreator as ContextCreator,
+  type DiscoveryService,
   ExternalContextCreator,
   type ModulesContainer,
   NestContainer,
 } from '@nestjs/core';
+
+import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 
 export {
   EXCEPTION_FILTERS_METADATA,
@@ -92,4 +95,9 @@ export function formatOf({ localInstance }: Logger): 'text' | 'json' | 'other' {
   // Undefined if the application has turned its logger off.
   if (localInstance && !(localInstance instanceof ConsoleLogger)) return 'other';
   return Reflect.get(Object(localInstance), 'options')?.json === true ? 'json' : 'text';
+}
+
+/** Whether Nest has finished the instance of a singleton. Until then, it has an object without its constructor's work. */
+export function isResolved(wrapper: ReturnType<DiscoveryService['getProviders']>[number]): boolean {
+  return wrapper.getInstanceByContextId(STATIC_CONTEXT).isResolved === true;
 }

@@ -5,6 +5,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
@@ -14,7 +15,6 @@ import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import { Drain } from './drain.module.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import type { QueuedRunner } from './event-transport.js';
-import { HandlerRegistry } from './handler.registry.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
 import { RunEngine, transportEndpoint } from './run.engine.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
@@ -32,11 +32,14 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   readonly #flights = new SingleFlight();
   #engine?: RunEngine;
   #finished?: Promise<void>;
+  /** The `size` of the application whose handlers are known. */
+  #knownSize = 0;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
     @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(Drain) drain: Drain,
   ) {
     drain.add(() => this.onModuleDestroy());
@@ -44,13 +47,15 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
 
   /** @throws ScalekitWebhooksConfigurationError when the configuration cannot work in this process */
   async onModuleInit(): Promise<void> {
-    const handlers = await this.handlers.load();
+    this.#knownSize = this.#size;
+    await this.handlers.load();
+    const { registry } = this.handlers;
     const { name: endpoint, ...options } = this.options;
-    if (options.transport.spansProcesses && handlers.length === 0) {
+    if (options.transport.spansProcesses && registry.all.length === 0) {
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
     options.inbox.onWarning?.((warning, cause) => this.log.inboxWarning(warning, cause));
-    this.#engine = new RunEngine(new HandlerRegistry(handlers), { endpoint, ...options, log: this.log });
+    this.#engine = new RunEngine(registry, { endpoint, ...options, log: this.log });
   }
 
   onApplicationBootstrap(): void {
@@ -58,6 +63,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     if (!engine) return;
     const runner: QueuedRunner = async (run, attempt) => {
       const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.options.validation), run);
+      await this.findHandlers();
       return engine.attemptQueued(received, run.handlerId, attempt, run.leaseToken);
     };
     const { name, transport, inbox } = this.options;
@@ -115,6 +121,25 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     });
   }
 
+  /**
+   * Finds the handlers of modules that were loaded lazily since the last time.
+   *
+   * @internal
+   */
+  async findHandlers(): Promise<void> {
+    const size = this.#size;
+    if (size === this.#knownSize) return;
+    if (await this.handlers.loadMore()) this.#knownSize = size;
+  }
+
+  /** How many modules, providers and controllers the application has. It grows when a module is loaded lazily. */
+  get #size(): number {
+    let size = 0;
+    for (const { providers, controllers } of this.modules.values())
+      size += 1 + providers.size + controllers.size;
+    return size;
+  }
+
   /** Accepts nothing new and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#finished ??= this.#finish();
@@ -139,9 +164,12 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     }
   }
 
-  #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
-    if (this.#finished || !this.#engine) return Promise.resolve(UNAVAILABLE);
-    return this.#engine.deliver(received, handlerIds);
+  async #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
+    if (this.#finished || !this.#engine) return UNAVAILABLE;
+    await this.findHandlers();
+    const result = await this.#engine.deliver(received, handlerIds);
+    if (result.outcome === 'ignored' && !handlerIds) this.handlers.ignored(received.event);
+    return result;
   }
 }
 

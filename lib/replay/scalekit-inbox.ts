@@ -133,6 +133,7 @@ export class ScalekitInbox {
     checkOptions(options, REPLAY_CHECKS);
     if (typeof which === 'string') requireText('eventId', which);
     else checkOptions(which, FILTER_CHECKS);
+    await this.dispatcher.findHandlers();
     const unknown = options.handlers?.find((id) => !this.handlers.ids.includes(id));
     if (unknown !== undefined) {
       throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));

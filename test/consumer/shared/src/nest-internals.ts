@@ -2,6 +2,8 @@ import { ConsoleLogger, Logger } from '@nestjs/common';
 import * as constants from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
+import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
+import { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { Module as NestModule } from '@nestjs/core/injector/module.js';
 import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
 
@@ -33,6 +35,9 @@ export function nestInternals(): Record<string, boolean> {
     'ExternalExceptionsHandler#invokeCustomFilters':
       typeof ExternalExceptionsHandler.prototype.invokeCustomFilters === 'function',
     'ExternalContextCreator#transformToResult': typeof creator.transformToResult === 'function',
+    'InstanceWrapper tells whether its instance is resolved':
+      new InstanceWrapper({ instance: {}, isResolved: true }).getInstanceByContextId(STATIC_CONTEXT)
+        .isResolved === true,
     'Logger#localInstance': 'localInstance' in Logger.prototype,
     'Module#distance can be set': module.distance === -1,
     'ParamsTokenFactory: parameter 3 is the body': tokens.exchangeEnumForString(3) === 'body',

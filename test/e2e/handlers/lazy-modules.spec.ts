@@ -1,0 +1,195 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  CanActivate,
+  Inject,
+  Injectable,
+  Module,
+  type ModuleMetadata,
+  Scope,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
+import {
+  MemoryInboxStore,
+  OnScalekitEvent,
+  ScalekitEventDispatcher,
+  ScalekitInbox,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { HandlerExplorer } from '../../../lib/dispatch/handler.explorer.js';
+import { CapturedLogger } from '../../helpers/captured-logger.js';
+import { deferred } from '../../helpers/deferred.js';
+import { run } from '../../helpers/running-app.js';
+import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+
+const seen: string[] = [];
+beforeEach(() => {
+  seen.length = 0;
+});
+
+class Eager {
+  @OnScalekitEvent('user.created')
+  created() {
+    seen.push('eager');
+  }
+}
+
+@Injectable()
+class Allow implements CanActivate {
+  canActivate() {
+    return seen.push('guard') > 0;
+  }
+}
+
+class Lazy {
+  @UseGuards(Allow)
+  @OnScalekitEvent('user.created')
+  created() {
+    seen.push('lazy');
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class LazyPerEvent {
+  @OnScalekitEvent('user.created')
+  created() {
+    seen.push('lazy, per event');
+  }
+}
+
+@Injectable()
+class Connected {
+  constructor(@Inject('connection') private readonly connection: string) {}
+
+  @OnScalekitEvent('user.created')
+  created() {
+    seen.push(`connection ${this.connection}`);
+  }
+}
+
+function moduleWith(metadata: ModuleMetadata): Type<object> {
+  class LazyModule {}
+  Module(metadata)(LazyModule);
+  return LazyModule;
+}
+
+describe.each(ADAPTERS)('the handlers of a lazily loaded module, on %s', (_name, adapter) => {
+  async function start() {
+    const logger = new CapturedLogger();
+    const app = await run(
+      adapter,
+      {
+        imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox: new MemoryInboxStore() })],
+        providers: [Eager],
+      },
+      undefined,
+      { logger },
+    );
+    const loader = app.get(LazyModuleLoader);
+    const scalekit = new ScalekitWebhookTester(app);
+    const deliver = async () => {
+      seen.length = 0;
+      const { status } = await scalekit.deliver(createScalekitEvent('user.created'));
+      return [status, ...seen.toSorted()];
+    };
+    return {
+      app,
+      logger,
+      load: (metadata: ModuleMetadata) => loader.load(() => moduleWith(metadata)),
+      deliver,
+    };
+  }
+
+  it('run for every event after it is loaded, with their guards, and are listed in the log', async () => {
+    const { deliver, load, logger } = await start();
+    expect(await deliver()).toEqual([201, 'eager']);
+
+    await load({ providers: [Lazy, LazyPerEvent] });
+    expect(await deliver()).toEqual([201, 'eager', 'guard', 'lazy', 'lazy, per event']);
+    expect(await deliver()).toEqual([201, 'eager', 'guard', 'lazy', 'lazy, per event']);
+    expect(logger.ours('log').slice(-2)).toEqual([
+      'user.created -> Lazy.created',
+      'user.created -> LazyPerEvent.created',
+    ]);
+    expect([...logger.ours('warn'), ...logger.ours('error')]).toEqual([]);
+  });
+
+  it('are looked for only once', async () => {
+    const explore = jest.spyOn(HandlerExplorer.prototype, 'explore');
+    const { deliver, load } = await start();
+    await load({ providers: [Lazy, LazyPerEvent] });
+    for (let deliveries = 0; deliveries < 3; deliveries += 1) await deliver();
+
+    expect(explore).toHaveBeenCalledTimes(2);
+    explore.mockRestore();
+  });
+
+  it('can be dispatched to and replayed', async () => {
+    const { app, load } = await start();
+    await load({ providers: [Lazy] });
+
+    const event = createScalekitEvent('user.created');
+    const { handlers } = await app.get(ScalekitEventDispatcher, { strict: false }).dispatch(event);
+    expect(handlers.map(({ handlerId }) => handlerId)).toEqual(['Eager.created', 'Lazy.created']);
+
+    await load({ providers: [LazyPerEvent] });
+    const replaying = app
+      .get(ScalekitInbox, { strict: false })
+      .replay(event.id, { handlers: ['LazyPerEvent.created'] });
+    await expect(replaying).rejects.toMatchObject({ code: 'payload_missing' });
+  });
+
+  it('do not run before their instances are complete', async () => {
+    const { deliver, load } = await start();
+    const connecting = deferred<string>();
+    const loading = load({
+      providers: [
+        Connected,
+        { provide: 'connection', useFactory: () => connecting.promise },
+        { provide: 'late', useFactory: () => connecting.promise.then(() => new LazyPerEvent()) },
+      ],
+    });
+    expect(await deliver()).toEqual([201, 'eager']);
+
+    connecting.resolve('open');
+    await loading;
+    expect(await deliver()).toEqual([201, 'connection open', 'eager', 'lazy, per event']);
+  });
+
+  it('are found whenever the event before them arrived while the module was loaded', async () => {
+    const { app, deliver, load } = await start();
+    const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
+    let isLoading = true;
+    const loading = load({
+      providers: [Connected, { provide: 'connection', useFactory: async () => 'open' }],
+    }).finally(() => {
+      isLoading = false;
+    });
+    while (isLoading) {
+      await dispatcher.dispatch(createScalekitEvent('user.created'));
+      await Promise.resolve();
+    }
+    await loading;
+
+    expect(await deliver()).toEqual([201, 'connection open', 'eager']);
+  });
+
+  it('leave the others running if they are declared wrongly, and the log says so once', async () => {
+    const { deliver, load, logger } = await start();
+    class Clash {
+      @OnScalekitEvent('user.created', { id: 'Eager.created' })
+      created() {}
+    }
+    await load({ providers: [Clash] });
+
+    expect(await deliver()).toEqual([201, 'eager']);
+    expect(await deliver()).toEqual([201, 'eager']);
+    expect(logger.ours('error')).toEqual([
+      expect.stringMatching(
+        /module that was loaded later cannot run.*Two handlers have the id "Eager\.created"/,
+      ),
+    ]);
+  });
+});
