@@ -3,6 +3,8 @@ export interface CliIo {
   readonly stdout: CliStream;
   readonly stderr: CliStream;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The current folder. */
+  cwd(): string;
 }
 
 /** Only a terminal gets a progress bar. */

@@ -6,7 +6,9 @@ export const CLI_MESSAGES = {
   notAnHttpUrl: 'Use an http:// or https:// URL.',
   fileUnreadable: (path: string, reason: string) => `Cannot read ${path} (${reason}).`,
   secretMissing: (variable: string) =>
-    `No signing secret. Set ${variable} to the endpoint's signing secret, or use --secret.`,
+    `No signing secret. Set ${variable} to the endpoint's signing secret, in the environment or in a .env file, or use ` +
+    '--secret. For development, make one with `scalekit-webhooks secret`.',
+  secretIsLocal: 'Scalekit does not know this secret. Use it for development only.',
   typeUnknown: (type: string, nearest: readonly string[]) =>
     `Unknown event type "${type}". Did you mean ${nearest.join(', ')}? ` +
     'Run `scalekit-webhooks events` to list all types, or add --unlisted to send it anyway.',
@@ -20,12 +22,28 @@ export const CLI_MESSAGES = {
   hostUnknown: (origin: string) => `host not found; is ${origin} the right address?`,
   connectionBroken: 'the server closed the connection without a response',
   timedOut: (seconds: number) => `no response within ${seconds} s`,
+  signatureRefused:
+    'The endpoint refused the signature. Use the secret of the application: --secret, SCALEKIT_WEBHOOK_SECRET or .env.',
+  redirected: (location: string | undefined) =>
+    `Not the endpoint: a redirect${location === undefined ? '' : ` to ${location}`}. Scalekit does not follow redirects. ` +
+    'Use the URL of the endpoint itself.',
+  noRoute: (path: string) =>
+    `Not the endpoint: nothing receives POST ${path}. The log of the application says at startup where it receives events. ` +
+    'Check the global prefix, and use --url.',
+  guarded:
+    "Not the endpoint: something before it refused the request, such as a global guard or a proxy. The controllerDecorators option lets the endpoint through your application's guards.",
+  throttled:
+    'Not the endpoint: something before it limits the rate, such as ThrottlerGuard. Exclude the endpoint, for example with controllerDecorators.',
+  htmlPage: (origin: string) =>
+    `Not the endpoint: a web page. Another server may be running at ${origin}. Use --url.`,
+  notTheEndpoint: (path: string) =>
+    `Not the endpoint: something else answered POST ${path}, such as another route, an interceptor or a proxy.`,
   requestFailed: (reason: string) => `the request failed (${reason})`,
   summary: (tally: readonly (readonly [string, number])[]) =>
     tally.map(([response, count]) => `${count} x ${response}`).join(', '),
 
   inboxMissing: (variable: string) =>
-    `No inbox. Set ${variable} to the inbox of your application, or use --store (postgres://..., redis://... or sqlite:<file>).`,
+    `No inbox. Set ${variable} to the inbox of your application, in the environment or in a .env file, or use --store (postgres://..., redis://... or sqlite:<file>).`,
   inboxUrlUnknown: 'Unsupported inbox URL. Use postgres://..., redis://..., rediss://... or sqlite:<file>.',
   inboxFailed: (reason: string) => `Cannot access the inbox: ${reason}`,
   optionOfOtherStore: (option: string, store: string) => `${option} does not apply to a ${store} inbox.`,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
 import {
   parseSigningSecret,
@@ -6,7 +5,7 @@ import {
   type SigningSecret,
   splitSecrets,
 } from '../verify/signing-secret.js';
-import { CliUsageError, errorField } from './cli.errors.js';
+import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliIo } from './cli-io.js';
 
@@ -39,12 +38,4 @@ export function findSecrets(given: string | undefined, io: CliIo): readonly [str
   const [first, ...others] = splitSecrets(given ?? io.env[SECRET_VARIABLE]);
   if (first === undefined) throw new CliUsageError(CLI_MESSAGES.secretMissing(SECRET_VARIABLE));
   return [first, ...others];
-}
-
-export async function readInputFile(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new CliUsageError(CLI_MESSAGES.fileUnreadable(path, errorField(error, 'code') ?? 'unknown reason'));
-  }
 }

@@ -86,6 +86,7 @@ function replay(eventId: string | undefined, options: ReplayCommandOptions, io: 
     if (!entry) throw new CliFailureError(CLI_MESSAGES.eventUnknown(eventId, endpoint));
     const report = new DeliveryReport(io, 1);
     report.add(nameOf(entry), await send(entry));
+    report.finish();
     return report.allSucceeded;
   });
 }

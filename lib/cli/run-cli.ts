@@ -2,8 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import { CliFailureError } from './cli.errors.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import { addEnvFileOption } from './env-file.js';
 import { addEventsCommand } from './events.command.js';
 import { addInboxCommand } from './inbox.command.js';
+import { addSecretCommand } from './secret.command.js';
 import { addTriggerCommand } from './trigger.command.js';
 import { addVerifyCommand } from './verify.command.js';
 
@@ -20,9 +22,13 @@ const USAGE_ERROR = 2;
  * @returns the exit code: 0 for success, 1 for failure, 2 for wrong usage
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
-  const context: CliContext = { io, exitCode: 0 };
+  const { stdout, stderr } = io;
+  const env = { ...io.env };
+  const context: CliContext = { io: { stdout, stderr, env, cwd: () => io.cwd() }, exitCode: 0 };
   try {
-    await createProgram(context).parseAsync(argv, { from: 'user' });
+    const program = createProgram(context);
+    addEnvFileOption(program, env, () => io.cwd());
+    await program.parseAsync(argv, { from: 'user' });
     return context.exitCode;
   } catch (error) {
     // Commander has already printed its own errors. It also throws for --help and --version.
@@ -40,6 +46,7 @@ function createProgram(context: CliContext): Command {
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'Show help for a command.')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .showHelpAfterError('Run the command with --help for usage.')
@@ -47,7 +54,7 @@ function createProgram(context: CliContext): Command {
       'after',
       `
 Examples:
-  $ scalekit-webhooks events
+  $ scalekit-webhooks secret --env >> .env
   $ scalekit-webhooks trigger user.created
   $ scalekit-webhooks verify --headers headers.txt --body body.json
   $ scalekit-webhooks inbox list --store sqlite:inbox.db --state dead`,
@@ -55,6 +62,7 @@ Examples:
   addTriggerCommand(program, context);
   addVerifyCommand(program, context);
   addEventsCommand(program, context);
+  addSecretCommand(program, context);
   addInboxCommand(program, context);
   return program;
 }

@@ -5,6 +5,7 @@ import type { SigningSecret } from '../verify/signing-secret.js';
 import { errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliIo } from './cli-io.js';
+import { adviceFor, type EndpointAnswer, readEndpointAnswer } from './endpoint-answer.js';
 import { sanitizeLine } from './printable.js';
 
 const TIMEOUT_SECONDS = 30;
@@ -21,7 +22,15 @@ export interface DeliveryTarget {
 
 /** The response to a delivery: a status, or the reason why there is none. */
 export type DeliveryResponse =
-  | { readonly status: number; readonly body: string; readonly milliseconds: number }
+  | {
+      readonly status: number;
+      readonly body: string;
+      readonly milliseconds: number;
+      /** Undefined if something else than the endpoint answered. */
+      readonly endpoint?: EndpointAnswer | undefined;
+      /** Why the endpoint did not handle the event, and what to do. */
+      readonly advice?: string | undefined;
+    }
   | { readonly status?: undefined; readonly reason: string };
 
 /** Signs and sends one event. Like Scalekit, it does not follow redirects. */
@@ -39,10 +48,18 @@ export async function sendDelivery(
       signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000),
     });
     const text = await response.text();
+    const answer = {
+      status: response.status,
+      text,
+      contentType: response.headers.get('content-type') ?? '',
+      location: response.headers.get('location') ?? undefined,
+    };
     return {
       status: response.status,
       body: sanitizeLine(text.slice(0, SHOWN_BODY_LENGTH)),
       milliseconds: Math.round(performance.now() - started),
+      endpoint: readEndpointAnswer(answer),
+      advice: adviceFor(answer, url),
     };
   } catch (error) {
     return { reason: explainFailure(error, url) };
@@ -61,8 +78,11 @@ function explainFailure(error: unknown, { origin }: URL): string {
   return CLI_MESSAGES.requestFailed(code ?? errorField(cause, 'message') ?? 'fetch failed');
 }
 
-export function isSuccess({ status }: DeliveryResponse): boolean {
-  return status !== undefined && status >= 200 && status <= 299;
+/** Whether the endpoint itself acknowledged the event. */
+export function isSuccess(response: DeliveryResponse): boolean {
+  const { status } = response;
+  if (status === undefined || status < 200 || status > 299) return false;
+  return response.endpoint?.received === true;
 }
 
 /** Works on the items in order, at most `limit` of them at a time. */
@@ -81,6 +101,7 @@ export async function forEachConcurrently<T>(
 /** Prints each response on one line. On a terminal, many deliveries get a progress bar instead. */
 export class DeliveryReport {
   readonly #tally = new Map<string, number>();
+  readonly #advice = new Set<string>();
   readonly #progress?: cliProgress.SingleBar;
   #allSucceeded = true;
 
@@ -96,22 +117,24 @@ export class DeliveryReport {
     this.#progress.start(count, 0);
   }
 
-  /** Whether every response so far was a 2xx. */
+  /** Whether the endpoint acknowledged every event so far. */
   get allSucceeded(): boolean {
     return this.#allSucceeded;
   }
 
   add(event: string, response: DeliveryResponse): void {
     this.#allSucceeded &&= isSuccess(response);
+    if (response.status !== undefined && response.advice !== undefined) this.#advice.add(response.advice);
     const key = response.status === undefined ? response.reason : String(response.status);
     this.#tally.set(key, (this.#tally.get(key) ?? 0) + 1);
     if (this.#progress) this.#progress.increment();
     else this.io.stdout.write(`${lineFor(event, response)}\n`);
   }
 
-  /** Prints how many deliveries got which response, if there was more than one. */
+  /** Prints how many deliveries got which response, if there was more than one, and what to do. */
   finish(): void {
     this.#progress?.stop();
+    for (const advice of this.#advice) this.io.stderr.write(`${sanitizeLine(advice)}\n`);
     if (this.count > 1) this.io.stdout.write(`${CLI_MESSAGES.summary([...this.#tally])}\n`);
   }
 }

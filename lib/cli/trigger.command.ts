@@ -6,14 +6,9 @@ import type { SignatureScheme } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import {
-  DEFAULT_URL,
-  findSigningSecret,
-  parseHttpUrl,
-  parsePositiveInteger,
-  readInputFile,
-} from './cli.options.js';
+import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import { readTextFile } from './input-files.js';
 import { DeliveryReport, forEachConcurrently, sendDelivery } from './send-delivery.js';
 
 interface TriggerOptions {
@@ -33,7 +28,7 @@ export function addTriggerCommand(program: Command, context: CliContext): void {
     .command('trigger')
     .summary('Send signed sample events to an endpoint.')
     .description(
-      'Send signed sample events to an endpoint.\n\nThe exit code is 0 if every response is a 2xx, and 1 otherwise.',
+      'Send signed sample events to an endpoint.\n\nThe exit code is 0 if the endpoint acknowledges every event, and 1 otherwise.',
     )
     .argument('<type>', 'event type, for example user.created')
     .option('--url <url>', 'URL of the endpoint', parseHttpUrl, new URL(DEFAULT_URL))
@@ -79,7 +74,7 @@ async function trigger(type: string, options: TriggerOptions, io: CliIo): Promis
 /** Reads `--data`: a JSON object, or `@` and the name of a file that contains one. */
 async function readOverrides(data: string | undefined): Promise<object> {
   if (data === undefined) return {};
-  const text = data.startsWith('@') ? (await readInputFile(data.slice(1))).toString() : data;
+  const text = data.startsWith('@') ? await readTextFile(data.slice(1)) : data;
   const value = parseJson(text);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new CliUsageError(CLI_MESSAGES.notJsonObject('--data'));

@@ -3,9 +3,10 @@ import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { DEFAULT_TOLERANCE_SECONDS } from '../verify/verify-signature.js';
 import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { findSecrets, parseSeconds, readInputFile } from './cli.options.js';
+import { findSecrets, parseSeconds } from './cli.options.js';
 import type { CliContext } from './cli-io.js';
 import { explainSignature } from './explain-signature.js';
+import { readInputFile, readTextFile } from './input-files.js';
 
 interface VerifyOptions {
   readonly headers: string;
@@ -67,7 +68,7 @@ Examples:
  * Lines that are not headers, such as the request line, are skipped.
  */
 async function readHeadersFile(path: string): Promise<Record<string, string[]>> {
-  const text = (await readInputFile(path)).toString().trim();
+  const text = (await readTextFile(path)).trim();
   const entries = text.startsWith('{') ? jsonEntries(text) : lineEntries(text);
   if (entries.length === 0) throw new CliUsageError(CLI_MESSAGES.headersUnreadable(path));
   const headers = new Map<string, string[]>();

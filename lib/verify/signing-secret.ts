@@ -8,6 +8,8 @@ export const SECRET_VARIABLE = 'SCALEKIT_WEBHOOK_SECRET';
 
 const PREFIX = 'whsec_';
 const RECOMMENDED_KEY_BYTES = 24;
+// Docker's --env-file, for example, keeps quotes. Some editors make them typographic.
+const QUOTED = /^["'`“”„‘’«]|["'`“”‘’»]$/;
 
 /**
  * A parsed signing secret. Printing, inspecting or serializing it does not reveal the key.
@@ -35,7 +37,7 @@ export class SigningSecret {
  * Parses a signing secret as the Scalekit dashboard shows it: `whsec_` followed by a key in base64 or base64url,
  * padded or not. Surrounding whitespace is ignored.
  *
- * @throws ScalekitWebhooksConfigurationError if the secret is empty, lacks `whsec_`, or its key cannot be decoded.
+ * @throws ScalekitWebhooksConfigurationError if the secret is empty, in quotes, lacks `whsec_`, or its key cannot be decoded.
  */
 export function parseSigningSecret(text: string): SigningSecret {
   return readSigningSecret('signingSecret', text);
@@ -51,6 +53,7 @@ export function readSigningSecret(setting: string, value: unknown): SigningSecre
   if (typeof value !== 'string') refuseSetting(setting, MESSAGES.secretIsNotAString(typeof value));
   const secret = value.trim();
   if (secret === '') refuseSetting(setting, MESSAGES.secretIsEmpty);
+  if (QUOTED.test(secret)) refuseSetting(setting, MESSAGES.secretIsQuoted);
   if (!secret.startsWith(PREFIX)) refuseSetting(setting, MESSAGES.secretHasNoPrefix);
   const encodedKey = secret.slice(PREFIX.length);
   if (encodedKey === '') refuseSetting(setting, MESSAGES.secretHasNoKey);

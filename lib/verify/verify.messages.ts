@@ -6,6 +6,9 @@ export const MESSAGES = {
   secretIsNotAString: (found: string) =>
     `The signing secret must be a string; found ${found}. ${COPY_SECRET}`,
   secretIsEmpty: `The signing secret is empty. ${COPY_SECRET}`,
+  secretIsQuoted:
+    'The signing secret is in quotes. Remove them, so that it begins with "whsec_" as in the Scalekit dashboard: not every ' +
+    'program that sets environment variables removes them itself.',
   secretHasNoPrefix: `The signing secret does not begin with "whsec_". ${COPY_SECRET}`,
   secretHasNoKey: `The signing secret ends after "whsec_": the key is missing. ${COPY_SECRET}`,
   secretIsNotBase64:

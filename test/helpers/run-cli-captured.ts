@@ -21,10 +21,14 @@ class CapturedStream extends Writable {
 /** Runs the CLI in this process, and returns its exit code and output. */
 export async function runCliCaptured(
   argv: readonly string[],
-  { env = {}, isTTY = false }: { env?: Record<string, string>; isTTY?: boolean } = {},
+  {
+    env = {},
+    isTTY = false,
+    cwd = process.cwd(),
+  }: { env?: Record<string, string>; isTTY?: boolean; cwd?: string } = {},
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const stdout = new CapturedStream(isTTY);
   const stderr = new CapturedStream(isTTY);
-  const exitCode = await runCli(argv, { stdout, stderr, env });
+  const exitCode = await runCli(argv, { stdout, stderr, env, cwd: () => cwd });
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
 }
