@@ -249,12 +249,8 @@ export class RunEngine {
     return failedSettlement(handlerId, error);
   }
 
-  #conclude(
-    received: ReceivedEvent,
-    result: DispatchResult,
-    ends: ReadonlyMap<string, RunEnd> = new Map(),
-  ): DispatchResult {
-    const limits = [...ends].flatMap(([id, { limit }]) => (limit ? ([[id, limit]] as const) : []));
+  #conclude(received: ReceivedEvent, result: DispatchResult, ends: readonly RunEnd[] = []): DispatchResult {
+    const limits = ends.flatMap(({ report, limit }) => (limit ? ([[report.handlerId, limit]] as const) : []));
     this.options.log.result(received, result, new Map(limits));
     return result;
   }
