@@ -1,29 +1,14 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { OnScalekitEvent, type ScalekitDelivery, type ScalekitEvent } from 'nestjs-scalekit-webhooks';
+import {
+  type InboxTransaction,
+  OnScalekitEvent,
+  type ScalekitDelivery,
+  type ScalekitEvent,
+} from 'nestjs-scalekit-webhooks';
+import { HandlerTools } from './app.tools.js';
 import type { TransactionalEffects } from './effects.js';
-import type { Journal } from './journal.js';
-import { FAILURE_RATE, PLAIN, TRANSACTIONAL } from './storm.settings.js';
-
-/** What the handlers work with. */
-export class HandlerTools {
-  constructor(
-    readonly journal: Journal,
-    readonly seed: number,
-    readonly effects?: TransactionalEffects,
-  ) {}
-
-  /** A random number that is the same for an attempt in every process. */
-  draw(handlerId: string, eventId: string, attempt: number): number {
-    const words = JSON.stringify([this.seed, handlerId, eventId, attempt]);
-    return createHash('sha256').update(words).digest().readUInt32BE();
-  }
-
-  fails(handlerId: string, eventId: string, attempt: number): boolean {
-    return this.draw(handlerId, eventId, attempt) % FAILURE_RATE === 0;
-  }
-}
+import { PLAIN, TRANSACTIONAL } from './storm.settings.js';
 
 const WORK_MS = 3;
 const FAILURE = 'one attempt in five fails';
@@ -59,13 +44,31 @@ export class Transactional {
     const failAt = (here: number) => {
       if (fails && place === here) throw new Error(FAILURE);
     };
-    await effects?.transact(id, async (transaction, insert) => {
+    const opensItself = this.tools.draw('opens', id, attempt) % 2 === 0;
+    await inTransaction(opensItself, effects, delivery, async (transaction, complete) => {
       failAt(0);
-      await insert();
+      await effects?.insert(transaction, TRANSACTIONAL, id);
       failAt(1);
-      await delivery.complete(transaction);
+      await complete();
       failAt(2);
     });
     failAt(3);
+  }
+}
+
+/**
+ * Runs `work` in a transaction that the handler opens itself, or in one of `delivery.transaction`, which needs no
+ * `complete`.
+ */
+async function inTransaction(
+  opensItself: boolean,
+  effects: TransactionalEffects | undefined,
+  delivery: ScalekitDelivery,
+  work: (transaction: InboxTransaction, complete: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  if (opensItself) {
+    await effects?.transact((transaction) => work(transaction, () => delivery.complete(transaction)));
+  } else {
+    await delivery.transaction((transaction: InboxTransaction) => work(transaction, async () => {}));
   }
 }

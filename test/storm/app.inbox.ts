@@ -1,20 +1,30 @@
 import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
-import { type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
+import { FAILING_SETTLEMENTS, type Faults, withFailingScripts } from './faults.js';
+import { APPLICATION_NAME, type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
 
 /** The inbox of a mode and, if its database has transactions, the effects beside it. */
-interface StormInbox {
+export interface StormInbox {
   readonly inbox: InboxStore;
   readonly effects?: TransactionalEffects;
+  /** Creates what the database needs, once for all processes. */
+  prepare(): Promise<void>;
   close(): Promise<void>;
 }
 
 const STATEMENT_TIMEOUT_MS = 2000;
 
-// Each mode loads only the packages that it needs, because a process starts every second.
-export function openInbox({ mode, postgresUrl, redisPort, sqliteFile }: AppSettings): Promise<StormInbox> {
-  if (usesPostgres(mode)) return onPostgres(postgresUrl);
-  return mode === 'sqlite' ? onSqlite(sqliteFile) : onRedis(redisPort);
+/**
+ * Each mode loads only the packages that it needs, because a process starts every second.
+ *
+ * @param faults makes the database fail, in the processes of the application
+ */
+export function openInbox(
+  { mode, postgresUrl, redisPort, sqliteFile }: AppSettings,
+  faults?: Faults,
+): Promise<StormInbox> {
+  if (usesPostgres(mode)) return onPostgres(postgresUrl, faults);
+  return mode === 'sqlite' ? onSqlite(sqliteFile, faults) : onRedis(redisPort, faults);
 }
 
 /** For the modes with a queue. */
@@ -25,47 +35,66 @@ export async function openTransport({ redisPort: port }: AppSettings): Promise<E
   queue.on('error', () => {});
   return new BullMqTransport({
     queue,
-    attempts: 20,
+    // More than the storm can use up: a dead run would be a fault.
+    attempts: 1000,
     backoff: 200,
     handlerTimeoutMs: HANDLER_TIMEOUT_MS,
     // Short, so that another process soon takes over the jobs of a killed one.
-    worker: { concurrency: 5, lockDuration: 3000, stalledInterval: 1000 },
+    worker: { concurrency: 10, lockDuration: 3000, stalledInterval: 1000 },
   });
 }
 
-async function onPostgres(connectionString: string): Promise<StormInbox> {
+async function onPostgres(connectionString: string, faults?: Faults): Promise<StormInbox> {
   const { default: pg } = await import('pg');
   const { PostgresInboxStore } = await import('nestjs-scalekit-webhooks/postgres');
   const { PostgresEffects } = await import('./effects.postgres.js');
-  const pool = new pg.Pool({
-    connectionString,
-    max: 8,
-    connectionTimeoutMillis: 1000,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-  });
-  pool.on('error', () => {});
+  const openPool = () => {
+    const pool = new pg.Pool({
+      connectionString,
+      application_name: faults && APPLICATION_NAME,
+      max: 5,
+      connectionTimeoutMillis: 1000,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+    });
+    pool.on('error', () => {});
+    faults?.watch(pool);
+    return pool;
+  };
+  const pool = openPool();
   const inbox = new PostgresInboxStore({ client: pool, application: 'test' });
-  return { inbox, effects: new PostgresEffects(pool), close: () => pool.end() };
+  const effects = new PostgresEffects(openPool());
+  const prepare = async () => {
+    await inbox.migrate();
+    await effects.prepare();
+    await pool.query(FAILING_SETTLEMENTS);
+  };
+  const close = async () => {
+    await effects.close();
+    await pool.end();
+  };
+  return { inbox, effects, prepare, close };
 }
 
-async function onSqlite(file: string): Promise<StormInbox> {
-  const { default: Database } = await import('libsql');
+async function onSqlite(file: string, faults?: Faults): Promise<StormInbox> {
+  const { StormDatabase } = await import('./faults.sqlite.js');
   const { SqliteInboxStore } = await import('nestjs-scalekit-webhooks/sqlite');
   const { SqliteEffects } = await import('./effects.sqlite.js');
-  const database = new Database(file);
-  const effects = new SqliteEffects(file);
+  const database = new StormDatabase(file, faults);
+  const effects = new SqliteEffects(new StormDatabase(file, faults));
   const close = async () => {
     await effects.close();
     database.close();
   };
-  return { inbox: new SqliteInboxStore({ database }), effects, close };
+  const inbox = new SqliteInboxStore({ database });
+  return { inbox, effects, prepare: () => effects.prepare(), close };
 }
 
-async function onRedis(port: number): Promise<StormInbox> {
+async function onRedis(port: number, faults?: Faults): Promise<StormInbox> {
   const { Redis } = await import('ioredis');
   const { RedisInboxStore } = await import('nestjs-scalekit-webhooks/redis');
-  const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });
-  client.on('error', () => {});
-  const close = async () => client.disconnect();
-  return { inbox: new RedisInboxStore({ client, application: 'test' }), close };
+  const redis = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });
+  redis.on('error', () => {});
+  const client = faults ? withFailingScripts(redis, faults) : redis;
+  const inbox = new RedisInboxStore({ client, application: 'test' });
+  return { inbox, prepare: async () => {}, close: async () => redis.disconnect() };
 }

@@ -4,8 +4,11 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
 import { SECRET } from '../helpers/secrets.js';
-import { HandlerTools, Plain, Transactional } from './app.handlers.js';
+import { Plain, Transactional } from './app.handlers.js';
 import { openInbox, openTransport } from './app.inbox.js';
+import { Refusing, Swallowing, Users } from './app.mistakes.js';
+import { HandlerTools, UserDirectory } from './app.tools.js';
+import { Faults } from './faults.js';
 import { Journal } from './journal.js';
 import { journaled } from './journaled-inbox.js';
 import {
@@ -21,13 +24,13 @@ const settings: AppSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}')
 
 process.once('disconnect', () => process.exit());
 const journal = new Journal(settings.journalDirectory);
-const { inbox, effects } = await openInbox(settings);
+const { inbox, effects } = await openInbox(settings, new Faults(journal));
 const transport = usesQueue(settings.mode) ? await openTransport(settings) : undefined;
 process.once('message', ({ port }: ListenCommand) => listen(port));
 report('warm');
 
 async function listen(port: number): Promise<void> {
-  const tools = new HandlerTools(journal, settings.seed, effects);
+  const tools = new HandlerTools(journal, settings.seed, new UserDirectory(settings.usersDirectory), effects);
 
   class StormModule {}
   Module({
@@ -39,7 +42,13 @@ async function listen(port: number): Promise<void> {
         ...(transport && { transport }),
       }),
     ],
-    providers: [{ provide: HandlerTools, useValue: tools }, Plain, ...(effects ? [Transactional] : [])],
+    providers: [
+      { provide: HandlerTools, useValue: tools },
+      Plain,
+      Users,
+      Refusing,
+      ...(effects ? [Transactional, Swallowing] : []),
+    ],
   })(StormModule);
 
   const app = await NestFactory.create(StormModule, { logger: false, abortOnError: false });

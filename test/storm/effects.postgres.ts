@@ -1,47 +1,51 @@
-import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { TransactionalEffects } from './effects.js';
+import { runKey } from './storm.settings.js';
 
-/** Effects in the database of the inbox. The table allows a second effect of an event, so that the storm can find it. */
+/** Effects in the database of the inbox, in a pool of their own. */
 export class PostgresEffects implements TransactionalEffects {
-  constructor(private readonly pool: Pool) {}
-
-  async prepare(): Promise<void> {
-    await this.pool.query('CREATE TABLE IF NOT EXISTS effects (event_id text NOT NULL)');
+  constructor(private readonly pool: Pool) {
+    // Losing the connection between two statements must not end the process.
+    pool.on('connect', (client) => client.on('error', () => {}));
   }
 
-  async transact(
-    eventId: string,
-    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
-  ): Promise<void> {
+  async prepare(): Promise<void> {
+    await this.pool.query('CREATE TABLE effects (handler_id text NOT NULL, event_id text NOT NULL)');
+  }
+
+  async transact(work: (transaction: PoolClient) => Promise<void>): Promise<void> {
     const client = await this.pool.connect();
-    // Losing the connection between two statements must not end the process.
-    const ignore = () => {};
-    client.on('error', ignore);
     try {
       await client.query('BEGIN');
-      await work(client, async () => {
-        await client.query('INSERT INTO effects VALUES ($1)', [eventId]);
-      });
+      await work(client);
       await client.query('COMMIT');
-      client.off('error', ignore).release();
+      client.release();
     } catch (error) {
       const isUsable = await client.query('ROLLBACK').then(
         () => true,
         () => false,
       );
-      if (isUsable) client.off('error', ignore).release();
-      else client.release(true);
+      client.release(!isUsable);
       throw error;
     }
   }
 
-  async count(): Promise<Map<string, number>> {
-    const { rows } = await this.pool.query<{ event_id: string; times: string }>(
-      'SELECT event_id, count(*) AS times FROM effects GROUP BY event_id',
-    );
-    return new Map(rows.map((row) => [row.event_id, Number(row.times)]));
+  async insert(transaction: PoolClient, handlerId: string, eventId: string): Promise<void> {
+    await transaction.query('INSERT INTO effects VALUES ($1, $2)', [handlerId, eventId]);
   }
 
-  async close(): Promise<void> {}
+  async abort(transaction: PoolClient): Promise<void> {
+    await transaction.query('INSERT INTO effects VALUES (NULL, NULL)');
+  }
+
+  async count(): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ handler_id: string; event_id: string; times: string }>(
+      'SELECT handler_id, event_id, count(*) AS times FROM effects GROUP BY handler_id, event_id',
+    );
+    return new Map(rows.map((row) => [runKey(row.handler_id, row.event_id), Number(row.times)]));
+  }
+
+  close(): Promise<void> {
+    return this.pool.end();
+  }
 }

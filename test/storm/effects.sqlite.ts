@@ -1,63 +1,72 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import Database from 'libsql';
-import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
+import type { Database } from 'libsql';
 import type { TransactionalEffects } from './effects.js';
+import { runKey } from './storm.settings.js';
 
 const BUSY_TIMEOUT_MS = 1000;
 
 /** Effects in the file of the inbox, on a connection of their own. */
 export class SqliteEffects implements TransactionalEffects {
-  readonly #database: Database.Database;
+  #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(file: string) {
-    this.#database = new Database(file);
+  constructor(private readonly database: Database) {
     // After a kill, the first process to open the file recovers its log, and the others have to wait.
-    this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    this.#database.exec('PRAGMA synchronous = FULL');
-    this.#database.exec('PRAGMA busy_timeout = 0');
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.exec('PRAGMA synchronous = FULL');
+    database.exec('PRAGMA busy_timeout = 0');
   }
 
   async prepare(): Promise<void> {
-    this.#database.exec('CREATE TABLE IF NOT EXISTS effects (event_id TEXT NOT NULL)');
+    this.database.exec('CREATE TABLE effects (handler_id TEXT NOT NULL, event_id TEXT NOT NULL)');
   }
 
-  async transact(
-    eventId: string,
-    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
-  ): Promise<void> {
+  /** Handlers take turns: if one of them lost its transaction, it must not go on in that of another one. */
+  transact(work: (transaction: Database) => Promise<void>): Promise<void> {
+    const transacted = this.#turn.then(() => this.#transact(work));
+    this.#turn = transacted.catch(() => {});
+    return transacted;
+  }
+
+  async insert(transaction: Database, handlerId: string, eventId: string): Promise<void> {
+    transaction.prepare('INSERT INTO effects VALUES (?, ?)').run(handlerId, eventId);
+  }
+
+  async abort(transaction: Database): Promise<void> {
+    // Most errors of SQLite undo only their statement.
+    transaction.prepare('INSERT OR ROLLBACK INTO effects VALUES (NULL, NULL)').run();
+  }
+
+  async count(): Promise<Map<string, number>> {
+    const rows = this.database
+      .prepare('SELECT handler_id, event_id, count(*) AS times FROM effects GROUP BY handler_id, event_id')
+      .all() as { handler_id: string; event_id: string; times: number }[];
+    return new Map(rows.map((row) => [runKey(row.handler_id, row.event_id), row.times]));
+  }
+
+  async close(): Promise<void> {
+    this.database.close();
+  }
+
+  async #transact(work: (transaction: Database) => Promise<void>): Promise<void> {
     await this.#begin();
     try {
-      await work(this.#database, async () => {
-        this.#database.prepare('INSERT INTO effects VALUES (?)').run(eventId);
-      });
-      this.#database.exec('COMMIT');
+      await work(this.database);
+      this.database.exec('COMMIT');
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      if (this.database.inTransaction) this.database.exec('ROLLBACK');
       throw error;
     }
   }
 
-  async count(): Promise<Map<string, number>> {
-    const rows = this.#database
-      .prepare('SELECT event_id, count(*) AS times FROM effects GROUP BY event_id')
-      .all() as { event_id: string; times: number }[];
-    return new Map(rows.map((row) => [row.event_id, row.times]));
-  }
-
-  async close(): Promise<void> {
-    this.#database.close();
-  }
-
-  /** Waits for other processes, and for other handlers of this one, without blocking the event loop. */
+  /** Waits for other connections, without blocking the event loop. */
   async #begin(): Promise<void> {
     const giveUpAt = performance.now() + BUSY_TIMEOUT_MS;
     for (;;) {
       try {
-        this.#database.exec('BEGIN IMMEDIATE');
+        this.database.exec('BEGIN IMMEDIATE');
         return;
       } catch (error) {
-        const occupied = /locked|busy|within a transaction/i.test(String(error));
-        if (!occupied || performance.now() > giveUpAt) throw error;
+        if (!/locked|busy/i.test(String(error)) || performance.now() > giveUpAt) throw error;
         await delay(2 + Math.random() * 10);
       }
     }

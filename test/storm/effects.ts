@@ -1,15 +1,16 @@
 import type { InboxTransaction } from 'nestjs-scalekit-webhooks';
 
-/** Effects that commit together with the record of their run. */
+/** Effects that commit together with the record of their run. The table allows a second effect of a run, so that the storm can find it. */
 export interface TransactionalEffects {
   /** Creates the table. */
   prepare(): Promise<void>;
-  /** Runs `work` in a transaction. `insert` makes the effect, and `transaction` is for `delivery.complete()`. */
-  transact(
-    eventId: string,
-    work: (transaction: InboxTransaction, insert: () => Promise<void>) => Promise<void>,
-  ): Promise<void>;
-  /** How many effects each event has had. */
+  /** Runs `work` in a transaction, as an application without `delivery.transaction` does. */
+  transact(work: (transaction: InboxTransaction) => Promise<void>): Promise<void>;
+  /** Makes the effect of a run. */
+  insert(transaction: InboxTransaction, handlerId: string, eventId: string): Promise<void>;
+  /** Runs a statement that fails, and with which the transaction can no longer be committed. */
+  abort(transaction: InboxTransaction): Promise<void>;
+  /** How many effects each run has had, by its `runKey`. */
   count(): Promise<Map<string, number>>;
   close(): Promise<void>;
 }

@@ -11,9 +11,10 @@ class Member {
   readonly #child: ChildProcess;
   readonly #warm: Promise<void>;
 
-  constructor(settings: AppSettings) {
+  constructor(settings: AppSettings, onExit: (pid: number) => void) {
     const env = { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) };
     this.#child = fork(APP, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#child.once('exit', () => onExit(this.pid));
     this.#warm = this.#hear('warm');
     // A spare process may be ended before anything waits for it.
     this.#warm.catch(() => undefined);
@@ -58,10 +59,11 @@ class Member {
 
 /** The processes of the application, one for each port, and a spare one that replaces the next process to be killed. */
 export class Fleet {
-  /** The ids of the processes that were killed. */
-  readonly killed = new Set<number>();
-  /** Errors of the processes, none of which may end on its own. */
-  readonly faults: string[] = [];
+  /** When each process was killed, by its id, in ms since 1970. */
+  readonly killed = new Map<number, number>();
+  /** Processes that did not start, or ended on their own. None may. */
+  readonly crashes: string[] = [];
+  readonly #crashed = new AbortController();
   readonly #members: Member[] = [];
   #spare: Member;
   #closing = false;
@@ -70,7 +72,7 @@ export class Fleet {
     private readonly settings: AppSettings,
     private readonly ports: readonly number[],
   ) {
-    this.#spare = new Member(settings);
+    this.#spare = this.#hire();
   }
 
   static async start(settings: AppSettings, ports: readonly number[]): Promise<Fleet> {
@@ -79,30 +81,44 @@ export class Fleet {
     return fleet;
   }
 
+  /** Fires at the first crash. */
+  get crashed(): AbortSignal {
+    return this.#crashed.signal;
+  }
+
   /** Kills the process that has listened the longest, and replaces it. */
   async killOldest(): Promise<void> {
     const [oldest, ...others] = this.#members
       .filter(({ isUp, listensSince }) => isUp && listensSince > 0)
       .sort((a, b) => a.listensSince - b.listensSince);
-    // Always leave one process: on a slow machine, processes are killed faster than they start.
-    if (!oldest || others.length === 0) return;
-    this.killed.add(oldest.pid);
+    // Wait until all are up: on a slow machine, processes are killed faster than they start.
+    if (!oldest || others.length < this.ports.length - 1) return;
+    this.killed.set(oldest.pid, Date.now());
     await oldest.kill();
-    await this.#fill(this.#members.indexOf(oldest)).catch((error) => this.faults.push(String(error)));
+    await this.#fill(this.#members.indexOf(oldest)).catch((error) => this.#crash(String(error)));
   }
 
   async stop(): Promise<void> {
     this.#closing = true;
-    const ended = this.#members.filter(({ isUp, pid }) => !isUp && !this.killed.has(pid));
-    this.faults.push(...ended.map(({ pid }) => `process ${pid} ended on its own`));
     await Promise.all([...this.#members, this.#spare].map((member) => member.kill()));
+  }
+
+  #hire(): Member {
+    return new Member(this.settings, (pid) => {
+      if (!this.#closing && !this.killed.has(pid)) this.#crash(`process ${pid} ended on its own`);
+    });
+  }
+
+  #crash(reason: string): void {
+    this.crashes.push(reason);
+    this.#crashed.abort();
   }
 
   async #fill(place: number): Promise<void> {
     const member = this.#spare;
     if (this.#closing) return;
     this.#members[place] = member;
-    this.#spare = new Member(this.settings);
+    this.#spare = this.#hire();
     await member.listen(this.ports[place] ?? 0);
   }
 }

@@ -3,12 +3,29 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * What happened to an attempt: it began; it made its effect; the inbox recorded its end (`settled`), refused to because
- * another attempt had taken over (`lapsed`), or could not be reached (`unsettled`).
+ * What happened to an attempt:
+ *
+ * - `begin`: it began
+ * - `effect`: it made its effect
+ * - `early`: it failed because the event before it has not been handled yet
+ * - `swallowed`: it swallowed the error that aborted its transaction, and returned as if it had succeeded
+ * - `settling`: the inbox was asked to record its end. What follows is `settled`, `lapsed` if another attempt had taken
+ *   over, or `unsettled` if it failed
  */
-export type Step = 'begin' | 'effect' | 'settled' | 'lapsed' | 'unsettled';
+export type AttemptStep =
+  | 'begin'
+  | 'effect'
+  | 'early'
+  | 'swallowed'
+  | 'settling'
+  | 'settled'
+  | 'lapsed'
+  | 'unsettled';
 
-/** One line of a journal. */
+/** A step of an attempt, or `fault`: an error that the storm made the inbox's database return. */
+export type Step = AttemptStep | 'fault';
+
+/** One line of a journal. A fault belongs to no attempt. */
 export interface JournalLine {
   readonly pid: number;
   readonly at: number;
@@ -26,7 +43,15 @@ export class Journal {
     this.#file = openSync(join(directory, `${process.pid}.log`), 'a');
   }
 
-  write(step: Step, handlerId: string, eventId: string, attempt: number): void {
+  write(step: AttemptStep, handlerId: string, eventId: string, attempt: number): void {
+    this.#append(step, handlerId, eventId, attempt);
+  }
+
+  fault(): void {
+    this.#append('fault', '-', '-', 0);
+  }
+
+  #append(step: Step, handlerId: string, eventId: string, attempt: number): void {
     writeSync(this.#file, `${Date.now()} ${step} ${handlerId} ${eventId} ${attempt}\n`);
   }
 }

@@ -1,5 +1,5 @@
 import type { InboxKey, InboxLease, InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
-import type { Journal } from './journal.js';
+import type { AttemptStep, Journal } from './journal.js';
 
 /** Writes to the journal whether the inbox recorded the end of each attempt. */
 export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
@@ -15,21 +15,19 @@ export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
       return claims;
     },
     async settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease) {
-      const note = (step: 'settled' | 'lapsed' | 'unsettled', handlerId: string) => {
-        const attempt = attemptKey(handlerId, lease);
-        journal.write(step, handlerId, key.eventId, attempts.get(attempt) ?? 0);
-        attempts.delete(attempt);
-      };
       // A run that was queued has not begun.
       const ended = settlements.filter(({ state, error }) => state !== 'queued' || error);
+      const note = (step: AttemptStep, { handlerId }: RunSettlement) =>
+        journal.write(step, handlerId, key.eventId, attempts.get(attemptKey(handlerId, lease)) ?? 0);
+      for (const settlement of ended) note('settling', settlement);
       try {
         const written = await inbox.settle(key, settlements, lease);
-        for (const { handlerId } of ended) {
-          note(written.includes(handlerId) ? 'settled' : 'lapsed', handlerId);
+        for (const settlement of ended) {
+          note(written.includes(settlement.handlerId) ? 'settled' : 'lapsed', settlement);
         }
         return written;
       } catch (error) {
-        for (const { handlerId } of ended) note('unsettled', handlerId);
+        for (const settlement of ended) note('unsettled', settlement);
         throw error;
       }
     },

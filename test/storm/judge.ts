@@ -1,5 +1,14 @@
 import type { JournalLine } from './journal.js';
-import { PLAIN } from './storm.settings.js';
+import {
+  CREATING,
+  PLAIN,
+  REFUSING,
+  runKey,
+  SWALLOWED_TYPES,
+  SWALLOWING,
+  TRANSACTIONAL,
+  UPDATING,
+} from './storm.settings.js';
 
 /** When a service was down, in ms since 1970. */
 export interface Outage {
@@ -9,90 +18,137 @@ export interface Outage {
 
 /** What the storm left behind, and what happened during it. */
 export interface Evidence {
-  readonly eventIds: readonly string[];
+  readonly events: readonly { readonly id: string; readonly type: string }[];
   /** The events that were answered with a 2xx status at least once. */
   readonly acknowledged: ReadonlySet<string>;
   readonly lines: readonly JournalLine[];
-  /** How many transactional effects each event has; undefined if the mode has no transactions. */
+  /** How many transactional effects each run has, by its `runKey`; undefined if the mode has no transactions. */
   readonly transactional?: ReadonlyMap<string, number>;
-  readonly killed: ReadonlySet<number>;
+  /** The runs that are dead. */
+  readonly dead: readonly { readonly handlerId: string; readonly eventId: string }[];
+  /** When each process was killed, by its id. */
+  readonly killed: ReadonlyMap<number, number>;
   readonly outages: readonly Outage[];
 }
 
-/** Which promises were kept. */
+/** Which promises were kept. Runs are named by their `runKey`. */
 export interface Verdict {
-  /** Acknowledged events that lack the effect of a handler. */
+  /** Runs of acknowledged events without their effect. */
   readonly lost: readonly string[];
-  /** Events with more than one transactional effect. */
+  /** Runs with more than one transactional effect. */
   readonly repeatedTransactional?: readonly string[];
-  /** Plain effects beyond the first of each event. */
+  /** Plain effects beyond the first of each run. */
   readonly repeatedPlain: number;
   /** Attempts whose end was not recorded, because their process was killed or their store was down. */
   readonly cutByKill: number;
   readonly cutByOutage: number;
-  /** Events with more repeated plain effects than attempts that were cut short after their effect. */
+  /** Runs with more repeated plain effects than attempts that were cut short after their effect. */
   readonly unexplained: readonly string[];
   /** Attempts that were taken over while they ran, and attempts whose end could not be recorded although all was up. */
   readonly lapsed: number;
   readonly unsettled: number;
+  /** Dead runs of the handler that refuses every event, and dead runs that could have succeeded. */
+  readonly refused: number;
+  readonly deadByAccident: readonly string[];
+  /** Errors of the inbox's database, attempts that swallowed an error, and attempts that came too early. */
+  readonly faults: number;
+  readonly swallowed: number;
+  readonly early: number;
 }
 
 // After an outage, clients take a while to connect again.
 const RECOVERY_MS = 3000;
+// A settlement that failed is tried again within a second.
+const SETTLE_RETRY_MS = 1500;
 
 /** One attempt, as its process saw it. */
 interface Attempt {
-  readonly handlerId: string;
-  readonly eventId: string;
+  readonly run: string;
   readonly pid: number;
   effect: boolean;
-  end?: 'settled' | 'lapsed' | 'unsettled';
+  end?: 'settling' | 'settled' | 'lapsed' | 'unsettled';
   endedAt: number;
 }
 
-export function judge({ eventIds, acknowledged, lines, transactional, killed, outages }: Evidence): Verdict {
+export function judge(evidence: Evidence): Verdict {
+  const { lines, transactional, dead, killed, outages } = evidence;
   const attempts = attemptsOf(lines);
-  const isCutByKill = ({ end, pid }: Attempt) => end === undefined && killed.has(pid);
+  const isCutByKill = ({ end, endedAt, pid }: Attempt) => {
+    const killedAt = killed.get(pid);
+    if (killedAt === undefined) return false;
+    if (end === undefined || end === 'settling') return true;
+    return end === 'unsettled' && killedAt < endedAt + SETTLE_RETRY_MS;
+  };
   const isCutByOutage = ({ end, endedAt }: Attempt) =>
     end === 'unsettled' && outages.some(({ from, to }) => endedAt >= from && endedAt <= to + RECOVERY_MS);
   const isCut = (attempt: Attempt) => isCutByKill(attempt) || isCutByOutage(attempt);
 
-  const withEffect = attempts.filter(({ handlerId, effect }) => handlerId === PLAIN && effect);
-  const effects = countByEvent(withEffect);
-  const cutAfterEffect = countByEvent(withEffect.filter(isCut));
-  const surplus = (eventId: string) => Math.max(0, (effects.get(eventId) ?? 0) - 1);
+  const withEffect = attempts.filter(({ effect }) => effect);
+  const effects = countByRun(withEffect);
+  const cutAfterEffect = countByRun(withEffect.filter(isCut));
+  const surplus = (run: string) => (effects.get(run) ?? 0) - 1;
+  const runs = [...effects.keys()];
+  const deadByAccident = dead.filter(({ handlerId }) => handlerId !== REFUSING);
+  const count = (searched: JournalLine['step']) => lines.filter(({ step }) => step === searched).length;
   return {
-    lost: eventIds.filter(
-      (id) => acknowledged.has(id) && (!effects.has(id) || (transactional && !transactional.has(id))),
-    ),
+    lost: expectedRuns(evidence).filter((run) => !effects.has(run) && !transactional?.has(run)),
     ...(transactional && {
-      repeatedTransactional: eventIds.filter((id) => (transactional.get(id) ?? 0) > 1),
+      repeatedTransactional: [...transactional].flatMap(([run, times]) => (times > 1 ? run : [])),
     }),
-    repeatedPlain: eventIds.reduce((sum, id) => sum + surplus(id), 0),
+    repeatedPlain: runs.reduce((sum, run) => sum + surplus(run), 0),
     cutByKill: attempts.filter(isCutByKill).length,
-    cutByOutage: attempts.filter(isCutByOutage).length,
-    unexplained: eventIds.filter((id) => surplus(id) > (cutAfterEffect.get(id) ?? 0)),
+    cutByOutage: attempts.filter((attempt) => isCutByOutage(attempt) && !isCutByKill(attempt)).length,
+    unexplained: runs.filter((run) => surplus(run) > (cutAfterEffect.get(run) ?? 0)),
     lapsed: attempts.filter(({ end }) => end === 'lapsed').length,
-    unsettled: attempts.filter((attempt) => attempt.end === 'unsettled' && !isCutByOutage(attempt)).length,
+    unsettled: attempts.filter((attempt) => attempt.end === 'unsettled' && !isCut(attempt)).length,
+    refused: dead.length - deadByAccident.length,
+    deadByAccident: deadByAccident.map(({ handlerId, eventId }) => runKey(handlerId, eventId)),
+    faults: count('fault'),
+    swallowed: count('swallowed'),
+    early: count('early'),
   };
+}
+
+/** The runs of acknowledged events that must have an effect. */
+function expectedRuns({ events, acknowledged, transactional }: Evidence): string[] {
+  return events
+    .filter(({ id }) => acknowledged.has(id))
+    .flatMap(({ id, type }) => {
+      const handlerIds = [
+        PLAIN,
+        type === 'user.created' && CREATING,
+        type === 'user.updated' && UPDATING,
+        transactional && TRANSACTIONAL,
+        transactional && SWALLOWED_TYPES.some((swallowed) => swallowed === type) && SWALLOWING,
+      ];
+      return handlerIds.flatMap((handlerId) => (handlerId ? runKey(handlerId, id) : []));
+    });
 }
 
 function attemptsOf(lines: readonly JournalLine[]): Attempt[] {
   const attempts = new Map<string, Attempt>();
   for (const { pid, at, step, handlerId, eventId, attempt } of lines) {
-    const key = `${pid} ${handlerId} ${eventId} ${attempt}`;
+    const run = runKey(handlerId, eventId);
+    const key = `${pid} ${run} ${attempt}`;
+    if (step === 'begin') {
+      attempts.set(key, attempts.get(key) ?? { run, pid, effect: false, endedAt: 0 });
+      continue;
+    }
+    const found = attempts.get(key);
     // A claim that came too late is settled without an attempt.
-    if (step !== 'begin' && !attempts.has(key)) continue;
-    const found = attempts.get(key) ?? { handlerId, eventId, pid, effect: false, endedAt: 0 };
-    attempts.set(key, found);
+    if (!found) continue;
     if (step === 'effect') found.effect = true;
-    else if (step !== 'begin') Object.assign(found, { end: step, endedAt: at });
+    else if (isEnd(step)) Object.assign(found, { end: step, endedAt: at });
   }
   return [...attempts.values()];
 }
 
-function countByEvent(attempts: readonly Attempt[]): Map<string, number> {
+function isEnd(step: JournalLine['step']): step is NonNullable<Attempt['end']> {
+  return step === 'settling' || step === 'settled' || step === 'lapsed' || step === 'unsettled';
+}
+
+function countByRun(attempts: readonly Attempt[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { eventId } of attempts) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+  for (const { run } of attempts) counts.set(run, (counts.get(run) ?? 0) + 1);
   return counts;
 }

@@ -1,7 +1,8 @@
 // `npm run storm`: the stress test. It kills processes and restarts servers while events arrive, and checks that no event is
 // lost and no transactional effect is repeated. It needs a build.
+import type { JournalLine } from './journal.js';
 import { type StormOptions, type StormResult, storm } from './storm.js';
-import { STORM_MODES, type StormMode } from './storm.settings.js';
+import { runKey, STORM_MODES, type StormMode } from './storm.settings.js';
 
 const { STORM_EVENTS, STORM_SEED, STORM_MODE, STORM_KILL_MS, STORM_LIMIT_S } = process.env;
 const options: StormOptions = {
@@ -9,11 +10,14 @@ const options: StormOptions = {
   seed: Number(STORM_SEED ?? 1),
   processes: 3,
   killEveryMs: Number(STORM_KILL_MS ?? 1000),
+  endConnectionsEveryMs: 1000,
   restarts: 2,
   limitMs: Number(STORM_LIMIT_S ?? 900) * 1000,
 };
 const modes = STORM_MODE ? STORM_MODE.split(',').map(modeNamed) : STORM_MODES;
 const SHOWN = 5;
+// So few may not meet with every kind of trouble.
+const FEW_EVENTS = 300;
 
 // Exiting ends the servers too.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
@@ -27,6 +31,7 @@ for (const mode of modes) {
     console.log(`${mode}: ${broken}; repeat with STORM_MODE=${mode} STORM_SEED=${options.seed}`);
     process.exitCode = 1;
   }
+  for (const run of brokenRuns(result)) printHistory(run, result.lines);
 }
 console.table(rows);
 
@@ -37,17 +42,23 @@ function modeNamed(name: string): StormMode {
 }
 
 function rowOf(result: StormResult): Record<string, string | number> {
-  const { mode, totals, kills, restarts, lost, repeatedTransactional, repeatedPlain } = result;
+  const { mode, totals, lost, repeatedTransactional, deadByAccident } = result;
+  const hasTransactions = repeatedTransactional !== undefined;
   return {
     mode,
     events: totals.events,
-    copies: totals.copies,
     requests: totals.attempts,
-    kills,
-    restarts,
+    kills: result.kills,
+    restarts: result.restarts,
+    'ended conn.': mode === 'sqlite' ? '-' : result.endedConnections,
+    faults: result.faults,
+    swallowed: hasTransactions ? result.swallowed : '-',
+    early: result.early,
     lost: lost.length,
-    'repeated in tx': repeatedTransactional?.length ?? '-',
-    'repeated plain': repeatedPlain,
+    dead: deadByAccident.length,
+    refused: result.refused,
+    'repeated in tx': hasTransactions ? repeatedTransactional.length : '-',
+    'repeated plain': result.repeatedPlain,
     'cut by kill': result.cutByKill,
     'cut by outage': result.cutByOutage,
     seconds: Math.round(result.seconds),
@@ -55,18 +66,46 @@ function rowOf(result: StormResult): Record<string, string | number> {
 }
 
 function brokenPromises(result: StormResult): string[] {
-  const { totals, lost, repeatedTransactional = [], unexplained, faults, open } = result;
+  const { totals, lost, repeatedTransactional = [], unexplained, deadByAccident, crashes, open } = result;
   const unacknowledged = totals.events - totals.acknowledged;
   return [
     unacknowledged > 0 && `${unacknowledged} events were not acknowledged in time`,
-    open > 0 && `${open} entries in the inbox are still open, or dead`,
-    lost.length > 0 && `${lost.length} events are lost: ${some(lost)}`,
+    open > 0 && `${open} entries in the inbox are still open`,
+    lost.length > 0 && `${lost.length} runs are lost: ${some(lost)}`,
+    deadByAccident.length > 0 &&
+      `${deadByAccident.length} runs are dead that could have succeeded: ${some(deadByAccident)}`,
     repeatedTransactional.length > 0 &&
       `${repeatedTransactional.length} transactional effects are repeated: ${some(repeatedTransactional)}`,
     unexplained.length > 0 &&
-      `${unexplained.length} events have repeated plain effects although nothing cut an attempt short (${result.lapsed} attempts were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
-    ...faults,
+      `${unexplained.length} runs have repeated plain effects although nothing cut an attempt short (${result.lapsed} attempts were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
+    ...(totals.events < FEW_EVENTS ? [] : calms(result)),
+    ...crashes,
   ].filter((broken) => typeof broken === 'string');
+}
+
+/** What the storm was to do, but did not. */
+function calms(result: StormResult): (string | false)[] {
+  const { mode, repeatedTransactional, endedConnections, faults, swallowed, early, kills } = result;
+  return [
+    kills === 0 && 'no process was killed',
+    endedConnections === 0 && mode !== 'sqlite' && 'no connection was ended',
+    faults === 0 && 'no settlement failed',
+    swallowed === 0 && repeatedTransactional !== undefined && 'no attempt swallowed an error',
+    early === 0 && 'no event came too early',
+  ];
+}
+
+function brokenRuns(result: StormResult): string[] {
+  const { lost, repeatedTransactional = [], unexplained, deadByAccident } = result;
+  return [...lost, ...repeatedTransactional, ...unexplained, ...deadByAccident].slice(0, SHOWN);
+}
+
+function printHistory(run: string, lines: readonly JournalLine[]): void {
+  const own = lines.filter(({ handlerId, eventId }) => runKey(handlerId, eventId) === run);
+  console.log(`${run}:`);
+  for (const { at, pid, attempt, step } of own.sort((a, b) => a.at - b.at)) {
+    console.log(`  ${new Date(at).toISOString()} process ${pid}, attempt ${attempt}: ${step}`);
+  }
 }
 
 function some(ids: readonly string[]): string {
