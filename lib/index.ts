@@ -57,6 +57,7 @@ export type {
   InboxPage,
   InboxPageRequest,
   InboxRun,
+  InboxRunCount,
   InboxStore,
   InboxTransaction,
   InboxWarningReporter,

@@ -68,7 +68,14 @@ export const CLI_MESSAGES = {
     'If another endpoint or application received it, use --endpoint or --application.',
   payloadMissing: 'the inbox has no payload for this event',
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
-  replayWhat: 'Specify either an event ID, or --type, --state or both.',
+  eventsMissing: 'Specify either an event ID, or --type, --state or both.',
+  dismissed: (eventId: string, handlerIds: readonly string[]) =>
+    `${eventId}  dismissed ${handlerIds.join(', ')}`,
+  nothingToDismiss: 'Nothing to dismiss: only runs that are dead or failed can be dismissed.',
+  runUnknown: (handlerId: string, known: readonly string[]) =>
+    `This event has no run of ${JSON.stringify(handlerId)}. It has runs of: ${known.join(', ') || 'no handler'}.`,
+  noRuns: 'No runs found.',
+  totalRuns: (totals: readonly string[]) => `All handlers: ${totals.join(', ')}`,
   replayStopped:
     'Stopped, because the endpoint did not accept the event. Check --url and --secret. ' +
     'The remaining events were not changed.',

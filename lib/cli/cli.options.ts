@@ -17,6 +17,11 @@ export function parsePositiveInteger(text: string): number {
   return Number(text);
 }
 
+/** Collects the values of an option that can be repeated. */
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
 export function parseSeconds(text: string): number {
   if (!/^[0-9]{1,12}$/.test(text)) throw new InvalidArgumentError(CLI_MESSAGES.notANumberOfSeconds);
   return Number(text);

@@ -3,7 +3,13 @@ import type { InboxEntry, InboxKey, InboxStore } from '../inbox/inbox-store.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
+import {
+  collect,
+  DEFAULT_URL,
+  findSigningSecret,
+  parseHttpUrl,
+  parsePositiveInteger,
+} from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
@@ -65,15 +71,11 @@ Examples:
     });
 }
 
-function collect(value: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, value];
-}
-
 /** Resolves to whether every response was a 2xx. */
 function replay(eventId: string | undefined, options: ReplayCommandOptions, io: CliIo): Promise<boolean> {
   const { endpoint, url, handler: handlerIds } = options;
   const hasFilter = options.type !== undefined || options.state !== undefined;
-  if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.replayWhat);
+  if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.eventsMissing);
   const target = { url, secret: findSigningSecret(options.secret, io) };
   return withInbox(options, io, async (store) => {
     const send = (entry: InboxEntry) => resend(store, entry, target, handlerIds);

@@ -14,6 +14,7 @@ import {
   readEntries,
 } from './inbox.options.js';
 import { addInboxReplayCommand } from './inbox-replay.command.js';
+import { addInboxDismissCommand, addInboxStatsCommand } from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';
 import { sanitizeLine, sanitizeText } from './printable.js';
 
@@ -30,11 +31,14 @@ Examples:
   $ scalekit-webhooks inbox list --application shop --state dead
   $ scalekit-webhooks inbox show evt_123 --application shop
   $ scalekit-webhooks inbox replay evt_123 --application shop
+  $ scalekit-webhooks inbox dismiss evt_123 --application shop
   $ scalekit-webhooks inbox prune --before 30d --application shop`,
     );
   addInboxListCommand(inbox, context);
   addInboxShowCommand(inbox, context);
+  addInboxStatsCommand(inbox, context);
   addInboxReplayCommand(inbox, context);
+  addInboxDismissCommand(inbox, context);
   addInboxPruneCommand(inbox, context);
 }
 

@@ -160,15 +160,15 @@ export class TransactionTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
- * Why an event cannot be replayed:
+ * Why an event cannot be replayed or dismissed:
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
- * - `handler_unknown`: a handler named in the options does not exist
+ * - `handler_unknown`: a handler that you named does not exist; for a dismissal: has no run of the event
  */
 export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'handler_unknown';
 
-/** A replay is not possible. Nothing was changed. */
+/** A replay or a dismissal is not possible. Nothing was changed. */
 export class InboxReplayError extends ScalekitWebhooksError {
   constructor(
     override readonly code: InboxReplayErrorCode,

@@ -10,7 +10,7 @@
  * To write your own store, implement this interface and test it with `describeInboxStore` from
  * `nestjs-scalekit-webhooks/testing`. These rules hold for all methods:
  *
- * - `claim`, `settle` and `reopen` are atomic, also across processes: of any number of concurrent claims, exactly one
+ * - `claim`, `settle`, `reopen` and `dismiss` are atomic, also across processes: of any number of concurrent claims, exactly one
  *   gets a run.
  * - Durations are measured by the clock of the store, so that processes with different clocks agree.
  * - Endpoints, event ids, handler ids and error texts can contain any character. Event ids and handler ids are
@@ -114,6 +114,18 @@ export interface InboxStore {
    * @returns the handler ids of the runs that were reopened
    */
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
+
+  /**
+   * Makes runs that are `dead` or `failed` `done` without an attempt, because they need no replay. They keep their error,
+   * which tells them from runs that succeeded. Other runs stay as they are.
+   *
+   * @param handlerIds the runs to dismiss; by default every run that is dead or failed
+   * @returns the handler ids of the runs that were dismissed
+   */
+  dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
+
+  /** How many runs there are, by endpoint, handler and state. With `endpoint`, only those of this endpoint. */
+  stats(endpoint?: string): Promise<readonly InboxRunCount[]>;
 
   /** One entry with its runs, or undefined if the store does not know the event. */
   get(key: InboxKey): Promise<InboxEntry | undefined>;
@@ -238,8 +250,18 @@ export interface InboxRun {
   readonly attempts: number;
   /** When the run was last claimed, settled or reopened. */
   readonly updatedAt: Date;
-  /** Why the last attempt failed. */
+  /** Why the last attempt failed. A run that is `done` and has an error was dismissed. */
   readonly error?: RunError;
+}
+
+/** How many runs of one handler are in one state. */
+export interface InboxRunCount {
+  readonly endpoint: string;
+  readonly handlerId: string;
+  readonly state: RunState;
+  readonly count: number;
+  /** When the oldest of their events was received, by the store's clock. */
+  readonly oldestReceivedAt: Date;
 }
 
 /** Which entries to read. An entry must match every condition that is set. */
@@ -280,6 +302,8 @@ export const INBOX_METHODS = [
   'settle',
   'payload',
   'reopen',
+  'dismiss',
+  'stats',
   'get',
   'list',
   'count',

@@ -19,13 +19,15 @@ import {
   type InboxLease,
   type InboxPage,
   type InboxPageRequest,
+  type InboxRunCount,
   type InboxStore,
   type InboxTransaction,
   type RunClaim,
   type RunSettlement,
 } from './inbox-store.js';
 import { EventQueue, hasRunInProgress, type StoredEvent, toEntry } from './memory-events.js';
-import { claimRun, completeRun, type RunRecord, reopenRun, settleRun } from './run-states.js';
+import { RunCounter } from './run-counts.js';
+import { claimRun, completeRun, dismissRun, type RunRecord, reopenRun, settleRun } from './run-states.js';
 
 /** Options of {@link MemoryInboxStore}. */
 export interface MemoryInboxOptions {
@@ -174,6 +176,23 @@ export class MemoryInboxStore implements InboxStore {
       reopened.push(run.handlerId);
     }
     return reopened;
+  }
+
+  async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    const dismissed: string[] = [];
+    for (const run of this.#find(key)?.runs ?? []) {
+      const record = dismissRun(run.record, Date.now());
+      if (!record || handlerIds?.includes(run.handlerId) === false) continue;
+      run.record = record;
+      dismissed.push(run.handlerId);
+    }
+    return dismissed;
+  }
+
+  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
+    const counter = new RunCounter();
+    for (const event of this.#matching({ endpoint })) counter.add(toEntry(event));
+    return counter.counts;
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {

@@ -85,6 +85,12 @@ export function completeRun(
   return { ...run, state: 'done', updatedAt: now };
 }
 
+/** The run to write when an operator dismisses it, or undefined if it is neither dead nor failed. It keeps its error. */
+export function dismissRun({ state, attempts, error }: RunRecord, now: number): RunRecord | undefined {
+  if (state !== 'dead' && state !== 'failed') return undefined;
+  return { state: 'done', attempts, updatedAt: now, ...(error && { error }) };
+}
+
 /**
  * The run to write so that the next claim gets it, or undefined if it must stay as it is: an attempt is in progress, or
  * the run is done and its handler was not `asked` for.

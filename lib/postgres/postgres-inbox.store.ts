@@ -10,6 +10,7 @@ import {
   type InboxLease,
   type InboxPage,
   type InboxPageRequest,
+  type InboxRunCount,
   type InboxStore,
   type InboxTransaction,
   type InboxWarningReporter,
@@ -20,7 +21,15 @@ import { toStorableText } from '../inbox/storable-text.js';
 import { retryConflicts } from './postgres.conflicts.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
-import { countQuery, listQuery, textOf, toInboxEntry, toKey, toRunClaim } from './postgres.reads.js';
+import {
+  countQuery,
+  listQuery,
+  textOf,
+  toInboxEntry,
+  toKey,
+  toRunClaim,
+  toRunCount,
+} from './postgres.reads.js';
 import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
 import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
@@ -179,6 +188,17 @@ export class PostgresInboxStore implements InboxStore {
     const ids = handlerIds?.map(toStorableText) ?? null;
     const rows = await this.#ask(this.#statements.reopen, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
+  }
+
+  async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    const ids = handlerIds?.map(toStorableText) ?? null;
+    const rows = await this.#ask(this.#statements.dismiss, [...toKey(key), ids]);
+    return rows.map((row) => textOf(row, 'handler_id'));
+  }
+
+  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
+    const values = [endpoint === undefined ? null : toStorableText(endpoint)];
+    return (await this.#query(this.#statements.stats, values)).map(toRunCount);
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {

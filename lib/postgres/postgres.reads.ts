@@ -1,10 +1,12 @@
-import type {
-  InboxEntry,
-  InboxFilter,
-  InboxKey,
-  InboxRun,
-  RunClaim,
-  RunState,
+import {
+  type InboxEntry,
+  type InboxFilter,
+  type InboxKey,
+  type InboxRun,
+  type InboxRunCount,
+  RUN_STATES,
+  type RunClaim,
+  type RunState,
 } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresTables } from './postgres.schema.js';
@@ -26,6 +28,18 @@ export function payloadSql({ events, application }: PostgresTables): string {
   return `
 SELECT encode(payload, 'base64') AS payload FROM ${events}
 WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
+}
+
+/** How many runs there are. Values: endpoint, or NULL for all. */
+export function statsSql({ events, runs, application }: PostgresTables): string {
+  return `
+SELECT run.endpoint, run.handler_id, run.state, count(*)::float8 AS runs,
+  floor(extract(epoch FROM min(event.received_at)) * 1000)::float8 AS oldest_received_at
+FROM ${runs} AS run
+JOIN ${events} AS event
+  ON event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id
+WHERE run.application = ${application} AND (run.endpoint = $1::text OR $1::text IS NULL)
+GROUP BY run.endpoint, run.handler_id, run.state`;
 }
 
 /** The matching entries after the cursor, at most `limit`. */
@@ -105,6 +119,17 @@ export function toRunClaim(row: PostgresRow): RunClaim {
       // The lease can end while the statement runs.
       return { state: 'running', leaseEndsInMs: Math.max(1, Number(row.lease_ends_in_ms)) };
   }
+}
+
+/** Reads a row of {@link statsSql}. */
+export function toRunCount(row: PostgresRow): InboxRunCount {
+  return {
+    endpoint: textOf(row, 'endpoint'),
+    handlerId: textOf(row, 'handler_id'),
+    state: RUN_STATES.find((state) => state === row.state) ?? 'failed',
+    count: Number(row.runs),
+    oldestReceivedAt: new Date(Number(row.oldest_received_at)),
+  };
 }
 
 export function toInboxEntry(row: PostgresRow): InboxEntry {

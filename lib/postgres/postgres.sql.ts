@@ -1,4 +1,4 @@
-import { getSql, payloadSql } from './postgres.reads.js';
+import { getSql, payloadSql, statsSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { TRANSACTION_MARK } from './postgres.transaction.js';
 
@@ -15,6 +15,8 @@ export function postgresStatements(tables: PostgresTables) {
     settleOne: settleOneSql(tables),
     complete: completeSql(tables),
     reopen: reopenSql(tables),
+    dismiss: dismissSql(tables),
+    stats: statsSql(tables),
     get: getSql(tables),
     payload: payloadSql(tables),
     pruneByTime: pruneSql(tables, 'to_timestamp($1::float8 / 1000)'),
@@ -200,6 +202,29 @@ WITH wanted AS (
   RETURNING run.handler_id
 )
 SELECT handler_id FROM reopened ORDER BY handler_id`;
+}
+
+/**
+ * Makes dead and failed runs done. They keep their error.
+ *
+ * Values: endpoint, event id, handler ids or NULL. Returns the ids of the handlers that were changed.
+ */
+function dismissSql({ runs, application }: PostgresTables): string {
+  const isOfEvent = `run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text`;
+  return `
+WITH wanted AS (
+  SELECT run.handler_id
+  FROM ${runs} AS run
+  WHERE ${isOfEvent} AND run.state IN ('dead', 'failed') AND (run.handler_id = ANY ($3::text[]) OR $3::text[] IS NULL)
+  ORDER BY run.handler_id
+  FOR UPDATE
+), dismissed AS (
+  UPDATE ${runs} AS run SET state = 'done', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL
+  FROM wanted
+  WHERE ${isOfEvent} AND run.handler_id = wanted.handler_id
+  RETURNING run.handler_id
+)
+SELECT handler_id FROM dismissed ORDER BY handler_id`;
 }
 
 /**

@@ -7,10 +7,12 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxRun,
+  type InboxRunCount,
   RUN_STATES,
   type RunError,
   type RunState,
 } from '../inbox/inbox-store.js';
+import { RunCounter } from '../inbox/run-counts.js';
 import { fromStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './redis.messages.js';
 import type { RedisInboxConnection } from './redis-inbox.connection.js';
@@ -72,6 +74,14 @@ export class RedisEntryReader {
     let count = 0;
     for await (const batch of this.#matching(filter, BATCH_SIZE)) count += batch.length;
     return count;
+  }
+
+  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
+    const counter = new RunCounter();
+    for await (const batch of this.#matching({ endpoint }, BATCH_SIZE)) {
+      for (const { entry } of batch) counter.add(entry);
+    }
+    return counter.counts;
   }
 
   async prune(before: Date): Promise<number> {

@@ -154,6 +154,25 @@ return reopened
 `);
 
 /**
+ * Makes dead and failed runs done. They keep their error. ARGV: as for {@link REOPEN}. Returns the ids of the handlers that
+ * were changed.
+ */
+export const DISMISS = new RedisScript(`${EVENT}
+local all, asked, dismissed = ARGV[3] == 'all', {}, {}
+if redis.call('EXISTS', EVENT) == 0 then return dismissed end
+for i = 4, #ARGV do asked[ARGV[i]] = true end
+for _, run in ipairs(readRuns()) do
+  if (all or asked[run.id]) and (run.state == 'dead' or run.state == 'failed') then
+    writeRun(run, 'done', run.attempts)
+    redis.call('HDEL', EVENT, 'lease:' .. run.id)
+    dismissed[#dismissed + 1] = run.id
+  end
+end
+touch(tonumber(ARGV[2]))
+return dismissed
+`);
+
+/**
  * Deletes an event that was received before a time, unless it has a run in progress. An event that no longer exists is
  * removed from the indexes. ARGV: member, the time in µs. Returns how many events were deleted.
  */

@@ -15,6 +15,7 @@ import {
   type InboxLease,
   type InboxPage,
   type InboxPageRequest,
+  type InboxRunCount,
   type InboxStore,
   type RunClaim,
   type RunSettlement,
@@ -24,7 +25,7 @@ import { MESSAGES } from './redis.messages.js';
 import { type RedisClientLike, RedisInboxConnection, type RedisScript } from './redis-inbox.connection.js';
 import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
-import { CLAIM, REOPEN, SETTLE } from './redis-inbox.scripts.js';
+import { CLAIM, DISMISS, REOPEN, SETTLE } from './redis-inbox.scripts.js';
 
 /** Options of {@link RedisInboxStore}. */
 export interface RedisInboxOptions {
@@ -131,6 +132,17 @@ export class RedisInboxStore implements InboxStore {
     const asked = handlerIds?.map(toStorableText) ?? [];
     const reopened = await this.#run(REOPEN, key, [handlerIds ? 'asked' : 'all', ...asked]);
     return reopened.map(fromStorableText);
+  }
+
+  async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    const asked = handlerIds?.map(toStorableText) ?? [];
+    const dismissed = await this.#run(DISMISS, key, [handlerIds ? 'asked' : 'all', ...asked]);
+    return dismissed.map(fromStorableText);
+  }
+
+  /** Counts the runs. It has to read every entry. */
+  stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
+    return this.#reader.stats(endpoint);
   }
 
   get(key: InboxKey): Promise<InboxEntry | undefined> {

@@ -21,16 +21,19 @@ import type {
   InboxKey,
   InboxPage,
   InboxPageRequest,
+  InboxRunCount,
   InboxStore,
 } from '../inbox/inbox-store.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
 
 const MESSAGES = {
-  replayOfUnknownEvent: (eventId: string, endpoint: string) =>
+  unknownEvent: (eventId: string, endpoint: string) =>
     `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}. It was never received, or its retention has ended.`,
   replayWithoutPayload: (eventId: string) =>
     `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
     'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  dismissalOfUnknownRun: (eventId: string, id: string) =>
+    `The event ${describeValue(eventId)} has no run of a handler with the id ${describeValue(id)}.`,
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
@@ -142,6 +145,32 @@ export class ScalekitInbox {
   }
 
   /**
+   * Marks dead and failed runs of an event as done without running them, because they need no replay. They keep their error.
+   * Runs in any other state stay as they are.
+   *
+   * @param handlers the ids of the handlers whose runs to dismiss; by default all that are dead or failed
+   * @returns the ids of the handlers whose runs were dismissed
+   * @throws InboxReplayError when the event is unknown, or has no run of a named handler
+   */
+  async dismiss(eventId: string, handlers?: readonly string[]): Promise<readonly string[]> {
+    requireText('eventId', eventId);
+    if (handlers !== undefined) listOf(requireText)('handlers', handlers);
+    const key = this.#keyOf(eventId);
+    const entry = await this.options.inbox.get(key);
+    if (!entry) throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(eventId, key.endpoint));
+    const unknown = handlers?.find((id) => !entry.runs.some(({ handlerId }) => handlerId === id));
+    if (unknown !== undefined) {
+      throw new InboxReplayError('handler_unknown', MESSAGES.dismissalOfUnknownRun(eventId, unknown));
+    }
+    return this.options.inbox.dismiss(key, handlers);
+  }
+
+  /** How many runs of each handler are in which state, and when the oldest of their events was received. */
+  async stats(): Promise<readonly InboxRunCount[]> {
+    return this.options.inbox.stats(this.options.name);
+  }
+
+  /**
    * Deletes the entries that were received before the given time, except those with a run in progress. It prunes the whole
    * store, including the entries of other endpoints that share it.
    *
@@ -187,7 +216,7 @@ export class ScalekitInbox {
     if (!payload) {
       throw (await inbox.get(key))
         ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
-        : new InboxReplayError('event_unknown', MESSAGES.replayOfUnknownEvent(key.eventId, key.endpoint));
+        : new InboxReplayError('event_unknown', MESSAGES.unknownEvent(key.eventId, key.endpoint));
     }
     const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody });

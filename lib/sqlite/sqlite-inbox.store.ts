@@ -6,16 +6,17 @@ import type {
   InboxLease,
   InboxPage,
   InboxPageRequest,
+  InboxRunCount,
   InboxStore,
   InboxTransaction,
   InboxWarningReporter,
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import { claimRun, reopenRun, settleRun } from '../inbox/run-states.js';
+import { claimRun, dismissRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
-import { countEntries, selectEntry, selectPage, selectPayload } from './sqlite.reads.js';
+import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
@@ -159,6 +160,23 @@ export class SqliteInboxStore implements InboxStore {
         return [handlerId];
       });
     });
+  }
+
+  dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
+    return this.#write((writer) => {
+      const eventNumber = writer.findEvent(key);
+      if (eventNumber === undefined) return [];
+      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+        const dismissed = dismissRun(run, Date.now());
+        if (!dismissed || handlerIds?.includes(handlerId) === false) return [];
+        writer.writeRun(eventNumber, handlerId, dismissed);
+        return [handlerId];
+      });
+    });
+  }
+
+  stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
+    return this.#read((database) => selectRunCounts(database, this.#tables, endpoint));
   }
 
   /** An entry that a transaction on the store's own connection has changed is read when the transaction has ended. */

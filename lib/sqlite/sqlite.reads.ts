@@ -7,6 +7,7 @@ import {
   type InboxKey,
   type InboxPage,
   type InboxPageRequest,
+  type InboxRunCount,
   type RunState,
 } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
@@ -54,6 +55,30 @@ export function countEntries(database: SqliteDatabase, tables: SqliteTables, fil
   );
   return counted?.count ?? 0;
 }
+
+export function selectRunCounts(
+  database: SqliteDatabase,
+  { events, handlers }: SqliteTables,
+  endpoint?: string,
+): InboxRunCount[] {
+  const stored = selectJson<StoredRunCount>(
+    database,
+    `SELECT json_object(
+      'endpoint', e.endpoint, 'handlerId', h.handler_id, 'state', h.state, 'count', COUNT(*),
+      'oldestReceivedAt', MIN(e.received_at)
+    ) AS json FROM ${handlers} AS h JOIN ${events} AS e ON e.number = h.event_number
+    ${endpoint === undefined ? '' : 'WHERE e.endpoint = ?'} GROUP BY e.endpoint, h.handler_id, h.state`,
+    ...(endpoint === undefined ? [] : [toStorableText(endpoint)]),
+  );
+  return stored.map(({ endpoint, handlerId, oldestReceivedAt, ...count }) => ({
+    endpoint: fromStorableText(endpoint),
+    handlerId: fromStorableText(handlerId),
+    ...count,
+    oldestReceivedAt: new Date(oldestReceivedAt),
+  }));
+}
+
+type StoredRunCount = Omit<InboxRunCount, 'oldestReceivedAt'> & { readonly oldestReceivedAt: number };
 
 export function selectPayload(
   database: SqliteDatabase,

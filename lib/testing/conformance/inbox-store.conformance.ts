@@ -2,6 +2,7 @@ import { checkOptions, type OptionChecks, requireFunction, requireText } from '.
 import { describeClaims } from './inbox-store.claims.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
+import { describeOperations } from './inbox-store.operations.js';
 import { describePrune, describeReads } from './inbox-store.reads.js';
 import { describeReopen } from './inbox-store.reopen.js';
 import { describeSettlements } from './inbox-store.settlements.js';
@@ -52,6 +53,7 @@ export function describeInboxStore(
     describeKeys(harness, runner);
     describeReads(harness, runner);
     describePrune(harness, runner);
+    describeOperations(harness, runner);
 
     it('resolves a ping', async () => {
       await expect(harness.store.ping()).resolves.toBeUndefined();

@@ -12,6 +12,8 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['list'],
   ['show', 'evt_1'],
   ['replay', 'evt_1', '--secret', 'whsec_b2xk'],
+  ['dismiss', 'evt_1'],
+  ['stats'],
   ['prune', '--before', '30d'],
 ];
 

@@ -222,3 +222,57 @@ describe.each(ADAPTERS)('a replay of an event, on %s', (_name, adapter) => {
     expect(bench.first).toHaveBeenCalledTimes(1);
   });
 });
+
+describe.each(ADAPTERS)('ScalekitInbox, on %s', (_name, adapter) => {
+  async function startWithDeadRun() {
+    const bench = await startScriptedApp(adapter, { inbox: await aStore() });
+    const event = aUserCreated();
+    bench.first.mockRejectedValueOnce(new NonRetryableEventError('no tenant'));
+    await bench.scalekit.deliver(event);
+    return { ...bench, event, inbox: inboxOf(bench.app) };
+  }
+
+  it('dismisses a dead run, so that later deliveries are duplicates', async () => {
+    const { inbox, event, scalekit, first, second } = await startWithDeadRun();
+
+    expect(await inbox.dismiss(event.id)).toEqual(['First.handle']);
+
+    expect(await states(inbox, event.id)).toEqual({ 'First.handle': 'done', 'Second.handle': 'done' });
+    expect((await scalekit.deliver(event)).body).toMatchObject({ status: 'duplicate' });
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  it('dismisses nothing if the event or the run of a named handler does not exist', async () => {
+    const { inbox, event } = await startWithDeadRun();
+
+    await expect(inbox.dismiss('evt_none')).rejects.toMatchObject({ code: 'event_unknown' });
+    await expect(inbox.dismiss(event.id, ['First.handel'])).rejects.toMatchObject({
+      code: 'handler_unknown',
+    });
+    expect(await inbox.dismiss(event.id, ['Second.handle'])).toEqual([]);
+    expect(await inbox.count({ state: 'dead' })).toBe(1);
+  });
+
+  it('counts the runs of each handler by state', async () => {
+    const { inbox, event } = await startWithDeadRun();
+
+    const receivedAt = (await inbox.get(event.id))?.receivedAt;
+    const counts = [...(await inbox.stats())].sort((a, b) => a.handlerId.localeCompare(b.handlerId));
+    expect(counts).toEqual([
+      {
+        endpoint: 'default',
+        handlerId: 'First.handle',
+        state: 'dead',
+        count: 1,
+        oldestReceivedAt: receivedAt,
+      },
+      {
+        endpoint: 'default',
+        handlerId: 'Second.handle',
+        state: 'done',
+        count: 1,
+        oldestReceivedAt: receivedAt,
+      },
+    ]);
+  });
+});

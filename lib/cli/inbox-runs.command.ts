@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { type InboxEntry, type InboxRunCount, type InboxStore, RUN_STATES } from '../inbox/inbox-store.js';
+import { CliFailureError, CliUsageError } from './cli.errors.js';
+import { CLI_MESSAGES } from './cli.messages.js';
+import { collect, parsePositiveInteger } from './cli.options.js';
+import type { CliContext, CliIo } from './cli-io.js';
+import {
+  addFilterOptions,
+  addStoreOptions,
+  DEFAULT_ENDPOINT,
+  type InboxFilterOptions,
+  type InboxStoreOptions,
+  readEntries,
+} from './inbox.options.js';
+import { withInbox } from './open-inbox.js';
+import { sanitizeLine } from './printable.js';
+
+const DEFAULT_LIMIT = 1000;
+
+interface DismissOptions extends InboxStoreOptions, InboxFilterOptions {
+  readonly endpoint: string;
+  readonly handler?: readonly string[];
+}
+
+/** `inbox dismiss`: marks dead and failed runs as done. */
+export function addInboxDismissCommand(inbox: Command, context: CliContext): void {
+  const command = inbox
+    .command('dismiss')
+    .summary('Mark dead and failed runs as done, without running them.')
+    .description(
+      'Mark dead and failed runs that need no replay as done, without running them. They keep their error.\n\n' +
+        'The exit code is 1 if there was nothing to dismiss.',
+    )
+    .argument(
+      '[event]',
+      'event ID; leave it out to dismiss the runs of all events that match --type and --state',
+    )
+    .option('--endpoint <name>', 'endpoint that received the events', DEFAULT_ENDPOINT);
+  addStoreOptions(addFilterOptions(command))
+    .option('--handler <id>', 'dismiss only the run of this handler; repeatable', collect)
+    .option('--limit <n>', 'maximum number of events', parsePositiveInteger, DEFAULT_LIMIT)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ scalekit-webhooks inbox dismiss evt_123 --application shop
+  $ scalekit-webhooks inbox dismiss evt_123 --application shop --handler SeatHandlers.take
+  $ scalekit-webhooks inbox dismiss --state dead --type user.created --application shop`,
+    )
+    .action(async (eventId: string | undefined, options: DismissOptions) => {
+      context.exitCode = (await dismiss(eventId, options, context.io)) ? 0 : 1;
+    });
+}
+
+/** Resolves to whether a run was dismissed. */
+function dismiss(eventId: string | undefined, options: DismissOptions, io: CliIo): Promise<boolean> {
+  const { endpoint, handler: handlerIds } = options;
+  const hasFilter = options.type !== undefined || options.state !== undefined;
+  if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.eventsMissing);
+  return withInbox(options, io, async (store) => {
+    const entries =
+      eventId === undefined
+        ? (await readEntries(store, options)).entries
+        : [await requireEntry(store, endpoint, eventId, handlerIds)];
+    let total = 0;
+    for (const entry of entries) {
+      const dismissed = await store.dismiss(entry, handlerIds);
+      total += dismissed.length;
+      if (dismissed.length > 0)
+        io.stdout.write(
+          `${CLI_MESSAGES.dismissed(sanitizeLine(entry.eventId), dismissed.map(sanitizeLine))}\n`,
+        );
+    }
+    if (total === 0) io.stderr.write(`${CLI_MESSAGES.nothingToDismiss}\n`);
+    return total > 0;
+  });
+}
+
+/** @throws CliFailureError if the inbox does not have the event, or the event has no run of one of the handlers */
+async function requireEntry(
+  store: InboxStore,
+  endpoint: string,
+  eventId: string,
+  handlerIds: readonly string[] = [],
+): Promise<InboxEntry> {
+  const entry = await store.get({ endpoint, eventId });
+  if (!entry) throw new CliFailureError(CLI_MESSAGES.eventUnknown(eventId, endpoint));
+  const known = entry.runs.map(({ handlerId }) => handlerId);
+  const unknown = handlerIds.find((id) => !known.includes(id));
+  if (unknown !== undefined)
+    throw new CliFailureError(CLI_MESSAGES.runUnknown(unknown, known.map(sanitizeLine)));
+  return entry;
+}
+
+interface StatsOptions extends InboxStoreOptions {
+  readonly endpoint?: string;
+  readonly json?: boolean;
+}
+
+/** `inbox stats`: counts runs by handler and state. */
+export function addInboxStatsCommand(inbox: Command, { io }: CliContext): void {
+  const command = inbox
+    .command('stats')
+    .summary('Count the runs of each handler by state.')
+    .description('Count the runs of each handler by state. Redis has to read every event for this.')
+    .option('--endpoint <name>', 'only runs of this endpoint');
+  addStoreOptions(command)
+    .option('--json', 'print a JSON array')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ scalekit-webhooks inbox stats --store postgres://localhost/shop --application shop
+  $ scalekit-webhooks inbox stats --store sqlite:inbox.db --json`,
+    )
+    .action(async (options: StatsOptions) => {
+      const counts = await withInbox(options, io, (store) => store.stats(options.endpoint));
+      const sorted = [...counts].sort((one, other) => compare(sortKey(one), sortKey(other)));
+      if (options.json) {
+        io.stdout.write(`${JSON.stringify(sorted, null, 2)}\n`);
+        return;
+      }
+      for (const line of statsLines(sorted)) io.stdout.write(`${line}\n`);
+      if (sorted.length === 0) io.stderr.write(`${CLI_MESSAGES.noRuns}\n`);
+    });
+}
+
+function sortKey({ endpoint, handlerId, state }: InboxRunCount): string {
+  return [endpoint, handlerId, RUN_STATES.indexOf(state)].join('\0');
+}
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
+/** A line for each handler of each endpoint, and the totals. */
+function statsLines(counts: readonly InboxRunCount[]): string[] {
+  const lines = new Map<string, string[]>();
+  for (const count of counts) {
+    const name = [count.endpoint, count.handlerId].map(sanitizeLine).join('  ');
+    lines.set(name, [...(lines.get(name) ?? []), countText(count)]);
+  }
+  const totals = RUN_STATES.flatMap((state) => {
+    const count = counts.filter((one) => one.state === state).reduce((sum, one) => sum + one.count, 0);
+    return count > 0 ? [`${state} ${count}`] : [];
+  });
+  return [
+    ...[...lines].map(([name, ofHandler]) => `${name}  ${ofHandler.join(', ')}`),
+    ...(lines.size > 1 ? [CLI_MESSAGES.totalRuns(totals)] : []),
+  ];
+}
+
+function countText({ state, count, oldestReceivedAt }: InboxRunCount): string {
+  return state === 'done'
+    ? `${state} ${count}`
+    : `${state} ${count} (oldest ${oldestReceivedAt.toISOString()})`;
+}

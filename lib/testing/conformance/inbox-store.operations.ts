@@ -1,0 +1,115 @@
+import {
+  aLease,
+  anEvent,
+  type ConformanceHarness,
+  type ConformanceRunner,
+  FAILURE,
+} from './inbox-store.harness.js';
+
+/** What operators ask of an inbox: to dismiss runs, and to count them. */
+export function describeOperations(
+  harness: ConformanceHarness,
+  { describe, it, expect }: ConformanceRunner,
+): void {
+  describe('dismiss', () => {
+    for (const state of ['dead', 'failed'] as const) {
+      it(`makes a ${state} run done without an attempt, and keeps its error`, async () => {
+        const event = anEvent();
+        await harness.record(event, state);
+
+        expect(await harness.store.dismiss(event)).toEqual(['A.run']);
+        expect((await harness.entryOf(event)).runs).toEqual([
+          { handlerId: 'A.run', state: 'done', attempts: 1, updatedAt: expect.any(Date), error: FAILURE },
+        ]);
+        expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'done' } });
+        expect(await harness.store.count({ state })).toBe(0);
+      });
+    }
+
+    it('leaves runs that are queued, running or done as they are, even if their handlers are named', async () => {
+      const lease = aLease();
+      const [queued, running, done] = [anEvent(), anEvent(), anEvent()];
+      await harness.record(queued, 'queued');
+      await harness.claim(running, lease);
+      await harness.record(done, 'done');
+
+      for (const event of [queued, running, done]) {
+        expect(await harness.store.dismiss(event)).toEqual([]);
+        expect(await harness.store.dismiss(event, ['A.run'])).toEqual([]);
+      }
+      const end = [{ handlerId: 'A.run', state: 'done' as const }];
+      expect(await harness.store.settle(running, end, lease)).toEqual(['A.run']);
+      expect(await harness.claim(queued)).toEqual({ 'A.run': { state: 'queued' } });
+    });
+
+    it('dismisses only the runs whose handlers are named', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.claim(event, lease, ['A.run', 'B.run']);
+      const dead = ['A.run', 'B.run'].map((handlerId) => ({ handlerId, state: 'dead' as const }));
+      await harness.store.settle(event, dead, lease);
+
+      expect(await harness.store.dismiss(event, ['B.run', 'Unknown.run'])).toEqual(['B.run']);
+      expect(await harness.claim(event, aLease(), ['A.run', 'B.run'])).toEqual({
+        'A.run': { state: 'dead' },
+        'B.run': { state: 'done' },
+      });
+    });
+
+    it('lets a dismissed run be reopened', async () => {
+      const event = anEvent();
+      await harness.record(event, 'dead');
+      await harness.store.dismiss(event);
+
+      expect(await harness.store.reopen(event, ['A.run'])).toEqual(['A.run']);
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 2 } });
+    });
+
+    it('dismisses nothing for an unknown event', async () => {
+      expect(await harness.store.dismiss(anEvent())).toEqual([]);
+    });
+  });
+
+  describe('stats', () => {
+    it('count the runs by endpoint, handler and state, and tell when the oldest of their events was received', async () => {
+      const events = [anEvent(), anEvent(), anEvent({ endpoint: 'other "€" ' })] as const;
+      const [first, second, other] = events;
+      await harness.record(first, 'dead');
+      await harness.advance(10);
+      await harness.record(second, 'dead');
+      await harness.claim(second, aLease(), ['B.run']);
+      await harness.record(other, 'done');
+
+      const receivedAt = new Map<string, Date>();
+      for (const event of events) receivedAt.set(event.eventId, (await harness.entryOf(event)).receivedAt);
+      const since = ({ eventId }: { eventId: string }) => receivedAt.get(eventId);
+      const counts = [...(await harness.store.stats())].sort((one, two) =>
+        one.state.localeCompare(two.state),
+      );
+      expect(counts).toEqual([
+        { endpoint: 'default', handlerId: 'A.run', state: 'dead', count: 2, oldestReceivedAt: since(first) },
+        {
+          endpoint: other.endpoint,
+          handlerId: 'A.run',
+          state: 'done',
+          count: 1,
+          oldestReceivedAt: since(other),
+        },
+        {
+          endpoint: 'default',
+          handlerId: 'B.run',
+          state: 'running',
+          count: 1,
+          oldestReceivedAt: since(second),
+        },
+      ]);
+      expect(await harness.store.stats(other.endpoint)).toEqual([counts[1]]);
+    });
+
+    it('are empty for an empty inbox, and for events without handlers', async () => {
+      expect(await harness.store.stats()).toEqual([]);
+      await harness.claim(anEvent(), aLease(), []);
+      expect(await harness.store.stats()).toEqual([]);
+    });
+  });
+}
