@@ -10,6 +10,13 @@ export type {
 } from './receive/receive.options.js';
 export type { Outcome } from './respond/outcome.js';
 export { scalekitWebhooksConfig } from './scalekit-webhooks.config.js';
+export {
+  getScalekitDispatcherToken,
+  getScalekitInboxToken,
+  InjectScalekitDispatcher,
+  InjectScalekitInbox,
+  SCALEKIT_WEBHOOKS_OPTIONS,
+} from './scalekit-webhooks.injection.js';
 export { ScalekitWebhooksModule } from './scalekit-webhooks.module.js';
 export type {
   ScalekitWebhooksEndpointOptions,

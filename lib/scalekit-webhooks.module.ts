@@ -15,6 +15,12 @@ import { ENDPOINT_OPTIONS, type EndpointOptions, resolveEndpointOptions } from '
 import { createWebhookController } from './receive/webhook.controller.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
+  getScalekitDispatcherToken,
+  getScalekitInboxToken,
+  InjectionCheck,
+  SCALEKIT_WEBHOOKS_OPTIONS,
+} from './scalekit-webhooks.injection.js';
+import {
   checkForRoot,
   checkForRootAsync,
   resolveOptions,
@@ -32,7 +38,7 @@ const ENDPOINT_DEFAULTS: ScalekitWebhooksEndpointOptions = {
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<ScalekitWebhooksOptions>({
     moduleName: 'ScalekitWebhooks',
-    optionsInjectionToken: Symbol.for('nestjs-scalekit-webhooks:given-options'),
+    optionsInjectionToken: SCALEKIT_WEBHOOKS_OPTIONS,
   })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createScalekitWebhooksOptions')
@@ -66,6 +72,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
     DeliveryLog,
     // Reads and replays the inbox
     ScalekitInbox,
+    InjectionCheck,
   ],
   exports: [ScalekitEventDispatcher, ScalekitInbox],
 })
@@ -99,6 +106,8 @@ export class ScalekitWebhooksModule extends ConfigurableModuleClass {
 /** Adds to the module of one endpoint what depends on its options. */
 function withEndpoint(definition: DynamicModule, extras: ScalekitWebhooksEndpointOptions): DynamicModule {
   const endpoint = resolveEndpointOptions(extras);
+  const inboxToken = getScalekitInboxToken(endpoint.name);
+  const dispatcherToken = getScalekitDispatcherToken(endpoint.name);
   return {
     ...definition,
     global: extras.isGlobal ?? false,
@@ -112,6 +121,9 @@ function withEndpoint(definition: DynamicModule, extras: ScalekitWebhooksEndpoin
           resolveOptions(options, endpointOptions),
         inject: [MODULE_OPTIONS_TOKEN, ENDPOINT_OPTIONS],
       },
+      { provide: inboxToken, useExisting: ScalekitInbox },
+      { provide: dispatcherToken, useExisting: ScalekitEventDispatcher },
     ],
+    exports: [...(definition.exports ?? []), inboxToken, dispatcherToken],
   };
 }

@@ -4,13 +4,17 @@
  */
 import { ConsoleLogger, type Logger, type Type } from '@nestjs/common';
 import {
+  PARAMTYPES_METADATA,
+  PROPERTY_DEPS_METADATA,
+  SELF_DECLARED_DEPS_METADATA,
+} from '@nestjs/common/constants.js';
+import {
   type ExternalContextCreator as ContextCreator,
   type DiscoveryService,
   ExternalContextCreator,
   type ModulesContainer,
   NestContainer,
 } from '@nestjs/core';
-
 import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 
 export {
@@ -97,7 +101,32 @@ export function formatOf({ localInstance }: Logger): 'text' | 'json' | 'other' {
   return Reflect.get(Object(localInstance), 'options')?.json === true ? 'json' : 'text';
 }
 
+type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
 /** Whether Nest has finished the instance of a singleton. Until then, it has an object without its constructor's work. */
-export function isResolved(wrapper: ReturnType<DiscoveryService['getProviders']>[number]): boolean {
+export function isResolved(wrapper: InstanceWrapper): boolean {
   return wrapper.getInstanceByContextId(STATIC_CONTEXT).isResolved === true;
+}
+
+/** The tokens that a provider or controller injects: into its factory, its constructor or its properties. */
+export function injectedTokens({ inject, metatype }: InstanceWrapper): readonly unknown[] {
+  if (inject) return inject.map(tokenOf);
+  if (typeof metatype !== 'function') return [];
+  const of = (key: string): readonly unknown[] => Reflect.getMetadata(key, metatype) ?? [];
+  const parameters = [...of(PARAMTYPES_METADATA)];
+  for (const declared of of(SELF_DECLARED_DEPS_METADATA)) {
+    const { index, param }: { index?: number; param?: unknown } = Object(declared);
+    if (index !== undefined) parameters[index] = param;
+  }
+  return [
+    ...parameters,
+    ...of(PROPERTY_DEPS_METADATA).map((declared) => Reflect.get(Object(declared), 'type')),
+  ].map(tokenOf);
+}
+
+/** The token itself, or one that is wrapped in `forwardRef()` or marked as optional. */
+function tokenOf(declared: unknown): unknown {
+  if (typeof declared !== 'object' || declared === null) return declared;
+  if ('forwardRef' in declared && typeof declared.forwardRef === 'function') return declared.forwardRef();
+  return 'token' in declared ? tokenOf(declared.token) : declared;
 }

@@ -71,9 +71,12 @@ export const ENDPOINT_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:endpoint');
 const NAME = /^[\w.-]{1,64}$/;
 const SEGMENT = /^(?::\w+|[\w.~-]+)$/;
 
+/** The name of an endpoint that has none of its own. */
+export const DEFAULT_NAME = 'default';
+
 /** Fills in the defaults. */
 export function resolveEndpointOptions({
-  name = 'default',
+  name = DEFAULT_NAME,
   path = 'webhooks/scalekit',
 }: Partial<EndpointOptions>): EndpointOptions {
   return { name, path: segmentsOf(path).join('/') };

@@ -1,4 +1,5 @@
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import 'reflect-metadata';
+import { ConsoleLogger, Inject, Logger, Optional } from '@nestjs/common';
 import * as constants from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
@@ -6,6 +7,13 @@ import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 import { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { Module as NestModule } from '@nestjs/core/injector/module.js';
 import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
+
+class Injecting {
+  @Inject('property')
+  readonly property: unknown;
+
+  constructor(@Optional() @Inject('parameter') readonly parameter: Logger) {}
+}
 
 /** The parts of Nest outside its public API that `lib/dispatch/nest-internals.ts` uses, and whether Nest still has them. */
 export function nestInternals(): Record<string, boolean> {
@@ -26,6 +34,11 @@ export function nestInternals(): Record<string, boolean> {
     'constants.EXCEPTION_FILTERS_METADATA': typeof constants.EXCEPTION_FILTERS_METADATA === 'string',
     'constants.GUARDS_METADATA': typeof constants.GUARDS_METADATA === 'string',
     'constants.INTERCEPTORS_METADATA': typeof constants.INTERCEPTORS_METADATA === 'string',
+    'constants name what a class injects': [
+      constants.PARAMTYPES_METADATA,
+      constants.SELF_DECLARED_DEPS_METADATA,
+      constants.PROPERTY_DEPS_METADATA,
+    ].every((key) => Array.isArray(Reflect.getMetadata(key, Injecting))),
     'constants.PIPES_METADATA': typeof constants.PIPES_METADATA === 'string',
     'ConsoleLogger#options.json': Reflect.get(json, 'options')?.json === true,
     'ExternalContextCreator.fromContainer asks NestContainer#getModules': asked,
