@@ -77,8 +77,13 @@ export const CLI_MESSAGES = {
   noRuns: 'No runs found.',
   totalRuns: (totals: readonly string[]) => `All handlers: ${totals.join(', ')}`,
   replayStopped:
-    'Stopped, because the endpoint did not accept the event. Check --url and --secret. ' +
-    'The remaining events were not changed.',
+    'Stopped, because the endpoint did not accept the event. The remaining events were not sent.',
+  handlerUnknown: (handlerIds: readonly string[]) =>
+    `The endpoint has no handler ${handlerIds.map((id) => JSON.stringify(id)).join(' or ')}. The application lists its handlers at startup.`,
+  otherInbox:
+    'The endpoint does not have this event in its inbox. Check that --store and --application name the inbox of this ' +
+    'application, and that --url and --endpoint name the same endpoint.',
+  notReplayed: 'The endpoint handled the event, but not as a replay: its version of this package is too old.',
   entryField: (name: string, value: string) => `${name.padEnd(10)}${value}`,
   runState: (state: string, attempts: number, time: string) =>
     `          ${state}, ${counted(attempts, 'attempt')}, updated ${time}`,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { InboxEntry, InboxKey, InboxStore } from '../inbox/inbox-store.js';
+import { replayRequestId } from '../replay/replay-request.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
@@ -11,6 +12,7 @@ import {
   parsePositiveInteger,
 } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import type { EndpointAnswer } from './endpoint-answer.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -27,7 +29,6 @@ import {
   type DeliveryResponse,
   type DeliveryTarget,
   forEachConcurrently,
-  isSuccess,
   sendDelivery,
 } from './send-delivery.js';
 
@@ -41,19 +42,19 @@ interface ReplayCommandOptions extends InboxStoreOptions, InboxFilterOptions {
 const DEFAULT_LIMIT = 1000;
 const CONCURRENCY = 4;
 
-/** `inbox replay`: reopens the runs of stored events, and sends the events to the application again. */
+/** `inbox replay`: asks the application to handle stored events again. */
 export function addInboxReplayCommand(inbox: Command, context: CliContext): void {
   const command = inbox
     .command('replay')
     .summary('Send stored events to your application again.')
     .description(
       'Send stored events to your application again, freshly signed. Runs that are not done, including dead ones, run again.\n\n' +
-        'The exit code is 0 if every response is a 2xx, and 1 otherwise.',
+        'The exit code is 0 if the endpoint acknowledges every event, and 1 otherwise.',
     )
     .argument('[event]', 'event ID; leave it out to replay all events that match --type and --state')
     .option('--endpoint <name>', 'endpoint that received the events', DEFAULT_ENDPOINT);
   addStoreOptions(addFilterOptions(command))
-    .option('--handler <id>', 'reopen only the run of this handler, even if it is done; repeatable', collect)
+    .option('--handler <id>', 'run only this handler, even if it is done; repeatable', collect)
     .option('--limit <n>', 'maximum number of events', parsePositiveInteger, DEFAULT_LIMIT)
     .option('--url <url>', 'URL of the endpoint', parseHttpUrl, new URL(DEFAULT_URL))
     .option('--secret <secret>', `signing secret (default: the first one in ${SECRET_VARIABLE})`)
@@ -71,7 +72,7 @@ Examples:
     });
 }
 
-/** Resolves to whether every response was a 2xx. */
+/** Resolves to whether the endpoint acknowledged every event. */
 function replay(eventId: string | undefined, options: ReplayCommandOptions, io: CliIo): Promise<boolean> {
   const { endpoint, url, handler: handlerIds } = options;
   const hasFilter = options.type !== undefined || options.state !== undefined;
@@ -107,7 +108,7 @@ async function replayAll(
     isStopped ||= isNotAccepted(response);
   };
   try {
-    // Send one event first: if the URL or the secret is wrong, no other event is reopened.
+    // Send one event first: if the URL or the secret is wrong, the others fail in the same way.
     for (const first of entries.slice(0, 1)) await sendNext(first);
     await forEachConcurrently(entries.slice(1).values(), CONCURRENCY, sendNext);
   } finally {
@@ -117,38 +118,40 @@ async function replayAll(
   return report.allSucceeded;
 }
 
-/** Reopens the given runs of an event, or all that are not done, and sends it. */
+/**
+ * Sends an event with a signed request to replay it. The application itself reopens the runs, so that nothing changes if the
+ * event does not reach it, and no other handler runs.
+ */
 async function resend(
   store: InboxStore,
   key: InboxKey,
   target: DeliveryTarget,
-  handlerIds: readonly string[] | undefined,
+  handlers: readonly string[] | undefined,
 ): Promise<DeliveryResponse> {
   const payload = await store.payload(key);
   if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
-  const reopened = await store.reopen(key, handlerIds);
-  const response = await sendDelivery(payload, target);
-  if (!isSuccess(response) || !(await hasFailedRun(store, key, reopened))) return response;
-  // Another delivery of the event was in progress. The response was its outcome, without the reopened runs.
-  return sendDelivery(payload, target);
+  const response = await sendDelivery(payload, { ...target, id: replayRequestId({ handlers }) });
+  if (response.status === undefined || !response.endpoint) return response;
+  return { ...response, advice: replayAdvice(response.endpoint, handlers) ?? response.advice };
 }
 
-async function hasFailedRun(
-  store: InboxStore,
-  key: InboxKey,
-  handlerIds: readonly string[],
-): Promise<boolean> {
-  if (handlerIds.length === 0) return false;
-  const entry = await store.get(key);
-  return entry?.runs.some((run) => run.state === 'failed' && handlerIds.includes(run.handlerId)) ?? false;
+function replayAdvice(
+  { received, replay }: EndpointAnswer,
+  handlers: readonly string[] = [],
+): string | undefined {
+  if (replay === 'handler_unknown') return CLI_MESSAGES.handlerUnknown(handlers);
+  if (replay === 'event_unknown') return CLI_MESSAGES.otherInbox;
+  return received && replay === undefined ? CLI_MESSAGES.notReplayed : undefined;
 }
 
 function nameOf({ type, eventId }: InboxEntry): string {
   return sanitizeLine(`${type} ${eventId}`);
 }
 
-/** Whether the response shows that the URL, the secret or the application is wrong, rather than this one event. */
+/** Whether the response shows that the URL, the secret, a handler or the inbox is wrong, rather than this one event. */
 function isNotAccepted(response: DeliveryResponse): boolean {
   if (response.status === undefined) return response.reason !== CLI_MESSAGES.payloadMissing;
-  return response.status >= 300 && response.status <= 499 && response.status !== 422;
+  if (response.endpoint?.replay === undefined)
+    return response.endpoint === undefined || response.status < 500;
+  return response.endpoint.replay !== 'done';
 }

@@ -18,6 +18,8 @@ export interface DeliveryTarget {
   readonly secret: SigningSecret;
   /** @default 'standard' */
   readonly scheme?: SignatureScheme;
+  /** The `webhook-id`. By default, a new one. */
+  readonly id?: string;
 }
 
 /** The response to a delivery: a status, or the reason why there is none. */
@@ -36,14 +38,14 @@ export type DeliveryResponse =
 /** Signs and sends one event. Like Scalekit, it does not follow redirects. */
 export async function sendDelivery(
   payload: string | Uint8Array,
-  { url, secret, scheme }: DeliveryTarget,
+  { url, secret, scheme, id }: DeliveryTarget,
 ): Promise<DeliveryResponse> {
   const started = performance.now();
   try {
     const response = await fetch(url, {
       method: 'POST',
       body: payload,
-      headers: { 'content-type': 'application/json', ...signWebhook({ payload, secret, scheme }) },
+      headers: { 'content-type': 'application/json', ...signWebhook({ payload, secret, scheme, id }) },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000),
     });
@@ -79,7 +81,7 @@ function explainFailure(error: unknown, { origin }: URL): string {
 }
 
 /** Whether the endpoint itself acknowledged the event. */
-export function isSuccess(response: DeliveryResponse): boolean {
+function isSuccess(response: DeliveryResponse): boolean {
   const { status } = response;
   if (status === undefined || status < 200 || status > 299) return false;
   return response.endpoint?.received === true;

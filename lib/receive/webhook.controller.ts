@@ -21,6 +21,8 @@ import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.j
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
+import { answerForReplay, readReplayRequest } from '../replay/replay-request.js';
+import { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { answerFor, DeliveryRefusedError, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
 import { bodyOf, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
@@ -35,6 +37,7 @@ export function createWebhookController(path: string, decorators: readonly Class
     constructor(
       @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
       @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
+      @Inject(ScalekitInbox) private readonly inbox: ScalekitInbox,
     ) {}
 
     @Post()
@@ -47,6 +50,13 @@ export function createWebhookController(path: string, decorators: readonly Class
       }
       const parsed = parseEvent(body.bytes, validation);
       requireEnvironment(parsed.event, environmentIds);
+      const replay = readReplayRequest(body.verified.deliveryId);
+      if (replay) {
+        const again = new ReceivedEvent(parsed, { rawBody: body.bytes });
+        const { end, outcome, retryAfterSeconds } = await this.inbox.replayReceived(again, replay);
+        respond(response, answerForReplay(answerFor(outcome, statusCodes, retryAfterSeconds), end));
+        return;
+      }
       const received = new ReceivedEvent(parsed, {
         deliveryId: body.verified.deliveryId,
         receivedAt: body.receivedAt,

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { toRunError } from '../dispatch/handler-failure.js';
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
@@ -25,6 +26,7 @@ import type {
   InboxStore,
 } from '../inbox/inbox-store.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
+import { DeliveryRefusedError } from '../respond/outcome.js';
 
 const MESSAGES = {
   unknownEvent: (eventId: string, endpoint: string) =>
@@ -34,6 +36,8 @@ const MESSAGES = {
     'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
   dismissalOfUnknownRun: (eventId: string, id: string) =>
     `The event ${describeValue(eventId)} has no run of a handler with the id ${describeValue(id)}.`,
+  replayFailed: (eventId: string, name: string, message: string) =>
+    `The replay of ${describeValue(eventId)} failed (${name}: ${message}). Nothing ran; try again.`,
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
@@ -136,11 +140,7 @@ export class ScalekitInbox {
     checkOptions(options, REPLAY_CHECKS);
     if (typeof which === 'string') requireText('eventId', which);
     else checkOptions(which, FILTER_CHECKS);
-    await this.dispatcher.findHandlers();
-    const unknown = options.handlers?.find((id) => !this.handlers.ids.includes(id));
-    if (unknown !== undefined) {
-      throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
-    }
+    await this.#requireHandlers(options.handlers);
     return typeof which === 'string' ? this.#replay(which, options) : this.#replayAll(which, options);
   }
 
@@ -182,6 +182,46 @@ export class ScalekitInbox {
     return this.options.inbox.prune(before);
   }
 
+  /**
+   * Replays an event that was delivered again with a request for it.
+   *
+   * @returns `done` and the outcome, or why the replay is not possible
+   * @throws DeliveryRefusedError `unavailable` when the inbox cannot be reached
+   * @internal
+   */
+  async replayReceived(
+    received: ReceivedEvent,
+    { handlers }: ReplayOptions,
+  ): Promise<Pick<DispatchResult, 'outcome' | 'retryAfterSeconds'> & { end: string }> {
+    const key = this.#keyOf(received.event.id);
+    try {
+      await this.#requireHandlers(handlers);
+      if (!(await this.#answerInTime(this.options.inbox.get(key)))) {
+        throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(key.eventId, key.endpoint));
+      }
+      const reopen = () => this.options.inbox.reopen(key, handlers);
+      return { end: 'done', ...(await this.dispatcher.handleAgain(received, reopen, handlers)) };
+    } catch (error) {
+      if (error instanceof InboxReplayError) return { end: error.code, outcome: 'unprocessable' };
+      const { name, message } = toRunError(error);
+      throw new DeliveryRefusedError('unavailable', MESSAGES.replayFailed(key.eventId, name, message));
+    }
+  }
+
+  async #answerInTime<T>(answer: Promise<T>): Promise<T> {
+    const found = await waitAtMost(answer, this.options.handlerTimeoutMs);
+    if (found === TIMED_OUT) throw new Error('the inbox did not answer in time');
+    return found;
+  }
+
+  /** @throws InboxReplayError when one of the handlers does not exist */
+  async #requireHandlers(handlers: readonly string[] | undefined): Promise<void> {
+    await this.dispatcher.findHandlers();
+    const unknown = handlers?.find((id) => !this.handlers.ids.includes(id));
+    if (unknown === undefined) return;
+    throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
+  }
+
   async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {
     const key = this.#keyOf(eventId);
     const received = await this.#receivedBefore(key);
@@ -210,9 +250,8 @@ export class ScalekitInbox {
   }
 
   async #receivedBefore(key: InboxKey): Promise<ReceivedEvent> {
-    const { inbox, validation, handlerTimeoutMs } = this.options;
-    const payload = await waitAtMost(inbox.payload(key), handlerTimeoutMs);
-    if (payload === TIMED_OUT) throw new Error('the inbox did not answer in time');
+    const { inbox, validation } = this.options;
+    const payload = await this.#answerInTime(inbox.payload(key));
     if (!payload) {
       throw (await inbox.get(key))
         ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))

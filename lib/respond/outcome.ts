@@ -23,7 +23,8 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** The response to a delivery: a status and a body without details. */
 export interface WebhookAnswer {
   readonly status: number;
-  readonly body: { readonly received: boolean; readonly status?: string };
+  /** `replay` is present if the delivery asked for a replay: `done`, or why it was not possible. */
+  readonly body: { readonly received: boolean; readonly status?: string; readonly replay?: string };
   /** When to retry, in seconds. Sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
 }

@@ -104,7 +104,7 @@ export class PublicApi {
   }
 }
 
-/** Nest's lifecycle hooks are not for users to call. */
+/** Nest's lifecycle hooks, and members that are marked as internal, are not for users to call. */
 function isPublic(member: ts.Symbol): boolean {
   if (
     member.name.startsWith('__#') ||
@@ -112,6 +112,7 @@ function isPublic(member: ts.Symbol): boolean {
     /^(?:on|before)(?:Module|Application)/.test(member.name)
   )
     return false;
+  if (member.getJsDocTags().some(({ name }) => name === 'internal')) return false;
   return !member.declarations?.some(
     (declaration) => ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Private,
   );

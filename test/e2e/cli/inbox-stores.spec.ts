@@ -36,14 +36,20 @@ async function runEachCommand(store: InboxStore, options: string[]): Promise<voi
   const list = await inbox('list', '--state', 'dead');
   const show = await inbox('show', id, '--payload');
   const replay = await inbox('replay', id, '--secret', 'whsec_b2xk', '--url', 'http://127.0.0.1:1/hooks');
-  const reopened = await store.get({ endpoint: 'default', eventId: id });
+  const unchanged = await store.get({ endpoint: 'default', eventId: id });
+  const dismiss = await inbox('dismiss', id);
+  const stats = await inbox('stats');
   const prune = await inbox('prune', '--before', '0d');
 
-  expect([list, show, replay, prune].map(({ exitCode }) => exitCode)).toEqual([0, 0, 1, 0]);
-  expect([list, show, prune].map(({ stderr }) => stderr)).toEqual(['', '', '']);
+  expect([list, show, replay, dismiss, stats, prune].map(({ exitCode }) => exitCode)).toEqual([
+    0, 0, 1, 0, 0, 0,
+  ]);
+  expect([list, show, dismiss, stats, prune].map(({ stderr }) => stderr)).toEqual(['', '', '', '', '']);
   expect(list.stdout).toContain(id);
   expect(show.stdout).toContain('display_name');
-  expect(reopened?.runs).toMatchObject([{ state: 'failed' }]);
+  expect(unchanged?.runs).toMatchObject([{ state: 'dead' }]);
+  expect(dismiss.stdout).toBe(`${id}  dismissed Users.sync\n`);
+  expect(stats.stdout).toBe('default  Users.sync  done 1\n');
   expect(prune.stdout).toContain('Deleted 1 event ');
   expect(await store.count()).toBe(0);
 }
@@ -51,7 +57,7 @@ async function runEachCommand(store: InboxStore, options: string[]): Promise<voi
 await describeWithService('postgres', 'scalekit-webhooks inbox on Postgres', (url) => {
   const postgres = PostgresFixture.use();
 
-  it('lists, shows, reopens and prunes events', async () => {
+  it('lists, shows, counts, dismisses and prunes events, and changes nothing for a replay that does not arrive', async () => {
     await runEachCommand(postgres.store, [
       '--store',
       url,
@@ -124,7 +130,7 @@ await describeWithService('redis', 'scalekit-webhooks inbox on Redis', (url) => 
 
   afterAll(() => client.quit());
 
-  it('lists, shows, reopens and prunes events', async () => {
+  it('lists, shows, counts, dismisses and prunes events, and changes nothing for a replay that does not arrive', async () => {
     const harness = redisInboxHarness(client);
     await runEachCommand(harness.store, [
       '--store',
