@@ -99,11 +99,23 @@ export const CLI_MESSAGES = {
   clockHint: 'Hint        to check an old delivery, pass the time when it arrived: --now <unix-seconds>',
   matches: 'Signature   matches',
   mismatches: (secretCount: number) =>
-    `Signature   does not match ${secretCount === 1 ? 'the secret' : `any of the ${secretCount} secrets`}`,
+    `Signature   of this body does not match ${secretCount === 1 ? 'the secret' : `any of the ${secretCount} secrets`}`,
   variantMatches: (variant: string) =>
-    `Cause       the signature matches ${variant}, so the body file is not what was signed`,
+    `Cause       the signature matches ${variant}, so the secret is right, and the body file is not what was signed`,
+  bodyDamaged: {
+    empty: 'Cause       the body file is empty, so it is not what was signed',
+    not_text: 'Cause       the body file is not UTF-8 text, as JSON must be, so it is not what was signed',
+    lost_characters:
+      'Cause       the body file contains U+FFFD, which replaces characters that could not be read, so it is probably not what was signed',
+    not_json:
+      'Cause       the body file is not valid JSON, so it is incomplete or was changed after it was signed',
+    not_an_event:
+      'Cause       the body file is not a whole event (id, type and data), so it is not what was signed. Save the whole body',
+    formatted:
+      'Cause       the body file is formatted JSON. Scalekit sends compact JSON, so it was probably changed. Save the bytes as they arrive, before any parser',
+  },
   noVariantMatches:
-    'Hint        no common change to the body explains this; the secret may belong to another endpoint',
+    'Hint        no common change to the body explains this; the secret may belong to another endpoint, or a value was changed',
   headersUnusable: (reason: string) => `Headers     ${reason}`,
   authentic: 'Verified.',
   notAuthentic: 'Verification failed.',

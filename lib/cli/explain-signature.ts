@@ -8,6 +8,7 @@ import {
   schemesPresent,
 } from '../verify/signature-headers.js';
 import { verifyWebhookSignature } from '../verify/verify-signature.js';
+import { bodyVariants, damageOf } from './body-variants.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 
 /** A recorded delivery, and what to verify it with. */
@@ -60,9 +61,7 @@ function explainScheme(scheme: SignatureScheme, delivery: RecordedDelivery): str
     const matches = (payload: string | Uint8Array) =>
       isVerified(() => verifyWebhookSignature({ payload, headers, secrets, now: timestamp * 1000 }));
     if (matches(body)) return [signedAt, ...clockHint, CLI_MESSAGES.matches];
-    const variant = bodyVariants(body).find((candidate) => matches(candidate.body));
-    const cause = variant ? CLI_MESSAGES.variantMatches(variant.name) : CLI_MESSAGES.noVariantMatches;
-    return [signedAt, ...clockHint, CLI_MESSAGES.mismatches(secrets.length), cause];
+    return [signedAt, ...clockHint, CLI_MESSAGES.mismatches(secrets.length), explainMismatch(body, matches)];
   } catch (error) {
     return [explainHeaders(error)];
   }
@@ -83,46 +82,11 @@ function explainHeaders(error: unknown): string {
   return CLI_MESSAGES.headersUnusable(error.message);
 }
 
-/** What the body may have looked like before an editor, a shell or a body parser changed it. */
-interface BodyVariant {
-  readonly name: string;
-  readonly body: string;
-}
-
-/** The usual variants of a body. Bytes that are not UTF-8 have none, because they cannot be converted to text and back. */
-export function bodyVariants(bytes: Uint8Array): readonly BodyVariant[] {
-  const body = decode(bytes);
-  if (body === undefined) return [];
-  const variants = [
-    { name: 'the body without its final newline', body: body.replace(/\r?\n$/, '') },
-    { name: 'the body with a final newline', body: `${body}\n` },
-    { name: 'the body with LF instead of CRLF line endings', body: body.replaceAll('\r\n', '\n') },
-    { name: 'the body with CRLF instead of LF line endings', body: body.replaceAll(/\r?\n/g, '\r\n') },
-    { name: 'the body without its byte order mark', body: body.replace(/^\ufeff/, '') },
-    ...jsonVariants(body),
-    { name: 'the body without leading and trailing whitespace', body: body.trim() },
-  ];
-  return variants.filter((variant) => variant.body !== body);
-}
-
-/** JSON that was parsed and serialized again has the same meaning, but different bytes. */
-function jsonVariants(body: string): BodyVariant[] {
-  try {
-    const value: unknown = JSON.parse(body);
-    return [
-      { name: 'the same JSON in compact form', body: JSON.stringify(value) },
-      { name: 'the same JSON indented by 2 spaces', body: JSON.stringify(value, null, 2) },
-      { name: 'the same JSON indented by 4 spaces', body: JSON.stringify(value, null, 4) },
-    ];
-  } catch {
-    return [];
+/** Blames the secret only if nothing shows that the body was changed. */
+function explainMismatch(body: Uint8Array, matches: (body: string) => boolean): string {
+  for (const variant of bodyVariants(body)) {
+    if (matches(variant.body)) return CLI_MESSAGES.variantMatches(variant.name);
   }
-}
-
-function decode(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+  const damage = damageOf(body);
+  return damage ? CLI_MESSAGES.bodyDamaged[damage] : CLI_MESSAGES.noVariantMatches;
 }

@@ -14,6 +14,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+const EVENT = { id: 'evt_1', type: 'user.created', data: {} };
 const signed = { payload: PAYLOAD, secret: SECRET, timestamp: NOW_SECONDS };
 const standard = signWebhook(signed);
 const scalekit = signWebhook({ ...signed, scheme: 'scalekit' });
@@ -88,8 +89,27 @@ describe('scalekit-webhooks verify', () => {
   it.each([
     ['an added newline', `${PAYLOAD}\n`, /matches the body without its final newline/],
     ['reserialized JSON', JSON.stringify(JSON.parse(PAYLOAD), null, 2), /the same JSON in compact/],
-    ['another body', '{"other":true}', /may belong to another endpoint/],
-    ['bytes that are not text', Buffer.from([0xff]), /may belong to another endpoint/],
+    ['PowerShell, which writes UTF-16', Buffer.from(`\ufeff${PAYLOAD}\r\n`, 'utf16le'), /secret is right/],
+    ['an editor that indents', `${JSON.stringify(JSON.parse(PAYLOAD), null, 3)}\r\n`, /secret is right/],
+    ['an empty file', '', /body file is empty/],
+    ['a cut', PAYLOAD.slice(0, -5), /not valid JSON, so it is incomplete/],
+    ['a part of the event', '{"other":true}', /not a whole event/],
+    ['bytes that are not text', Buffer.from([0xff]), /not UTF-8 text/],
+    ['lost characters', JSON.stringify({ ...EVENT, name: 'M\ufffdller' }), /contains U\+FFFD/],
+    ['other formatting', JSON.stringify({ ...EVENT, other: true }, null, 2), /formatted JSON/],
+  ])('does not blame the secret for %s', async (_, body, cause) => {
+    const { exitCode, stdout } = await verify(standard, body);
+    expect(stdout).toMatch(cause);
+    expect(stdout).not.toMatch(/another endpoint/);
+    expect(exitCode).toBe(1);
+  });
+
+  it.each([
+    [
+      'an event with another value',
+      JSON.stringify({ ...EVENT, other: true }),
+      /may belong to another endpoint/,
+    ],
   ])('explains a mismatch caused by %s', async (_, body, cause) => {
     const { exitCode, stdout } = await verify(standard, body);
     expect(stdout).toMatch(cause);
