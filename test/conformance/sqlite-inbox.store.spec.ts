@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import { type SqliteDatabase, SqliteInboxStore } from '../../lib/sqlite/index.js';
 import { holdDate } from '../helpers/clock.js';
-import { nodeSqlite, openSqlite, sqliteFile } from '../helpers/sqlite-files.js';
+import { openSqlite, sqliteDrivers, sqliteFile } from '../helpers/sqlite-files.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
-function harnessOn(database: SqliteDatabase, dispose?: () => Promise<void>) {
+function harnessOn(database: SqliteDatabase) {
   holdDate();
   return {
     store: new SqliteInboxStore({ database }),
@@ -19,20 +19,13 @@ function harnessOn(database: SqliteDatabase, dispose?: () => Promise<void>) {
         rollback: async () => void database.exec('ROLLBACK'),
       };
     },
-    ...(dispose && { dispose }),
   };
 }
 
-describeInboxStore('SqliteInboxStore with libsql on a file', async () =>
-  harnessOn(openSqlite(await sqliteFile())),
-);
+for (const [driver, open] of sqliteDrivers('SqliteInboxStore')) {
+  describeInboxStore(`SqliteInboxStore with ${driver} on a file`, async () =>
+    harnessOn(open(await sqliteFile())),
+  );
+}
 
 describeInboxStore('SqliteInboxStore with libsql in memory', async () => harnessOn(openSqlite(':memory:')));
-
-const sqlite = nodeSqlite();
-if (sqlite) {
-  describeInboxStore('SqliteInboxStore with node:sqlite on a file', async () => {
-    const database = new sqlite.DatabaseSync(await sqliteFile());
-    return harnessOn(database, async () => database.close());
-  });
-}

@@ -2,9 +2,11 @@ import './helpers/timeout.js';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { cleanUpAfterFile, temporaryDirectory } from '../helpers/cleanup.js';
+import type { FoundLibrary } from '../helpers/libraries.js';
 import { aSchemaName, dropSchema, openPool } from '../helpers/postgres.js';
 import { PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../helpers/postgres-libraries.js';
-import { describeWithService } from '../helpers/services.js';
+import { describeWithService, installedOf } from '../helpers/services.js';
+import { SQLITE_DRIVERS } from '../helpers/sqlite-drivers.js';
 import { crash, type DoomedShop } from './helpers/crashes.js';
 import type { StorageLocation } from './helpers/shop-storage.js';
 
@@ -28,15 +30,19 @@ interface LibraryShop extends DoomedShop {
   readonly library: string;
 }
 
+/** Crashes a process that has each library at each point. The points of a library are independent of the others. */
 function itHasItsEffectOnce(
-  makeShops: () => readonly LibraryShop[],
   libraries: readonly string[],
+  locationOf: (library: string, point: Point) => StorageLocation,
   points = POINTS,
-) {
+): void {
   let retryAfter: Awaited<ReturnType<typeof crash<LibraryShop>>>;
 
   beforeAll(async () => {
-    retryAfter = await crash(makeShops());
+    const shops = libraries.flatMap((library) =>
+      points.map((point) => ({ library, point, location: locationOf(library, point) })),
+    );
+    retryAfter = await crash(shops);
   });
 
   describe.each(libraries)('with %s', (library) => {
@@ -51,16 +57,8 @@ function itHasItsEffectOnce(
   });
 }
 
-/** Each library at each point. */
-function shopsOf(
-  libraries: readonly string[],
-  points: readonly Point[],
-  locationOf: (library: string, point: Point) => StorageLocation,
-): LibraryShop[] {
-  return libraries.flatMap((library) =>
-    points.map((point) => ({ library, point, location: locationOf(library, point) })),
-  );
-}
+const installed = <Open>(libraries: Readonly<Record<string, FoundLibrary<Open>>>) =>
+  installedOf('A handler with delivery.transaction', libraries).map(([name]) => name);
 
 let directory: string;
 
@@ -69,19 +67,20 @@ beforeAll(async () => {
 });
 
 describe('A handler with delivery.transaction, on SQLite', () => {
-  // A process of its own for each point, since one of them stops the thread.
-  describe.each(POINTS)('%s', (point) => {
-    const locationOf = () => ({
-      kind: 'sqlite' as const,
-      file: join(directory, `${point}.db`),
-      transaction: true as const,
-    });
-    itHasItsEffectOnce(() => shopsOf(['libsql'], [point], locationOf), ['libsql'], [point]);
+  const drivers = installed(SQLITE_DRIVERS);
+  const locationOf = (driver: string, point: Point) => ({
+    kind: 'sqlite' as const,
+    file: join(directory, `${driver.replace(':', '-')} ${point}.db`),
+    driver,
   });
+  itHasItsEffectOnce(drivers, locationOf, ['before the record', 'after the commit']);
+  // This stops the thread, so each driver has a process of its own.
+  for (const driver of drivers) {
+    itHasItsEffectOnce([driver], locationOf, ['between the record and the commit']);
+  }
 });
 
 await describeWithService('postgres', 'A handler with delivery.transaction, on Postgres', (url) => {
-  const libraries = Object.keys(SERVER_LIBRARIES);
   const locationOf = (library: string) => {
     const schema = aSchemaName();
     cleanUpAfterFile(async () => {
@@ -91,16 +90,15 @@ await describeWithService('postgres', 'A handler with delivery.transaction, on P
     });
     return { kind: 'postgres' as const, url, schema, library };
   };
-  itHasItsEffectOnce(() => shopsOf(libraries, POINTS, locationOf), libraries);
+  itHasItsEffectOnce(installed(SERVER_LIBRARIES), locationOf);
 });
 
 describe('A handler with delivery.transaction, on PGlite', () => {
-  const libraries = Object.keys(PGLITE_LIBRARIES);
-  const points: readonly Point[] = ['before the record', 'after the commit'];
   const locationOf = (library: string, point: Point) => ({
     kind: 'pglite' as const,
     directory: join(directory, `${library} ${point}`),
     library,
   });
-  itHasItsEffectOnce(() => shopsOf(libraries, points, locationOf), libraries, points);
+  // A PGlite takes a while to start, so each library has a process of its own.
+  for (const library of Object.keys(PGLITE_LIBRARIES)) itHasItsEffectOnce([library], locationOf);
 });

@@ -16,6 +16,7 @@ import {
 } from 'nestjs-scalekit-webhooks/postgres';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { type FoundLibrary, findLibrary } from './libraries.js';
 
 /** The store's client of a database library, and how a handler uses a transaction of this library. */
 export interface OpenLibrary<Tx = never> {
@@ -25,53 +26,41 @@ export interface OpenLibrary<Tx = never> {
   close(): Promise<unknown>;
 }
 
-/** Opens a library on the Postgres server. `config` is for its pool. */
-type Open = (config: PoolConfig & { connectionString: string }) => Promise<OpenLibrary>;
+/** For the pool of a library. */
+type LibraryConfig = PoolConfig & { connectionString: string };
+
+/** Opens a library on the Postgres server. */
+type Open = (config: LibraryConfig) => Promise<OpenLibrary>;
+
+/** The real one, with the client that `npm run install:libraries` generates. */
+export const PRISMA: FoundLibrary<Open> = findLibrary('Prisma', (require) => {
+  const { PrismaClient } = require('@prisma/client') as { PrismaClient: new (options: object) => Prisma };
+  const { PrismaPg } = require('@prisma/adapter-pg') as { PrismaPg: new (config: PoolConfig) => object };
+  return async (config) => {
+    const prisma = new PrismaClient({ adapter: new PrismaPg(config) });
+    return {
+      client: prismaQueryable(prisma),
+      run: (tx: Prisma, statement) => Promise.resolve(tx.$queryRawUnsafe(statement)),
+      close: () => prisma.$disconnect(),
+    };
+  };
+});
 
 /** Libraries on a Postgres server. */
-export const SERVER_LIBRARIES: Readonly<Record<string, Open>> = {
-  pg: async (config) => onPool(config, (pool) => pool),
-  'pg with prepared statements': async (config) => onPool(config, preparedQueryable),
+export const SERVER_LIBRARIES: Readonly<Record<string, FoundLibrary<Open>>> = {
+  pg: { open: async (config) => onPool(config, (pool) => pool) },
+  'pg with prepared statements': { open: async (config) => onPool(config, preparedQueryable) },
+  TypeORM: { open: openTypeOrm },
+  Drizzle: { open: openDrizzle },
+  Kysely: { open: openKysely },
 
-  async TypeORM({ connectionString: url, ...extra }) {
-    const dataSource = await new DataSource({ type: 'postgres', url, extra, logging: false }).initialize();
-    return {
-      client: dataSource,
-      run: (manager: EntityManager, statement) => manager.query(statement),
-      close: () => dataSource.destroy(),
-    };
-  },
-
-  async Drizzle(config) {
-    const pool = openPool(config);
-    return {
-      client: drizzleQueryable(drizzlePg(pool)),
-      run: (tx: NodePgTransaction<Record<string, never>, Record<string, never>>, statement) =>
-        tx.execute(drizzleSql.raw(statement)),
-      close: () => pool.end(),
-    };
-  },
-
-  async Kysely(config) {
-    const dialect = new PostgresDialect({ pool: openPool(config) });
-    const db = new Kysely<Record<string, never>>({ dialect, plugins: [new CamelCasePlugin()] });
-    return {
-      client: kyselyQueryable(db),
-      run: (trx: Transaction<Record<string, never>>, statement) => kyselySql.raw(statement).execute(trx),
-      close: () => db.destroy(),
-    };
-  },
-
-  /** Prisma's engine cannot be installed here. This is a client with the same methods, on `pg`. */
-  async Prisma(config) {
-    const pool = openPool(config);
-    return {
-      client: prismaQueryable(prismaOn(pool)),
-      run: (tx: PrismaLike, statement) => Promise.resolve(tx.$queryRawUnsafe(statement)),
-      close: () => pool.end(),
-    };
-  },
+  Prisma: PRISMA,
 };
+
+/** The part of a generated PrismaClient that the tests use. */
+interface Prisma extends PrismaLike {
+  $disconnect(): Promise<void>;
+}
 
 /** Libraries on a PGlite, which runs in this process. */
 export const PGLITE_LIBRARIES: Readonly<Record<string, (database: PGlite) => OpenLibrary>> = {
@@ -87,6 +76,35 @@ export const PGLITE_LIBRARIES: Readonly<Record<string, (database: PGlite) => Ope
     close: async () => {},
   }),
 };
+
+async function openTypeOrm({ connectionString: url, ...extra }: LibraryConfig): Promise<OpenLibrary> {
+  const dataSource = await new DataSource({ type: 'postgres', url, extra, logging: false }).initialize();
+  return {
+    client: dataSource,
+    run: (manager: EntityManager, statement) => manager.query(statement),
+    close: () => dataSource.destroy(),
+  };
+}
+
+async function openDrizzle(config: LibraryConfig): Promise<OpenLibrary> {
+  const pool = openPool(config);
+  return {
+    client: drizzleQueryable(drizzlePg(pool)),
+    run: (tx: NodePgTransaction<Record<string, never>, Record<string, never>>, statement) =>
+      tx.execute(drizzleSql.raw(statement)),
+    close: () => pool.end(),
+  };
+}
+
+async function openKysely(config: LibraryConfig): Promise<OpenLibrary> {
+  const dialect = new PostgresDialect({ pool: openPool(config) });
+  const db = new Kysely<Record<string, never>>({ dialect, plugins: [new CamelCasePlugin()] });
+  return {
+    client: kyselyQueryable(db),
+    run: (trx: Transaction<Record<string, never>>, statement) => kyselySql.raw(statement).execute(trx),
+    close: () => db.destroy(),
+  };
+}
 
 /** Drizzle and Kysely leave it to the application to listen for errors of the connections that they use. */
 function openPool(config: PoolConfig): Pool {
@@ -104,33 +122,5 @@ function onPool(config: PoolConfig, toClient: (pool: Pool) => PostgresQueryable)
     client: toClient(pool),
     run: (client, statement) => client.query(statement),
     close: () => pool.end(),
-  };
-}
-
-function prismaOn(pool: Pool): PrismaLike {
-  return {
-    $queryRawUnsafe: async (text, ...values) => (await pool.query(text, values)).rows,
-    async $transaction(work) {
-      const client = await pool.connect();
-      let isClosed = false;
-      try {
-        await client.query('BEGIN');
-        const result = await work({
-          async $queryRawUnsafe(text, ...values) {
-            if (isClosed) throw new Error('Transaction already closed');
-            return (await client.query(text, values)).rows;
-          },
-        });
-        isClosed = true;
-        await client.query('COMMIT');
-        return result;
-      } catch (error) {
-        await client.query('ROLLBACK').catch(() => {});
-        throw error;
-      } finally {
-        isClosed = true;
-        client.release();
-      }
-    },
   };
 }

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from '@jest/globals';
+import type { FoundLibrary } from './libraries.js';
 import { isPostgresInstalled } from './postgres-server.js';
 import { isRedisInstalled } from './redis-server.js';
 import { SERVICES, type Service, serviceUrl } from './service-url.js';
 
 const DEFAULT_PORTS: Readonly<Record<Service, number>> = { postgres: 5432, redis: 6379 };
 const CONNECT_TIMEOUT_MS = 2000;
+const IS_CI = process.env.CI === 'true';
 
 /**
  * A `describe` that needs a running service. Await it at the top of a spec file. If the service cannot be reached, the
@@ -43,10 +45,30 @@ export async function isReachable(service: Service): Promise<boolean> {
   }
 }
 
+/**
+ * The libraries of a table that are installed, with what opens them. For each other one, a suite is skipped with a message,
+ * or fails if `CI=true` and the library could be installed.
+ *
+ * @param suite what is tested with each library
+ */
+export function installedOf<Open>(
+  suite: string,
+  libraries: Readonly<Record<string, FoundLibrary<Open>>>,
+): [string, Open][] {
+  return Object.entries(libraries).flatMap(([name, library]): [string, Open][] => {
+    if ('open' in library) return [[name, library.open]];
+    reportMissing(`${suite} with ${name}`, library.hint, !library.isImpossible && IS_CI);
+    return [];
+  });
+}
+
 function describeIf(isAvailable: boolean, hint: string, suite: string, body: () => void): void {
-  if (isAvailable) {
-    describe(suite, body);
-  } else if (process.env.CI === 'true') {
+  if (isAvailable) describe(suite, body);
+  else reportMissing(suite, hint, IS_CI);
+}
+
+function reportMissing(suite: string, hint: string, isFailure: boolean): void {
+  if (isFailure) {
     it(suite, () => {
       throw new Error(hint);
     });

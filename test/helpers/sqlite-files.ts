@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import type { SqliteDatabase } from '../../lib/sqlite/index.js';
 import { cleanUpAfterTest } from './cleanup.js';
+import { installedOf } from './services.js';
+import { SQLITE_DRIVERS } from './sqlite-drivers.js';
 
 /** The path of a database that does not exist yet. It is deleted when the test ends. */
 export async function sqliteFile(): Promise<string> {
@@ -19,16 +21,18 @@ export function openSqlite(file: string, options?: Database.Options): Database.D
   return database;
 }
 
-interface NodeSqlite {
-  readonly DatabaseSync: new (file: string) => SqliteDatabase & { close(): void };
-}
-
-/** `node:sqlite`, or undefined on a Node that does not have it (before 22.13). */
-export function nodeSqlite(): NodeSqlite | undefined {
-  const found: unknown = process.getBuiltinModule?.('node:sqlite');
-  return isNodeSqlite(found) ? found : undefined;
-}
-
-function isNodeSqlite(value: unknown): value is NodeSqlite {
-  return typeof value === 'object' && value !== null && 'DatabaseSync' in value;
+/**
+ * The drivers that are installed, for `describe.each`. Each opens a connection that is closed when the test ends.
+ *
+ * @param suite what is tested with each driver
+ */
+export function sqliteDrivers(suite: string): [string, (file: string) => SqliteDatabase][] {
+  return installedOf(suite, SQLITE_DRIVERS).map(([name, open]) => [
+    name,
+    (file) => {
+      const database = open(file);
+      cleanUpAfterTest(() => database.close());
+      return database;
+    },
+  ]);
 }

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
 import { Client } from 'pg';
+import { isConflict } from '../../../lib/postgres/postgres.conflicts.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
 import { type OpenLibrary, PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../../helpers/postgres-libraries.js';
-import { describeWithService } from '../../helpers/services.js';
+import { describeWithService, installedOf } from '../../helpers/services.js';
 import { TcpProxy } from '../../helpers/tcp-proxy.js';
 import { until } from '../../helpers/until.js';
 import { expectToEndAtTheDeadline } from './hanging-work.js';
@@ -139,7 +140,7 @@ await describeWithService('postgres', 'delivery.transaction on a Postgres server
     await observer.end();
   });
 
-  describe.each(Object.entries(SERVER_LIBRARIES))('with %s', (_name, open) => {
+  describe.each(installedOf('delivery.transaction', SERVER_LIBRARIES))('with %s', (_name, open) => {
     let library: OpenLibrary;
 
     beforeAll(async () => {
@@ -148,6 +149,14 @@ await describeWithService('postgres', 'delivery.transaction on a Postgres server
     afterAll(() => library.close());
 
     itCommitsTogether(() => ({ library, schema, observer }));
+
+    it('is understood when it reports that Postgres wants a statement to be repeated', async () => {
+      const conflict = "DO $$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END $$";
+
+      const failure = await library.client.query(conflict).catch((error) => error);
+
+      expect(isConflict(failure)).toBe(true);
+    });
 
     it('fails the run if the server ends the connection, and succeeds with the next delivery', async () => {
       const store = new PostgresInboxStore({ application: 'test', client: library.client, schema });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { type SqliteDatabase, SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
-import { nodeSqlite, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { sqliteDrivers, sqliteFile } from '../../helpers/sqlite-files.js';
 import { until } from '../../helpers/until.js';
 import { expectToEndAtTheDeadline } from './hanging-work.js';
 import { startTransactionApp, type Work } from './transaction-app.js';
@@ -9,9 +9,7 @@ import { startTransactionApp, type Work } from './transaction-app.js';
 const NOT_COMMITTED = 'failed TransactionNotCommittedError';
 const REFUSED = 'failed ScalekitWebhooksConfigurationError';
 
-const drivers: [string, (file: string) => SqliteDatabase][] = [['libsql', openSqlite]];
-const sqlite = nodeSqlite();
-if (sqlite) drivers.push(['node:sqlite', (file) => new sqlite.DatabaseSync(file)]);
+const drivers = sqliteDrivers('Transactions on SQLite');
 
 const insert = (database: SqliteDatabase, eventId: string) =>
   database.prepare('INSERT INTO effects VALUES (?)').run(eventId);

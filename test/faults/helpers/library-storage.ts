@@ -1,6 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
 import { Client, Pool } from 'pg';
+import { openerOf } from '../../helpers/libraries.js';
 import { type OpenLibrary, PGLITE_LIBRARIES, SERVER_LIBRARIES } from '../../helpers/postgres-libraries.js';
 import type { Hold } from './hold-points.js';
 import type { ShopStorage, StorageLocation } from './shop-storage.js';
@@ -23,8 +24,8 @@ export async function openLibrary(
     }
   }
   const observer = new Pool({ connectionString: url, max: 1 });
-  const opened = await SERVER_LIBRARIES[library]?.({ connectionString: url, Client: HoldingClient });
-  if (!opened) throw new Error(`There is no library ${library}`);
+  const open = openerOf(library, SERVER_LIBRARIES[library]);
+  const opened = await open({ connectionString: url, Client: HoldingClient });
   return storageOn(opened, schema, observer, hold, () => observer.end());
 }
 
@@ -34,6 +35,14 @@ export async function openPglite(
   hold: Hold,
 ): Promise<ShopStorage> {
   const database = await PGlite.create(directory);
+  const transaction = database.transaction.bind(database);
+  Reflect.set(database, 'transaction', (work: (tx: unknown) => Promise<unknown>) =>
+    transaction(async (tx) => {
+      const result = await work(tx);
+      await hold('between the record and the commit');
+      return result;
+    }),
+  );
   const opened = PGLITE_LIBRARIES[library]?.(database);
   if (!opened) throw new Error(`There is no library ${library}`);
   return storageOn(opened, 'shop', database, hold, () => database.close());

@@ -3,13 +3,15 @@ import Database from 'libsql';
 import type { InboxStore, ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
-import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { type SqliteDatabase, SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { Pool } from 'pg';
+import { openerOf } from '../../helpers/libraries.js';
+import { SQLITE_DRIVERS } from '../../helpers/sqlite-drivers.js';
 import { HOLD_NOWHERE, type Hold } from './hold-points.js';
 
 /** Where a shop keeps its data. It can be passed to another process. */
 export type StorageLocation =
-  | { readonly kind: 'sqlite'; readonly file: string; readonly transaction?: true }
+  | { readonly kind: 'sqlite'; readonly file: string; readonly driver?: string }
   | { readonly kind: 'postgres'; readonly url: string; readonly schema: string; readonly library?: string }
   | { readonly kind: 'pglite'; readonly directory: string; readonly library: string }
   | { readonly kind: 'redis'; readonly url: string; readonly prefix: string };
@@ -29,8 +31,8 @@ export async function openStorage(
   hold: Hold = HOLD_NOWHERE,
 ): Promise<ShopStorage> {
   if (location.kind === 'sqlite') {
-    return location.transaction
-      ? openSqliteTransactions(location.file, hold)
+    return location.driver
+      ? openSqliteTransactions(location.file, location.driver, hold)
       : openSqliteStorage(location.file, hold);
   }
   if (location.kind === 'pglite') return (await import('./library-storage.js')).openPglite(location, hold);
@@ -75,8 +77,8 @@ function openSqliteStorage(file: string, hold: Hold): ShopStorage {
 }
 
 /** The effects are on the inbox's own connection. */
-function openSqliteTransactions(file: string, hold: Hold): ShopStorage {
-  const database = new Database(file);
+function openSqliteTransactions(file: string, driver: string, hold: Hold): ShopStorage {
+  const database = openerOf(driver, SQLITE_DRIVERS[driver])(file);
   database.exec('CREATE TABLE IF NOT EXISTS effects (event_id TEXT)');
   const exec = database.exec.bind(database);
   let isRecording = false;
@@ -87,7 +89,7 @@ function openSqliteTransactions(file: string, hold: Hold): ShopStorage {
   return {
     inbox: new SqliteInboxStore({ database }),
     addEffect: (eventId, delivery) =>
-      delivery.transaction(async (tx: Database.Database) => {
+      delivery.transaction(async (tx: SqliteDatabase) => {
         tx.prepare('INSERT INTO effects VALUES (?)').run(eventId);
         await hold('before the record');
         isRecording = true;

@@ -6,11 +6,9 @@ import { type SqliteDatabase, SqliteInboxStore } from '../../../lib/sqlite/index
 import { aLease, anEvent, LEASE_MS } from '../../conformance/inbox-store.harness.js';
 import { holdDate } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
-import { nodeSqlite, openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { sqliteDrivers, sqliteFile } from '../../helpers/sqlite-files.js';
 
-const drivers: [string, (file: string) => SqliteDatabase][] = [['libsql', openSqlite]];
-const sqlite = nodeSqlite();
-if (sqlite) drivers.push(['node:sqlite', (file) => new sqlite.DatabaseSync(file)]);
+const drivers = sqliteDrivers('SqliteInboxStore.transaction');
 
 describe.each(drivers)('SqliteInboxStore.transaction on %s', (_name, open) => {
   let database: SqliteDatabase;
