@@ -13,7 +13,7 @@ import type {
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import { claimRun, dismissRun, type RunRecord, reopenRun, settleRun } from '../inbox/run-states.js';
+import { claimRun, dismissRun, reopenRun, settleRun } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
