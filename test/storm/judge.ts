@@ -16,6 +16,12 @@ export interface Outage {
   readonly to: number;
 }
 
+/** A run that is dead. */
+export interface DeadRun {
+  readonly handlerId: string;
+  readonly eventId: string;
+}
+
 /** What the storm left behind, and what happened during it. */
 export interface Evidence {
   readonly events: readonly { readonly id: string; readonly type: string }[];
@@ -24,8 +30,7 @@ export interface Evidence {
   readonly lines: readonly JournalLine[];
   /** How many transactional effects each run has, by its `runKey`; undefined if the mode has no transactions. */
   readonly transactional?: ReadonlyMap<string, number>;
-  /** The runs that are dead. */
-  readonly dead: readonly { readonly handlerId: string; readonly eventId: string }[];
+  readonly dead: readonly DeadRun[];
   /** When each process was killed, by its id. */
   readonly killed: ReadonlyMap<number, number>;
   readonly outages: readonly Outage[];

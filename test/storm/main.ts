@@ -1,8 +1,8 @@
-// `npm run storm`: the stress test. It kills processes and restarts servers while events arrive, and checks that no event is
-// lost and no transactional effect is repeated. It needs a build.
+// `npm run storm`: the stress test. While events arrive, it kills processes, restarts servers, ends connections and fails
+// settlements. It checks that no run is lost or dead, and that no transactional effect is repeated. It needs a build.
 import type { JournalLine } from './journal.js';
-import { type StormOptions, type StormResult, storm } from './storm.js';
-import { runKey, STORM_MODES, type StormMode } from './storm.settings.js';
+import { type StormResult, storm } from './storm.js';
+import { runKey, STORM_MODES, type StormMode, type StormOptions } from './storm.settings.js';
 
 const { STORM_EVENTS, STORM_SEED, STORM_MODE, STORM_KILL_MS, STORM_LIMIT_S } = process.env;
 const options: StormOptions = {
@@ -12,10 +12,11 @@ const options: StormOptions = {
   killEveryMs: Number(STORM_KILL_MS ?? 1000),
   endConnectionsEveryMs: 1000,
   restarts: 2,
-  limitMs: Number(STORM_LIMIT_S ?? 900) * 1000,
+  limitMs: Number(STORM_LIMIT_S ?? 1800) * 1000,
 };
 const modes = STORM_MODE ? STORM_MODE.split(',').map(modeNamed) : STORM_MODES;
 const SHOWN = 5;
+const SHOWN_HISTORIES = 2;
 // So few may not meet with every kind of trouble.
 const FEW_EVENTS = 300;
 
@@ -26,7 +27,7 @@ const rows: Record<string, string | number>[] = [];
 for (const mode of modes) {
   const result = await storm(mode, options);
   rows.push(rowOf(result));
-  console.log(`${mode}: ${JSON.stringify(result.totals.statuses)}`);
+  console.log(`${mode}: ${JSON.stringify(result.statuses)}`);
   for (const broken of brokenPromises(result)) {
     console.log(`${mode}: ${broken}; repeat with STORM_MODE=${mode} STORM_SEED=${options.seed}`);
     process.exitCode = 1;
@@ -42,12 +43,12 @@ function modeNamed(name: string): StormMode {
 }
 
 function rowOf(result: StormResult): Record<string, string | number> {
-  const { mode, totals, lost, repeatedTransactional, deadByAccident } = result;
+  const { mode, lost, repeatedTransactional, deadByAccident } = result;
   const hasTransactions = repeatedTransactional !== undefined;
   return {
     mode,
-    events: totals.events,
-    requests: totals.attempts,
+    events: result.events,
+    requests: result.requests,
     kills: result.kills,
     restarts: result.restarts,
     'ended conn.': mode === 'sqlite' ? '-' : result.endedConnections,
@@ -66,8 +67,7 @@ function rowOf(result: StormResult): Record<string, string | number> {
 }
 
 function brokenPromises(result: StormResult): string[] {
-  const { totals, lost, repeatedTransactional = [], unexplained, deadByAccident, crashes, open } = result;
-  const unacknowledged = totals.events - totals.acknowledged;
+  const { lost, repeatedTransactional = [], unexplained, deadByAccident, unacknowledged, open } = result;
   return [
     unacknowledged > 0 && `${unacknowledged} events were not acknowledged in time`,
     open > 0 && `${open} entries in the inbox are still open`,
@@ -78,8 +78,8 @@ function brokenPromises(result: StormResult): string[] {
       `${repeatedTransactional.length} transactional effects are repeated: ${some(repeatedTransactional)}`,
     unexplained.length > 0 &&
       `${unexplained.length} runs have repeated plain effects although nothing cut an attempt short (${result.lapsed} attempts were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
-    ...(totals.events < FEW_EVENTS ? [] : calms(result)),
-    ...crashes,
+    ...(result.events < FEW_EVENTS ? [] : calms(result)),
+    ...result.crashes,
   ].filter((broken) => typeof broken === 'string');
 }
 
@@ -97,7 +97,7 @@ function calms(result: StormResult): (string | false)[] {
 
 function brokenRuns(result: StormResult): string[] {
   const { lost, repeatedTransactional = [], unexplained, deadByAccident } = result;
-  return [...lost, ...repeatedTransactional, ...unexplained, ...deadByAccident].slice(0, SHOWN);
+  return [...lost, ...repeatedTransactional, ...unexplained, ...deadByAccident].slice(0, SHOWN_HISTORIES);
 }
 
 function printHistory(run: string, lines: readonly JournalLine[]): void {

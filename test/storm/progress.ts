@@ -2,13 +2,16 @@ import type { SimulatedAttempt } from 'nestjs-scalekit-webhooks/testing';
 
 const EVERY_MS = 10_000;
 
-/** Prints to stderr every ten seconds how far a storm has come. */
+/** Counts what was sent and how it was answered, and prints to stderr every ten seconds how far a storm has come. */
 export class Progress {
   /** The events that were sent at least once. */
   readonly begun = new Set<string>();
-  readonly #acknowledged = new Set<string>();
+  /** The events that were answered with a 2xx status at least once. */
+  readonly acknowledged = new Set<string>();
+  /** How many requests ended with each status. */
+  readonly statuses: Record<string, number> = {};
+  requests = 0;
   readonly #startedAt = performance.now();
-  #requests = 0;
   #nextAt = EVERY_MS;
 
   constructor(
@@ -16,16 +19,17 @@ export class Progress {
     private readonly events: number,
   ) {}
 
-  note({ eventId, acknowledged }: SimulatedAttempt): void {
-    this.#requests += 1;
+  note({ eventId, acknowledged, status }: SimulatedAttempt): void {
+    this.requests += 1;
+    this.statuses[status] = (this.statuses[status] ?? 0) + 1;
     this.begun.add(eventId);
-    if (acknowledged) this.#acknowledged.add(eventId);
+    if (acknowledged) this.acknowledged.add(eventId);
     const elapsed = performance.now() - this.#startedAt;
     if (elapsed < this.#nextAt) return;
     this.#nextAt = elapsed + EVERY_MS;
     const seconds = Math.round(elapsed / 1000);
     console.error(
-      `${this.mode}: ${seconds} s, ${this.#requests} requests, ${this.#acknowledged.size} of ${this.events} events acknowledged`,
+      `${this.mode}: ${seconds} s, ${this.requests} requests, ${this.acknowledged.size} of ${this.events} events acknowledged`,
     );
   }
 }

@@ -4,6 +4,18 @@ import type { ScalekitEventType } from 'nestjs-scalekit-webhooks';
 export const STORM_MODES = ['postgres', 'sqlite', 'redis', 'bullmq-postgres', 'bullmq-redis'] as const;
 export type StormMode = (typeof STORM_MODES)[number];
 
+/** The size of a storm. */
+export interface StormOptions {
+  readonly events: number;
+  readonly seed: number;
+  readonly processes: number;
+  readonly killEveryMs: number;
+  readonly endConnectionsEveryMs: number;
+  readonly restarts: number;
+  /** The storm ends after this time, even if deliveries are open. */
+  readonly limitMs: number;
+}
+
 /** The settings of each process of the application. */
 export interface AppSettings {
   readonly mode: StormMode;
