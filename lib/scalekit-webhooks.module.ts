@@ -86,8 +86,9 @@ export class ScalekitWebhooksModule extends ConfigurableModuleClass {
   static override forRoot(
     options: ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions = {},
   ): DynamicModule {
-    checkForRoot(options);
-    return super.forRoot(options);
+    const { path, name, controllerDecorators, isGlobal, ...others } = checkForRoot(options);
+    // A factory, because what holds a module's definition may print it, and the options have a secret.
+    return super.forRootAsync({ path, name, controllerDecorators, isGlobal, useFactory: () => others });
   }
 
   /**
@@ -98,8 +99,7 @@ export class ScalekitWebhooksModule extends ConfigurableModuleClass {
    * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid; if the factory returned it, at startup
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    checkForRootAsync(options);
-    return super.forRootAsync(options);
+    return super.forRootAsync(checkForRootAsync(options));
   }
 }
 

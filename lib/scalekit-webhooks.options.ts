@@ -190,13 +190,16 @@ const ENDPOINT_CHECKS: OptionChecks<ScalekitWebhooksEndpointOptions> = {
 };
 
 /** @throws ScalekitWebhooksConfigurationError if an option of `forRoot` is unknown or invalid */
-export function checkForRoot(options: unknown): void {
-  checkOptions(options, { ...OPTION_CHECKS, ...ENDPOINT_CHECKS });
+export function checkForRoot(options: unknown): ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions {
+  return checkOptions<ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions>(options, {
+    ...OPTION_CHECKS,
+    ...ENDPOINT_CHECKS,
+  });
 }
 
 /** @throws ScalekitWebhooksConfigurationError if an option of `forRootAsync` is unknown or invalid */
-export function checkForRootAsync(options: unknown): void {
-  checkOptions(options, {
+export function checkForRootAsync<T extends object>(options: T): T {
+  const checked = checkOptions<object>(options, {
     imports: optional(requireArray),
     inject: optional(requireArray),
     useFactory: optional(requireFunction),
@@ -206,9 +209,10 @@ export function checkForRootAsync(options: unknown): void {
     ...ENDPOINT_CHECKS,
   });
   const sources = ['useFactory', 'useClass', 'useExisting'];
-  if (sources.every((source) => Reflect.get(Object(options), source) === undefined)) {
+  if (sources.every((source) => Reflect.get(checked, source) === undefined)) {
     refuseSetting('useFactory', MESSAGES.noFactory);
   }
+  return checked as T;
 }
 
 /**
@@ -216,36 +220,65 @@ export function checkForRootAsync(options: unknown): void {
  *
  * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid
  */
-export function resolveOptions(
-  options: ScalekitWebhooksOptions,
-  { path, name }: EndpointOptions,
-): ReceiveOptions {
+export function resolveOptions(options: ScalekitWebhooksOptions, endpoint: EndpointOptions): ReceiveOptions {
   if (typeof options !== 'object' || options === null) {
     refuseSetting('useFactory', MESSAGES.factoryReturnedNothing);
   }
   for (const setting of Object.keys(ENDPOINT_CHECKS)) {
-    if (setting in options) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
+    if (Object.hasOwn(options, setting)) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
   }
-  checkOptions(options, OPTION_CHECKS);
-  const { environmentId, statusCodes, ...given } = options;
-  const resolved: ReceiveOptions = {
-    toleranceSeconds: DEFAULT_TOLERANCE_SECONDS,
-    validation: 'strict',
-    handlerTimeoutMs: 9000,
-    maxBodyBytes: 1024 * 1024,
-    eventEmitter: false,
-    ...withoutUndefined(given),
-    inbox: given.inbox ?? new MemoryInboxStore(),
-    transport: given.transport ?? new InlineTransport(),
-    path,
-    name,
-    statusCodes: Object.freeze({ ...DEFAULT_STATUS_CODES, ...withoutUndefined(statusCodes ?? {}) }),
-    ...(environmentId !== undefined && { environmentIds: new Set([environmentId].flat()) }),
-  };
+  const resolved = new ResolvedOptions(checkOptions(options, OPTION_CHECKS), endpoint);
   if (resolved.transport.spansProcesses && resolved.inbox instanceof MemoryInboxStore) {
     refuseSetting('inbox', MESSAGES.inboxNotShared);
   }
-  return Object.freeze(resolved);
+  return resolved;
+}
+
+/**
+ * The options of an endpoint. It has every property itself, so that none can come from `Object.prototype`. The secret is
+ * private, so that nothing that holds the options prints it.
+ */
+class ResolvedOptions implements ReceiveOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly inbox: InboxStore;
+  readonly transport: EventTransport;
+  readonly handlerTimeoutMs: number;
+  readonly validation: ValidationMode;
+  readonly eventEmitter: boolean;
+  readonly retryable: ReceiveOptions['retryable'];
+  readonly statusCodes: ReceiveOptions['statusCodes'];
+  readonly verifier: ReceiveOptions['verifier'];
+  readonly toleranceSeconds: number;
+  readonly environmentIds: ReceiveOptions['environmentIds'];
+  readonly maxBodyBytes: number;
+  readonly #signingSecret: SigningSecretSetting | undefined;
+
+  constructor(given: ScalekitWebhooksOptions, { name, path }: EndpointOptions) {
+    const { environmentId } = given;
+    this.name = name;
+    this.path = path;
+    this.inbox = given.inbox ?? new MemoryInboxStore();
+    this.transport = given.transport ?? new InlineTransport();
+    this.handlerTimeoutMs = given.handlerTimeoutMs ?? 9000;
+    this.validation = given.validation ?? 'strict';
+    this.eventEmitter = given.eventEmitter ?? false;
+    this.retryable = given.retryable;
+    this.statusCodes = Object.freeze({
+      ...DEFAULT_STATUS_CODES,
+      ...withoutUndefined(given.statusCodes ?? {}),
+    });
+    this.verifier = given.verifier;
+    this.toleranceSeconds = given.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS;
+    this.environmentIds = environmentId === undefined ? undefined : new Set([environmentId].flat());
+    this.maxBodyBytes = given.maxBodyBytes ?? 1024 * 1024;
+    this.#signingSecret = given.signingSecret;
+    Object.freeze(this);
+  }
+
+  get signingSecret(): SigningSecretSetting | undefined {
+    return this.#signingSecret;
+  }
 }
 
 /** An empty list is reported at startup, because an endpoint with a verifier does not need a secret. */

@@ -106,14 +106,13 @@ export class BullMqTransport implements EventTransport {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: BullMqTransportOptions) {
-    checkOptions(options, CHECKS);
     const {
       queue,
       worker = true,
       attempts = 8,
       backoff = { type: 'exponential', delayMs: 1000 },
       handlerTimeoutMs = 60_000,
-    } = options;
+    } = checkOptions(options, CHECKS);
     this.#options = { queue, attempts, backoff, handlerTimeoutMs };
     this.#workerOptions = worker === false ? undefined : worker === true ? {} : worker;
   }

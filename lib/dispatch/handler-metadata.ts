@@ -72,11 +72,14 @@ function requireId(setting: string, value: unknown): void {
   );
 }
 
-/** @throws HandlerDeclarationError when a pattern or an option of `@OnScalekitEvent` is invalid */
-export function checkDeclaration(method: string, pattern: unknown, options: unknown): void {
+/**
+ * @returns the options, without what they inherit
+ * @throws HandlerDeclarationError when a pattern or an option of `@OnScalekitEvent` is invalid
+ */
+export function checkDeclaration(method: string, pattern: unknown, options: unknown): OnScalekitEventOptions {
   try {
     oneOrMore(requireText)('pattern', pattern);
-    checkOptions(options, CHECKS);
+    return checkOptions(options, CHECKS);
   } catch (error) {
     if (!(error instanceof ScalekitWebhooksConfigurationError)) throw error;
     throw new HandlerDeclarationError(MESSAGES.declarationInvalid(method, error.message));

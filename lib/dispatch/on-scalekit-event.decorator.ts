@@ -40,8 +40,9 @@ export function OnScalekitEvent<
     if (typeof target === 'function' || typeof descriptor?.value !== 'function') {
       throw new HandlerDeclarationError(MESSAGES.notAnInstanceMethod(String(methodName)));
     }
-    checkDeclaration(`${target.constructor.name}.${String(methodName)}`, pattern, options);
+    const method = `${target.constructor.name}.${String(methodName)}`;
+    const checked = checkDeclaration(method, pattern, options);
     const patterns: readonly ScalekitEventPattern[] = typeof pattern === 'string' ? [pattern] : pattern;
-    declareHandler(target, methodName, { patterns, options }, descriptor.value.length);
+    declareHandler(target, methodName, { patterns, options: checked }, descriptor.value.length);
   };
 }

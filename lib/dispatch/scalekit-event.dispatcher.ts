@@ -35,38 +35,47 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /** The `size` of the application whose handlers are known. */
   #knownSize = 0;
 
+  readonly #options: DispatchOptions;
+  readonly #handlers: EndpointHandlers;
+  readonly #log: DeliveryLog;
+  readonly #modules: ModulesContainer;
+
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
-    @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
-    @Inject(DeliveryLog) private readonly log: DeliveryLog,
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(RESOLVED_OPTIONS) options: DispatchOptions,
+    @Inject(EndpointHandlers) handlers: EndpointHandlers,
+    @Inject(DeliveryLog) log: DeliveryLog,
+    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(Drain) drain: Drain,
   ) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#log = log;
+    this.#modules = modules;
     drain.add(() => this.onModuleDestroy());
   }
 
   /** @throws ScalekitWebhooksConfigurationError when the configuration cannot work in this process */
   async onModuleInit(): Promise<void> {
     this.#knownSize = this.#size;
-    await this.handlers.load();
-    const { registry } = this.handlers;
-    const { name: endpoint, ...options } = this.options;
+    await this.#handlers.load();
+    const { registry } = this.#handlers;
+    const { name: endpoint, ...options } = this.#options;
     if (options.transport.spansProcesses && registry.all.length === 0) {
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
-    options.inbox.onWarning?.((warning, cause) => this.log.inboxWarning(warning, cause));
-    this.#engine = new RunEngine(registry, { endpoint, ...options, log: this.log });
+    options.inbox.onWarning?.((warning, cause) => this.#log.inboxWarning(warning, cause));
+    this.#engine = new RunEngine(registry, { endpoint, ...options, log: this.#log });
   }
 
   onApplicationBootstrap(): void {
     const engine = this.#engine;
     if (!engine) return;
     const runner: QueuedRunner = async (run, attempt) => {
-      const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.options.validation), run);
+      const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.#options.validation), run);
       await this.findHandlers();
       return engine.attemptQueued(received, run.handlerId, attempt, run.leaseToken);
     };
-    const { name, transport, inbox } = this.options;
+    const { name, transport, inbox } = this.#options;
     transport.work?.(transportEndpoint(name, inbox), runner);
   }
 
@@ -88,7 +97,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
    */
   async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
     const rawBody = Buffer.from(toJson(event));
-    return this.handle(new ReceivedEvent(parseEvent(rawBody, this.options.validation), { rawBody }));
+    return this.handle(new ReceivedEvent(parseEvent(rawBody, this.#options.validation), { rawBody }));
   }
 
   /**
@@ -114,7 +123,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   ): Promise<DispatchResult> {
     return this.#flights.alone(received.event.id, async () => {
       if (this.#finished) return UNAVAILABLE;
-      const reopened = await waitAtMost(reopen(), this.options.handlerTimeoutMs);
+      const reopened = await waitAtMost(reopen(), this.#options.handlerTimeoutMs);
       if (reopened === TIMED_OUT) throw new Error(MESSAGES.inboxTooSlow);
       // The handlers' time starts now, not before the wait.
       return this.#deliver(new ReceivedEvent(received, { ...received, receivedAt: new Date() }), handlerIds);
@@ -129,13 +138,13 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async findHandlers(): Promise<void> {
     const size = this.#size;
     if (size === this.#knownSize) return;
-    if (await this.handlers.loadMore()) this.#knownSize = size;
+    if (await this.#handlers.loadMore()) this.#knownSize = size;
   }
 
   /** How many modules, providers and controllers the application has. It grows when a module is loaded lazily. */
   get #size(): number {
     let size = 0;
-    for (const { providers, controllers } of this.modules.values())
+    for (const { providers, controllers } of this.#modules.values())
       size += 1 + providers.size + controllers.size;
     return size;
   }
@@ -149,14 +158,14 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async #finish(): Promise<void> {
     const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
-      this.log.shutdownWaits(this.#engine?.running ?? []);
+      this.#log.shutdownWaits(this.#engine?.running ?? []);
     }
   }
 
   async #finishDeliveries(): Promise<void> {
     const engine = this.#engine;
     try {
-      await this.options.transport.close?.();
+      await this.#options.transport.close?.();
     } finally {
       const deliveries = this.#flights.settled().then(() => engine?.drain());
       // A run cannot be settled after its lease.
@@ -168,7 +177,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     if (this.#finished || !this.#engine) return UNAVAILABLE;
     await this.findHandlers();
     const result = await this.#engine.deliver(received, handlerIds);
-    if (result.outcome === 'ignored' && !handlerIds) this.handlers.ignored(received.event);
+    if (result.outcome === 'ignored' && !handlerIds) this.#handlers.ignored(received.event);
     return result;
   }
 }

@@ -21,29 +21,43 @@ export function refuseSetting(setting: string, message: string): never {
  * Checks an object of options: every option that it has must exist, and every value must pass its check.
  *
  * @param parent the setting that holds the object, if it is not the argument itself
+ * @returns the options that the object has itself. The copy inherits nothing, not even what other code may have added to
+ *   `Object.prototype`, so read the options from it.
  */
-export function checkOptions<T>(options: unknown, checks: OptionChecks<T>, parent?: string): void {
+export function checkOptions<T extends object>(
+  options: unknown,
+  checks: OptionChecks<T>,
+  parent?: string,
+): T {
   if (!isObject(options)) {
     const found = describeValue(options);
     if (parent === undefined) refuseSetting('options', `The options must be an object, found ${found}.`);
     refuseSetting(parent, `${parent} must be an object, found ${found}.`);
   }
+  const own = withoutPrototype(options) as Record<string, unknown>;
   const known = Object.keys(checks);
   const settingOf = (name: string) => (parent === undefined ? name : `${parent}.${name}`);
-  for (const name of Object.keys(options)) {
+  for (const name of Object.keys(own)) {
     if (known.includes(name)) continue;
     const nearest = nearestName(name, known);
     const advice = nearest ? `Did you mean ${settingOf(nearest)}?` : `The options are ${known.join(', ')}.`;
     refuseSetting(settingOf(name), `Unknown option ${describeValue(settingOf(name))}. ${advice}`);
   }
   for (const [name, check] of Object.entries<SettingCheck>(checks)) {
-    check(settingOf(name), Reflect.get(options, name));
+    check(settingOf(name), own[name]);
   }
+  return own as T;
+}
+
+/** A copy of an object's own properties, which inherits nothing. */
+export function withoutPrototype<T extends object>(object: T): T {
+  return Object.assign(Object.create(null), object);
 }
 
 /** The options without those that are undefined, so that defaults can take their place. */
 export function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return withoutPrototype(Object.fromEntries(given)) as T;
 }
 
 /** Lets undefined pass, which means the default. */

@@ -86,8 +86,11 @@ export class MemoryInboxStore implements InboxStore {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: MemoryInboxOptions = {}) {
-    checkOptions(options, CHECKS);
-    const { maxEvents = 100_000, retentionMs = 48 * 60 * 60 * 1000, transaction = withoutDatabase } = options;
+    const {
+      maxEvents = 100_000,
+      retentionMs = 48 * 60 * 60 * 1000,
+      transaction = withoutDatabase,
+    } = checkOptions(options, CHECKS);
     this.#options = { maxEvents, retentionMs, transaction };
   }
 

@@ -5,6 +5,23 @@ import { TransactionFence } from '../inbox/transaction-fence.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresAdapter, PostgresRow } from './postgres-queryable.js';
 
+/** The client is private, because it knows the password of the database, and objects that hold the adapter may be printed. */
+class LibraryAdapter implements PostgresAdapter {
+  readonly query: PostgresAdapter['query'];
+  readonly transact: PostgresAdapter['transact'];
+  readonly #adapted: unknown;
+
+  constructor(adapted: unknown, { query, transact }: Pick<PostgresAdapter, 'query' | 'transact'>) {
+    this.#adapted = adapted;
+    this.query = query;
+    this.transact = transact;
+  }
+
+  get adapted(): unknown {
+    return this.#adapted;
+  }
+}
+
 /** A `pg` Pool, Client or PoolClient. */
 export interface PgLike {
   query(statement: {
@@ -32,12 +49,11 @@ export function preparedQueryable(client: PgLike): PostgresAdapter {
     names.set(text, name);
     return name;
   };
-  return {
-    adapted: client,
+  return new LibraryAdapter(client, {
     query: (text, values = []) =>
       // The migration has no values, and Postgres cannot prepare it.
       client.query(values.length === 0 ? { text, values } : { name: nameOf(text), text, values }),
-  };
+  });
 }
 
 /** A `PrismaClient`, or the client that `prisma.$transaction` passes to its callback. */
@@ -61,8 +77,7 @@ export interface PrismaLike {
  */
 export function prismaQueryable(prisma: PrismaLike): PostgresAdapter {
   objectWith('$queryRawUnsafe')('prisma', prisma);
-  return {
-    adapted: prisma,
+  return new LibraryAdapter(prisma, {
     query: async (text, values = []) => rowsOf(await prisma.$queryRawUnsafe(text, ...values)),
     async transact(work) {
       if (!prisma.$transaction) {
@@ -70,7 +85,7 @@ export function prismaQueryable(prisma: PrismaLike): PostgresAdapter {
       }
       return prisma.$transaction((tx) => work(tx, prismaQueryable(tx)));
     },
-  };
+  });
 }
 
 /** A Drizzle database on Postgres, or the transaction that `db.transaction` passes to its callback. */
@@ -97,9 +112,9 @@ export interface DrizzleLike {
  */
 export function drizzleQueryable(db: DrizzleLike): PostgresAdapter {
   objectWith('transaction')('db', db);
-  return {
-    // Drizzle runs its statements on this client.
-    adapted: '$client' in db ? db.$client : db,
+  // Drizzle runs its statements on this client.
+  const client = '$client' in db ? db.$client : db;
+  return new LibraryAdapter(client, {
     async query(text, values = []) {
       const query = { sql: text, params: values };
       return rowsOf(await db._.session.prepareQuery(query, undefined, undefined, false).execute());
@@ -114,7 +129,7 @@ export function drizzleQueryable(db: DrizzleLike): PostgresAdapter {
           fence.end();
         }
       }),
-  };
+  });
 }
 
 /** A Kysely instance on Postgres, or the transaction that it passes to its callback. */
@@ -145,8 +160,7 @@ export interface KyselyLike {
  */
 export function kyselyQueryable(db: KyselyLike): PostgresAdapter {
   objectWith('withoutPlugins', 'transaction')('db', db);
-  return {
-    adapted: db,
+  return new LibraryAdapter(db, {
     async query(text, values = []) {
       // Like CompiledQuery.raw() of Kysely. Without plugins, since some of them rename columns.
       const result = await db.withoutPlugins().executeQuery({
@@ -158,7 +172,7 @@ export function kyselyQueryable(db: KyselyLike): PostgresAdapter {
       return rowsOf(result);
     },
     transact: (work) => db.transaction().execute((trx) => work(trx, kyselyQueryable(trx))),
-  };
+  });
 }
 
 /** Some drivers return rows, others an object that has them. */

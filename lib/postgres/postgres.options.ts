@@ -63,14 +63,13 @@ const CHECKS: OptionChecks<PostgresInboxOptions> = {
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
 export function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
-  checkOptions(options, CHECKS);
   const {
     client,
     application,
     schema = DEFAULT_SCHEMA,
     retentionMs = DEFAULT_RETENTION_MS,
     migrate = true,
-  } = options;
+  } = checkOptions(options, CHECKS);
   return { client, application, schema, retentionMs, migrate };
 }
 

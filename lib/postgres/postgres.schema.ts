@@ -34,8 +34,7 @@ const CHECKS: OptionChecks<PostgresSchemaOptions> = {
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
 export function postgresSchemaSql(options: PostgresSchemaOptions): string {
-  checkOptions(options, CHECKS);
-  const { application, schema = DEFAULT_SCHEMA } = options;
+  const { application, schema = DEFAULT_SCHEMA } = checkOptions(options, CHECKS);
   const tables = postgresTables(schema, application);
   return `DO $migration$
 BEGIN

@@ -203,8 +203,12 @@ function requireKeyPrefix(setting: string, value: unknown): void {
 }
 
 function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  checkOptions(options, CHECKS);
-  const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = options;
+  const {
+    client,
+    application,
+    keyPrefix = DEFAULT_KEY_PREFIX,
+    retentionMs = DEFAULT_RETENTION_MS,
+  } = checkOptions(options, CHECKS);
   return { client, application, keyPrefix, retentionMs };
 }
 

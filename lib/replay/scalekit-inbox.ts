@@ -84,11 +84,19 @@ export async function* inboxEntries(
  */
 @Injectable()
 export class ScalekitInbox {
+  readonly #options: DispatchOptions;
+  readonly #dispatcher: ScalekitEventDispatcher;
+  readonly #handlers: EndpointHandlers;
+
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: DispatchOptions,
-    @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
-    @Inject(EndpointHandlers) private readonly handlers: EndpointHandlers,
-  ) {}
+    @Inject(RESOLVED_OPTIONS) options: DispatchOptions,
+    @Inject(ScalekitEventDispatcher) dispatcher: ScalekitEventDispatcher,
+    @Inject(EndpointHandlers) handlers: EndpointHandlers,
+  ) {
+    this.#options = options;
+    this.#dispatcher = dispatcher;
+    this.#handlers = handlers;
+  }
 
   /**
    * A page of entries, oldest first. It never contains payloads.
@@ -96,14 +104,13 @@ export class ScalekitInbox {
    * @throws ScalekitWebhooksConfigurationError for an invalid filter, limit or cursor
    */
   async list(filter: ScalekitInboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
-    checkOptions(page, PAGE_CHECKS);
-    return this.options.inbox.list(this.#own(filter), page);
+    return this.#options.inbox.list(this.#own(filter), checkOptions(page, PAGE_CHECKS));
   }
 
   /** One entry with its runs, or undefined. */
   async get(eventId: string): Promise<InboxEntry | undefined> {
     requireText('eventId', eventId);
-    return this.options.inbox.get(this.#keyOf(eventId));
+    return this.#options.inbox.get(this.#keyOf(eventId));
   }
 
   /**
@@ -112,7 +119,7 @@ export class ScalekitInbox {
    * @throws ScalekitWebhooksConfigurationError for an invalid filter
    */
   async count(filter: ScalekitInboxFilter = {}): Promise<number> {
-    return this.options.inbox.count(this.#own(filter));
+    return this.#options.inbox.count(this.#own(filter));
   }
 
   /**
@@ -137,11 +144,11 @@ export class ScalekitInbox {
     which: string | ScalekitInboxFilter,
     options: ReplayOptions = {},
   ): Promise<DispatchResult | ReplayCounts> {
-    checkOptions(options, REPLAY_CHECKS);
+    const { handlers } = checkOptions(options, REPLAY_CHECKS);
     if (typeof which === 'string') requireText('eventId', which);
     else checkOptions(which, FILTER_CHECKS);
-    await this.#requireHandlers(options.handlers);
-    return typeof which === 'string' ? this.#replay(which, options) : this.#replayAll(which, options);
+    await this.#requireHandlers(handlers);
+    return typeof which === 'string' ? this.#replay(which, handlers) : this.#replayAll(which, handlers);
   }
 
   /**
@@ -156,18 +163,18 @@ export class ScalekitInbox {
     requireText('eventId', eventId);
     if (handlers !== undefined) listOf(requireText)('handlers', handlers);
     const key = this.#keyOf(eventId);
-    const entry = await this.options.inbox.get(key);
+    const entry = await this.#options.inbox.get(key);
     if (!entry) throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(eventId, key.endpoint));
     const unknown = handlers?.find((id) => !entry.runs.some(({ handlerId }) => handlerId === id));
     if (unknown !== undefined) {
       throw new InboxReplayError('handler_unknown', MESSAGES.dismissalOfUnknownRun(eventId, unknown));
     }
-    return this.options.inbox.dismiss(key, handlers);
+    return this.#options.inbox.dismiss(key, handlers);
   }
 
   /** How many runs of each handler are in which state, and when the oldest of their events was received. */
   async stats(): Promise<readonly InboxRunCount[]> {
-    return this.options.inbox.stats(this.options.name);
+    return this.#options.inbox.stats(this.#options.name);
   }
 
   /**
@@ -179,7 +186,7 @@ export class ScalekitInbox {
    */
   async prune(before: Date): Promise<number> {
     requireDate('before', before);
-    return this.options.inbox.prune(before);
+    return this.#options.inbox.prune(before);
   }
 
   /**
@@ -196,11 +203,11 @@ export class ScalekitInbox {
     const key = this.#keyOf(received.event.id);
     try {
       await this.#requireHandlers(handlers);
-      if (!(await this.#answerInTime(this.options.inbox.get(key)))) {
+      if (!(await this.#answerInTime(this.#options.inbox.get(key)))) {
         throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(key.eventId, key.endpoint));
       }
-      const reopen = () => this.options.inbox.reopen(key, handlers);
-      return { end: 'done', ...(await this.dispatcher.handleAgain(received, reopen, handlers)) };
+      const reopen = () => this.#options.inbox.reopen(key, handlers);
+      return { end: 'done', ...(await this.#dispatcher.handleAgain(received, reopen, handlers)) };
     } catch (error) {
       if (error instanceof InboxReplayError) return { end: error.code, outcome: 'unprocessable' };
       const { name, message } = toRunError(error);
@@ -209,35 +216,35 @@ export class ScalekitInbox {
   }
 
   async #answerInTime<T>(answer: Promise<T>): Promise<T> {
-    const found = await waitAtMost(answer, this.options.handlerTimeoutMs);
+    const found = await waitAtMost(answer, this.#options.handlerTimeoutMs);
     if (found === TIMED_OUT) throw new Error('the inbox did not answer in time');
     return found;
   }
 
   /** @throws InboxReplayError when one of the handlers does not exist */
   async #requireHandlers(handlers: readonly string[] | undefined): Promise<void> {
-    await this.dispatcher.findHandlers();
-    const unknown = handlers?.find((id) => !this.handlers.ids.includes(id));
+    await this.#dispatcher.findHandlers();
+    const unknown = handlers?.find((id) => !this.#handlers.ids.includes(id));
     if (unknown === undefined) return;
     throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
   }
 
-  async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {
+  async #replay(eventId: string, handlers?: readonly string[]): Promise<DispatchResult> {
     const key = this.#keyOf(eventId);
     const received = await this.#receivedBefore(key);
-    const reopen = () => this.options.inbox.reopen(key, handlers);
-    return this.dispatcher.handleAgain(received, reopen, handlers);
+    const reopen = () => this.#options.inbox.reopen(key, handlers);
+    return this.#dispatcher.handleAgain(received, reopen, handlers);
   }
 
-  async #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
+  async #replayAll(filter: ScalekitInboxFilter, handlers?: readonly string[]): Promise<ReplayCounts> {
     const own = this.#own(filter);
     // Without a limit, a replay could continue as long as new deliveries fail.
-    const limit = await this.options.inbox.count(own);
+    const limit = await this.#options.inbox.count(own);
     const counts: Record<string, number> = {};
     let missing: InboxReplayError | undefined;
-    for await (const { eventId } of inboxEntries(this.options.inbox, own, limit)) {
-      if (this.dispatcher.isClosing) break;
-      const end = await this.#replay(eventId, options).catch(asReplayError);
+    for await (const { eventId } of inboxEntries(this.#options.inbox, own, limit)) {
+      if (this.#dispatcher.isClosing) break;
+      const end = await this.#replay(eventId, handlers).catch(asReplayError);
       if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
       // An event that is unknown by now was pruned after it was listed.
       else if (end.code === 'payload_missing') {
@@ -250,7 +257,7 @@ export class ScalekitInbox {
   }
 
   async #receivedBefore(key: InboxKey): Promise<ReceivedEvent> {
-    const { inbox, validation } = this.options;
+    const { inbox, validation } = this.#options;
     const payload = await this.#answerInTime(inbox.payload(key));
     if (!payload) {
       throw (await inbox.get(key))
@@ -262,12 +269,13 @@ export class ScalekitInbox {
   }
 
   #keyOf(eventId: string): InboxKey {
-    return { endpoint: this.options.name, eventId };
+    return { endpoint: this.#options.name, eventId };
   }
 
   #own(filter: ScalekitInboxFilter): InboxFilter {
-    checkOptions(filter, FILTER_CHECKS);
-    return { ...filter, endpoint: this.options.name };
+    return Object.assign(checkOptions<ScalekitInboxFilter>(filter, FILTER_CHECKS), {
+      endpoint: this.#options.name,
+    });
   }
 }
 

@@ -71,8 +71,7 @@ export function createScalekitEvent(
   if (!isPlainObject(overrides)) {
     refuseSetting('overrides', `overrides must be a plain object, found ${describeValue(overrides)}.`);
   }
-  checkOptions(options, CHECKS);
-  const { seed } = options;
+  const { seed } = checkOptions(options, CHECKS);
   const { object, data, organization } = isScalekitEventType(type) ? EVENT_SAMPLES[type] : UNKNOWN_SAMPLE;
   const seedText = String(seed ?? randomUUID());
   const occurredAt = seed === undefined ? new Date() : timeFor(seedText, type);

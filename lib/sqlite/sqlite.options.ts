@@ -63,12 +63,11 @@ function requireTablePrefix(setting: string, value: unknown): void {
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
 export function resolveOptions(options: SqliteInboxOptions): Readonly<Required<SqliteInboxOptions>> {
-  checkOptions(options, CHECKS);
   const {
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
     retentionMs = DEFAULT_RETENTION_MS,
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
-  } = options;
+  } = checkOptions(options, CHECKS);
   return { database, tablePrefix, retentionMs, busyTimeoutMs };
 }

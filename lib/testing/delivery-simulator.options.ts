@@ -14,6 +14,7 @@ import {
   requireFunction,
   requirePositiveInteger,
   requireText,
+  withoutPrototype,
   withoutUndefined,
 } from '../errors/settings.js';
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
@@ -169,8 +170,8 @@ const CHECKS: OptionChecks<ScalekitDeliverySimulatorOptions> = {
 
 /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
 export function resolveSimulatorOptions(options: ScalekitDeliverySimulatorOptions): ResolvedSimulatorOptions {
-  checkOptions(options, CHECKS);
-  const resolved = {
+  const given = checkOptions(options, CHECKS);
+  const resolved = withoutPrototype({
     scheme: 'standard' as const,
     schedule: 'guide' as const,
     timeScale: 1,
@@ -180,8 +181,8 @@ export function resolveSimulatorOptions(options: ScalekitDeliverySimulatorOption
     duplicates: 1,
     reorder: false,
     seed: 1,
-    ...withoutUndefined(options),
-  };
+    ...withoutUndefined(given),
+  });
   const { app, urls, secrets, schedule, timeScale } = resolved;
   if (!app && urls === undefined) refuseSetting('urls', MESSAGES.noTarget);
   if (!app && secrets === undefined) refuseSetting('secrets', MESSAGES.noSecret);

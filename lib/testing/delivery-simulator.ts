@@ -1,6 +1,7 @@
 import {
   checkOptions,
   describeValue,
+  type OptionChecks,
   objectWith,
   optional,
   refuseSetting,
@@ -21,7 +22,9 @@ import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-sim
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
 import { TestedEndpoint } from './tested-endpoint.js';
 
-const SENDING_CHECKS = { signal: optional(objectWith('addEventListener')) };
+const SENDING_CHECKS: OptionChecks<{ readonly signal?: AbortSignal }> = {
+  signal: optional(objectWith('addEventListener')),
+};
 
 function requireEvents(setting: string, events: unknown): void {
   if (!Array.isArray(events))
@@ -63,11 +66,11 @@ export class ScalekitDeliverySimulator {
     sending: { readonly signal?: AbortSignal } = {},
   ): Promise<SimulationReport> {
     requireEvents('events', events);
-    checkOptions(sending, SENDING_CHECKS);
+    const { signal } = checkOptions(sending, SENDING_CHECKS);
     const options = this.#options;
     const { urls, secrets } = await this.#target();
     const copies = planCopies(events.length, options);
-    const run = new SimulationRun({ options, urls, secrets, events, signal: sending.signal });
+    const run = new SimulationRun({ options, urls, secrets, events, signal });
     await run.send(copies);
 
     const copiesOf = new Map<number, number>();

@@ -105,15 +105,13 @@ const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toS
  */
 export class ScalekitWebhookTester {
   readonly #endpoint: TestedEndpoint;
+  readonly #options: ScalekitWebhookTesterOptions;
 
   /** @throws ScalekitWebhooksConfigurationError when `app` is no application, or an option is unknown or invalid */
-  constructor(
-    app: INestApplication,
-    private readonly options: ScalekitWebhookTesterOptions = {},
-  ) {
+  constructor(app: INestApplication, options: ScalekitWebhookTesterOptions = {}) {
     objectWith('getHttpServer')('app', app);
-    checkOptions(options, CHECKS);
-    this.#endpoint = new TestedEndpoint(app, options.endpoint);
+    this.#options = checkOptions(options, CHECKS);
+    this.#endpoint = new TestedEndpoint(app, this.#options.endpoint);
   }
 
   /**
@@ -124,9 +122,8 @@ export class ScalekitWebhookTester {
     payload: TestDeliveryPayload,
     options: TestDeliveryOptions = {},
   ): Promise<TestDeliveryAnswer> {
-    checkOptions(options, DELIVERY_CHECKS);
+    const { headers, secret = await this.#secret(), ...signing } = checkOptions(options, DELIVERY_CHECKS);
     const body = toBody(payload);
-    const { headers, secret = await this.#secret(), ...signing } = options;
     return this.#post(body, { ...signWebhook({ ...signing, payload: body, secret }), ...headers });
   }
 
@@ -157,7 +154,7 @@ export class ScalekitWebhookTester {
   }
 
   async #post(body: string | Uint8Array, headers: Record<string, string>): Promise<TestDeliveryAnswer> {
-    const response = await fetch(await this.#endpoint.url(this.options.path), {
+    const response = await fetch(await this.#endpoint.url(this.#options.path), {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: Buffer.from(body),
@@ -167,7 +164,7 @@ export class ScalekitWebhookTester {
   }
 
   async #secret(): Promise<string> {
-    return this.options.secret ?? this.#endpoint.secret();
+    return this.#options.secret ?? this.#endpoint.secret();
   }
 }
 

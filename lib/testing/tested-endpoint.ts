@@ -5,7 +5,7 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { describeValue, refuseSetting } from '../errors/settings.js';
 import { EndpointSecrets } from '../receive/endpoint.secrets.js';
 import { EndpointUrl } from '../receive/endpoint.url.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
+import { DEFAULT_NAME, ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
 
 const MESSAGES = {
   noSecret: (endpoint: string) =>
@@ -25,10 +25,13 @@ const STARTING = new WeakMap<INestApplication, Promise<unknown>>();
 
 /** An endpoint of an application under test, found by its name. */
 export class TestedEndpoint {
-  constructor(
-    private readonly app: INestApplication,
-    private readonly name = 'default',
-  ) {}
+  readonly #app: INestApplication;
+  readonly #name: string;
+
+  constructor(app: INestApplication, name = DEFAULT_NAME) {
+    this.#app = app;
+    this.#name = name;
+  }
 
   /**
    * The URL to post to. Starts the application on a free port of 127.0.0.1 if it is not listening yet.
@@ -36,7 +39,7 @@ export class TestedEndpoint {
    */
   async url(path?: string): Promise<string> {
     await this.#listen();
-    const { port }: AddressInfo = this.app.getHttpServer().address();
+    const { port }: AddressInfo = this.#app.getHttpServer().address();
     return `http://127.0.0.1:${port}${path ?? this.#find(EndpointUrl).path}`;
   }
 
@@ -46,24 +49,24 @@ export class TestedEndpoint {
    */
   async secret(): Promise<string> {
     await this.#listen();
-    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.name, params: {}, headers: {} });
+    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.#name, params: {}, headers: {} });
     if (first) return first.text;
-    throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.noSecret(this.name));
+    throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.noSecret(this.#name));
   }
 
   async #listen(): Promise<void> {
-    if (this.app.getHttpServer().listening) return;
-    const starting = STARTING.get(this.app) ?? this.app.listen(0, '127.0.0.1');
-    STARTING.set(this.app, starting);
+    if (this.#app.getHttpServer().listening) return;
+    const starting = STARTING.get(this.#app) ?? this.#app.listen(0, '127.0.0.1');
+    STARTING.set(this.#app, starting);
     await starting;
   }
 
   /** A provider of the endpoint's own module: every endpoint has its own instance. */
   #find<T>(token: abstract new (...args: never[]) => T): T {
-    for (const module of this.app.get(ModulesContainer).values()) {
+    for (const module of this.#app.get(ModulesContainer).values()) {
       const endpoint = module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
-      if (endpoint?.name === this.name) return module.providers.get(token)?.instance as T;
+      if (endpoint?.name === this.#name) return module.providers.get(token)?.instance as T;
     }
-    throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.noEndpoint(this.name));
+    throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.noEndpoint(this.#name));
   }
 }

@@ -49,8 +49,13 @@ const CHECKS: OptionChecks<SignWebhookOptions> = {
  * @throws ScalekitWebhooksConfigurationError if an option is invalid.
  */
 export function signWebhook(options: SignWebhookOptions): Record<string, string> {
-  checkOptions(options, CHECKS);
-  const { payload, secret, id = newMessageId(), timestamp = new Date(), scheme = 'standard' } = options;
+  const {
+    payload,
+    secret,
+    id = newMessageId(),
+    timestamp = new Date(),
+    scheme = 'standard',
+  } = checkOptions(options, CHECKS);
   const key = toSigningSecret('secret', secret).keyFor(scheme);
   const t = String(toUnixSeconds(timestamp));
   if (scheme === 'scalekit') {

@@ -72,9 +72,14 @@ const CHECKS: OptionChecks<VerifyWebhookSignatureOptions> = {
  * @throws ScalekitWebhooksConfigurationError if an option is invalid.
  */
 export function verifyWebhookSignature(options: VerifyWebhookSignatureOptions): VerifiedSignature {
-  checkOptions(options, CHECKS);
-  const { payload, headers, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now() } = options;
-  const secrets = readSecrets('secrets', options.secrets);
+  const {
+    payload,
+    headers,
+    secrets: given,
+    toleranceSeconds = DEFAULT_TOLERANCE_SECONDS,
+    now = Date.now(),
+  } = checkOptions(options, CHECKS);
+  const secrets = readSecrets('secrets', given);
   requireWellFormed(payload);
   return verifySignature({ payload, headers, secrets, toleranceSeconds, now });
 }

@@ -1,0 +1,122 @@
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { Queue } from 'bullmq';
+import { getMetadataStorage } from 'class-validator';
+import { Redis } from 'ioredis';
+import Database from 'libsql';
+import * as main from 'nestjs-scalekit-webhooks';
+import * as bullmq from 'nestjs-scalekit-webhooks/bullmq';
+import * as postgres from 'nestjs-scalekit-webhooks/postgres';
+import * as redis from 'nestjs-scalekit-webhooks/redis';
+import * as sqlite from 'nestjs-scalekit-webhooks/sqlite';
+import * as testing from 'nestjs-scalekit-webhooks/testing';
+import { Pool } from 'pg';
+import { ADAPTERS, startApp } from '../../helpers/test-app.js';
+
+const KEY = 'c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWU';
+const SECRET = `whsec_${KEY}=`;
+const PASSWORD = 'hunter2-of-the-database';
+
+class Handlers {
+  @main.OnScalekitEvent('user.created')
+  created() {}
+}
+
+const pool = new Pool({ connectionString: `postgres://app:${PASSWORD}@127.0.0.1:1/app` });
+const client = new Redis({ host: '127.0.0.1', port: 1, password: PASSWORD, lazyConnect: true });
+client.on('error', () => {});
+const database = new Database(':memory:');
+const queue = new Queue('q', { connection: client });
+queue.on('error', () => {});
+const application = 'test';
+
+afterAll(async () => {
+  client.disconnect();
+  await pool.end();
+});
+
+/** Every class that an entry point exports, but for errors and the classes of events, which hold no secret. */
+const CLASSES = [main, testing, postgres, redis, sqlite, bullmq]
+  .flatMap((entryPoint) => Object.entries<unknown>(entryPoint))
+  .filter(
+    ([, value]) => typeof value === 'function' && String(value).startsWith('class ') && !isOfEvents(value),
+  )
+  .map(([name]) => name)
+  .filter((name) => !name.endsWith('Error'));
+
+function isOfEvents(value: object): boolean {
+  return getMetadataStorage().getTargetValidationMetadatas(value as never, '', false, false).length > 0;
+}
+
+describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, adapter) => {
+  let app: INestApplication;
+
+  beforeAll(async () => {
+    app = await startApp(adapter, {
+      imports: [
+        main.ScalekitWebhooksModule.forRoot({
+          signingSecret: [SECRET],
+          inbox: new sqlite.SqliteInboxStore({ database: new Database(':memory:') }),
+          verifier: () => true,
+        }),
+      ],
+      providers: [Handlers],
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+  });
+
+  const TABLE: Record<string, () => unknown> = {
+    ScalekitWebhooksModule: () => new main.ScalekitWebhooksModule(),
+    'ScalekitWebhooksModule.forRoot()': () => main.ScalekitWebhooksModule.forRoot({ signingSecret: SECRET }),
+    'ScalekitWebhooksModule.forRootAsync()': () =>
+      main.ScalekitWebhooksModule.forRootAsync({ useFactory: () => ({ signingSecret: SECRET }) }),
+    ScalekitEventDispatcher: () => app.get(main.ScalekitEventDispatcher, { strict: false }),
+    ScalekitInbox: () => app.get(main.ScalekitInbox, { strict: false }),
+    SigningSecret: () => main.parseSigningSecret(SECRET),
+    MemoryInboxStore: () => new main.MemoryInboxStore({ transaction: async (work) => work(pool) }),
+    PostgresInboxStore: () => new postgres.PostgresInboxStore({ client: pool, application }),
+    'PostgresInboxStore with prepared statements': () =>
+      new postgres.PostgresInboxStore({ client: postgres.preparedQueryable(pool), application }),
+    'preparedQueryable()': () => postgres.preparedQueryable(pool),
+    'prismaQueryable()': () =>
+      postgres.prismaQueryable({ $queryRawUnsafe: async () => [], ...{ url: PASSWORD, secret: SECRET } }),
+    'drizzleQueryable()': () =>
+      postgres.drizzleQueryable({ $client: pool, transaction() {}, _: { url: PASSWORD } } as never),
+    'kyselyQueryable()': () =>
+      postgres.kyselyQueryable({ withoutPlugins() {}, transaction() {}, url: PASSWORD } as never),
+    RedisInboxStore: () => new redis.RedisInboxStore({ client, application }),
+    SqliteInboxStore: () => new sqlite.SqliteInboxStore({ database }),
+    BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
+    ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
+    ScalekitDeliverySimulator: () =>
+      new testing.ScalekitDeliverySimulator({ app, secrets: [{ secret: SECRET }] }),
+  };
+
+  it.each(Object.entries(TABLE))('%s, or an object that holds it, shows no secret', (_title, create) => {
+    const value = create();
+    const holder = { held: value, list: [value], map: new Map([['it', value]]) };
+    const shown = [value, holder].flatMap((one) => [
+      inspect(one, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
+      inspect(one),
+      JSON.stringify(one) ?? '',
+      String(one),
+    ]);
+
+    for (const text of shown) {
+      expect(text).not.toContain(KEY);
+      expect(text).not.toContain(PASSWORD);
+    }
+  });
+
+  it('the application, which holds everything, shows no secret', () => {
+    expect(inspect(app, { depth: 10 })).not.toContain(KEY);
+  });
+
+  it('covers every class that an entry point exports', () => {
+    expect(CLASSES).toContain('ScalekitInbox');
+    expect(CLASSES.filter((name) => !(name in TABLE))).toEqual([]);
+  });
+});
