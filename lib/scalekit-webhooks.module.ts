@@ -11,7 +11,13 @@ import { EndpointReporter } from './receive/endpoint.reporter.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
 import { EndpointUrl } from './receive/endpoint.url.js';
 import { RawBodyCapture } from './receive/raw-body.capture.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions, resolveEndpointOptions } from './receive/receive.options.js';
+import {
+  ENDPOINT_OPTIONS,
+  ENDPOINT_SECRETS,
+  ENDPOINT_URL,
+  type EndpointOptions,
+  resolveEndpointOptions,
+} from './receive/receive.options.js';
 import { createWebhookController } from './receive/webhook.controller.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
@@ -115,6 +121,8 @@ function withEndpoint(definition: DynamicModule, extras: ScalekitWebhooksEndpoin
     providers: [
       ...(definition.providers ?? []),
       { provide: ENDPOINT_OPTIONS, useValue: endpoint },
+      { provide: ENDPOINT_URL, useExisting: EndpointUrl },
+      { provide: ENDPOINT_SECRETS, useExisting: EndpointSecrets },
       {
         provide: RESOLVED_OPTIONS,
         useFactory: (options: ScalekitWebhooksOptions, endpointOptions: EndpointOptions) =>

@@ -68,6 +68,12 @@ export interface EndpointOptions {
 /** Injection token of an endpoint's {@link EndpointOptions}. Also used to find all endpoints of an application. */
 export const ENDPOINT_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:endpoint');
 
+// The testing kit finds these by symbol: it may be the build of the other module format.
+/** Injection token of an endpoint's `EndpointUrl`. */
+export const ENDPOINT_URL = Symbol.for('nestjs-scalekit-webhooks:endpoint-url');
+/** Injection token of an endpoint's `EndpointSecrets`. */
+export const ENDPOINT_SECRETS = Symbol.for('nestjs-scalekit-webhooks:endpoint-secrets');
+
 const NAME = /^[\w.-]{1,64}$/;
 const SEGMENT = /^(?::\w+|[\w.~-]+)$/;
 

@@ -4,6 +4,7 @@ import { digitsFor } from '../samples/create-scalekit-event.js';
 import { type ResolvedSimulatorOptions, waitsOf } from './delivery-simulator.options.js';
 import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
+import { type Destination, post } from './post.js';
 
 /** An event to send, for example from `createScalekitEvent`. */
 export interface SimulatedPayload {
@@ -14,7 +15,7 @@ export interface SimulatedPayload {
 /** What a {@link SimulationRun} needs. */
 interface SimulationRunOptions {
   readonly options: ResolvedSimulatorOptions;
-  readonly urls: readonly string[];
+  readonly destinations: readonly Destination[];
   readonly secrets: SimulatedSecrets;
   readonly events: readonly SimulatedPayload[];
   readonly signal?: AbortSignal;
@@ -71,39 +72,41 @@ export class SimulationRun {
   }
 
   async #attempt({ index, copy }: PlannedCopy, attempt: number, body: string, share: number) {
-    const { options, urls, secrets, events } = this.setup;
+    const { options, destinations, secrets, events } = this.setup;
     const { id: eventId = '' } = events[index] ?? {};
-    const url = urls[this.#turn++ % urls.length] ?? '';
+    const destination = destinations[this.#turn++ % destinations.length];
+    if (!destination) throw new Error('There is nowhere to send events to.');
     const sentAt = this.elapsedMs;
     const id = `msg_${digitsFor(String(options.seed), eventId, String(copy), String(attempt))}`;
     const headers = secrets.sign(share, { payload: body, id, scheme: options.scheme });
-    const status = await post(url, body, headers, options.timeoutMs);
+    const status = await statusOf(destination, body, headers, options.timeoutMs);
     const acknowledged = typeof status === 'number' && options.success.includes(status);
     const durationMs = this.elapsedMs - sentAt;
-    const record = { eventId, copy, attempt, url, status, sentAt, durationMs, acknowledged };
+    const record = {
+      eventId,
+      copy,
+      attempt,
+      url: destination.url.href,
+      status,
+      sentAt,
+      durationMs,
+      acknowledged,
+    };
     this.attempts[index]?.push(record);
     options.onAttempt?.(record);
     return acknowledged;
   }
 }
 
-async function post(
-  url: string,
+async function statusOf(
+  destination: Destination,
   body: string,
   headers: Record<string, string>,
   timeoutMs: number,
 ): Promise<SimulatedStatus> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
-      redirect: 'manual',
-      signal,
-    });
-    await response.arrayBuffer();
-    return response.status;
+    return (await post(destination, Buffer.from(body), headers, signal)).status;
   } catch {
     return signal.aborted ? 'timeout' : 'unreachable';
   }

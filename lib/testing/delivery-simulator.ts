@@ -20,6 +20,7 @@ import {
 } from './delivery-simulator.report.js';
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
+import type { Destination } from './post.js';
 import { TestedEndpoint } from './tested-endpoint.js';
 
 const SENDING_CHECKS: OptionChecks<{ readonly signal?: AbortSignal }> = {
@@ -68,9 +69,9 @@ export class ScalekitDeliverySimulator {
     requireEvents('events', events);
     const { signal } = checkOptions(sending, SENDING_CHECKS);
     const options = this.#options;
-    const { urls, secrets } = await this.#target();
+    const { destinations, secrets } = await this.#target();
     const copies = planCopies(events.length, options);
-    const run = new SimulationRun({ options, urls, secrets, events, signal });
+    const run = new SimulationRun({ options, destinations, secrets, events, signal });
     await run.send(copies);
 
     const copiesOf = new Map<number, number>();
@@ -83,12 +84,15 @@ export class ScalekitDeliverySimulator {
     return { events: simulated, totals: totalsOf(simulated, run.elapsedMs) };
   }
 
-  async #target(): Promise<{ urls: readonly string[]; secrets: SimulatedSecrets }> {
+  async #target(): Promise<{ destinations: readonly Destination[]; secrets: SimulatedSecrets }> {
     const { app, endpoint, path, urls, secrets } = this.#options;
-    if (!app) return { urls: [urls ?? []].flat(), secrets: new SimulatedSecrets(secrets ?? []) };
+    if (!app) {
+      const destinations = [urls ?? []].flat().map((url) => ({ url: new URL(url) }));
+      return { destinations, secrets: new SimulatedSecrets(secrets ?? []) };
+    }
     const tested = new TestedEndpoint(app, endpoint);
-    const url = await tested.url(path);
-    return { urls: [url], secrets: new SimulatedSecrets(secrets ?? (await tested.secret())) };
+    const destinations = [await tested.destination(path)];
+    return { destinations, secrets: new SimulatedSecrets(secrets ?? (await tested.secret())) };
   }
 }
 

@@ -12,6 +12,7 @@ export type {
   InboxStoreHarness,
   OpenTransaction,
 } from './conformance/inbox-store.harness.js';
+export { type CreateScalekitDeliveryOptions, createScalekitDelivery } from './create-scalekit-delivery.js';
 export { ScalekitDeliverySimulator } from './delivery-simulator.js';
 export {
   type DeliverySchedule,

@@ -14,6 +14,7 @@ import {
 import { signWebhook } from '../verify/sign-webhook.js';
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
 import { readSigningSecret } from '../verify/signing-secret.js';
+import { post } from './post.js';
 import { requirePath, TestedEndpoint } from './tested-endpoint.js';
 
 /** Options of {@link ScalekitWebhookTester}. */
@@ -93,8 +94,8 @@ const STALE_SECONDS = 24 * 60 * 60;
 const OTHER_SECRET = `whsec_${Buffer.from('not the secret of any endpoint.').toString('base64')}`;
 
 /**
- * Delivers signed events to an application under test over HTTP, on Express and Fastify. It starts the application on a
- * free port of 127.0.0.1 if it is not listening yet.
+ * Delivers signed events to an application under test over HTTP or HTTPS, on Express and Fastify. It starts the application
+ * on a free port of 127.0.0.1 if it is not listening yet. Otherwise, it uses the port or socket where it listens.
  *
  * @example
  * ```ts
@@ -154,13 +155,9 @@ export class ScalekitWebhookTester {
   }
 
   async #post(body: string | Uint8Array, headers: Record<string, string>): Promise<TestDeliveryAnswer> {
-    const response = await fetch(await this.#endpoint.url(this.#options.path), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: Buffer.from(body),
-    });
-    const text = await response.text();
-    return { status: response.status, body: parseBody(text), headers: response.headers };
+    const destination = await this.#endpoint.destination(this.#options.path);
+    const { status, text, headers: received } = await post(destination, Buffer.from(body), headers);
+    return { status, body: parseBody(text), headers: received };
   }
 
   async #secret(): Promise<string> {

@@ -1,11 +1,20 @@
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { describeValue, refuseSetting } from '../errors/settings.js';
-import { EndpointSecrets } from '../receive/endpoint.secrets.js';
-import { EndpointUrl } from '../receive/endpoint.url.js';
-import { DEFAULT_NAME, ENDPOINT_OPTIONS, type EndpointOptions } from '../receive/receive.options.js';
+import type { EndpointSecrets } from '../receive/endpoint.secrets.js';
+import type { EndpointUrl } from '../receive/endpoint.url.js';
+import {
+  DEFAULT_NAME,
+  ENDPOINT_OPTIONS,
+  ENDPOINT_SECRETS,
+  ENDPOINT_URL,
+  type EndpointOptions,
+} from '../receive/receive.options.js';
+import type { Destination } from './post.js';
 
 const MESSAGES = {
   noSecret: (endpoint: string) =>
@@ -34,13 +43,20 @@ export class TestedEndpoint {
   }
 
   /**
-   * The URL to post to. Starts the application on a free port of 127.0.0.1 if it is not listening yet.
+   * Where to post to. Starts the application on a free port of 127.0.0.1 if it is not listening yet.
    * @throws ScalekitWebhooksConfigurationError when the endpoint does not exist
    */
-  async url(path?: string): Promise<string> {
+  async destination(path?: string): Promise<Destination> {
     await this.#listen();
-    const { port }: AddressInfo = this.#app.getHttpServer().address();
-    return `http://127.0.0.1:${port}${path ?? this.#find(EndpointUrl).path}`;
+    const server: HttpServer = this.#app.getHttpServer();
+    const protocol = server instanceof TlsServer ? 'https' : 'http';
+    const target = path ?? this.#find<Pick<EndpointUrl, 'path'>>(ENDPOINT_URL).path;
+    const address = server.address();
+    if (typeof address === 'string') {
+      return { url: new URL(target, `${protocol}://localhost`), socketPath: address, insecure: true };
+    }
+    const host = `${hostOf(address)}:${address?.port}`;
+    return { url: new URL(target, `${protocol}://${host}`), insecure: true };
   }
 
   /**
@@ -49,7 +65,8 @@ export class TestedEndpoint {
    */
   async secret(): Promise<string> {
     await this.#listen();
-    const [first] = await this.#find(EndpointSecrets).for({ endpoint: this.#name, params: {}, headers: {} });
+    const secrets = this.#find<Pick<EndpointSecrets, 'for'>>(ENDPOINT_SECRETS);
+    const [first] = await secrets.for({ endpoint: this.#name, params: {}, headers: {} });
     if (first) return first.text;
     throw new ScalekitWebhooksConfigurationError('secret', MESSAGES.noSecret(this.#name));
   }
@@ -62,11 +79,19 @@ export class TestedEndpoint {
   }
 
   /** A provider of the endpoint's own module: every endpoint has its own instance. */
-  #find<T>(token: abstract new (...args: never[]) => T): T {
+  #find<T>(token: symbol): T {
     for (const module of this.#app.get(ModulesContainer).values()) {
       const endpoint = module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
       if (endpoint?.name === this.#name) return module.providers.get(token)?.instance as T;
     }
     throw new ScalekitWebhooksConfigurationError('endpoint', MESSAGES.noEndpoint(this.#name));
   }
+}
+
+/** The host of a URL for the address that a server listens on. */
+function hostOf(address: AddressInfo | null): string {
+  if (!address || address.address === '0.0.0.0') return '127.0.0.1';
+  // All addresses of the machine. Node tries those of both families.
+  if (address.address === '::') return 'localhost';
+  return address.family === 'IPv6' ? `[${address.address}]` : address.address;
 }

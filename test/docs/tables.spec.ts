@@ -24,6 +24,7 @@ describe('tables of options', () => {
     ['docs/inboxes.md', 'postgres-options', ['PostgresInboxOptions']],
     ['docs/inboxes.md', 'redis-options', ['RedisInboxOptions']],
     ['docs/background-work-and-queues.md', 'bullmq-options', ['BullMqTransportOptions']],
+    ['docs/testing.md', 'create-delivery-options', ['CreateScalekitDeliveryOptions']],
     ['docs/testing.md', 'delivery-options', ['TestDeliveryOptions']],
     ['docs/testing.md', 'tester-options', ['ScalekitWebhookTesterOptions']],
     ['docs/testing.md', 'simulator-options', ['ScalekitDeliverySimulatorOptions']],

@@ -36,7 +36,7 @@ async function check(own, ownTesting, other, otherTesting) {
   })(AppModule);
   const app = await NestFactory.create(AppModule, { logger: false });
 
-  const scalekit = new ownTesting.ScalekitWebhookTester(app);
+  const scalekit = new otherTesting.ScalekitWebhookTester(app);
   const [first, again] = await scalekit.deliverTwice(otherTesting.createScalekitEvent('user.created'));
   equal(first.status, 201);
   equal(again.status, 200);
@@ -44,6 +44,8 @@ async function check(own, ownTesting, other, otherTesting) {
   equal((await scalekit.withForgedSignature(ownTesting.createScalekitEvent('user.created'))).status, 401);
   equal(created.length, 1);
   ok(other.isKnownScalekitEvent(created[0]));
+  const simulator = new otherTesting.ScalekitDeliverySimulator({ app, schedule: [0] });
+  equal((await simulator.send([otherTesting.createScalekitEvent('user.created')])).totals.acknowledged, 1);
   await app.close();
 
   try {

@@ -19,6 +19,7 @@ import {
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import {
+  createScalekitDelivery,
   createScalekitEvent,
   describeInboxStore,
   ScalekitDeliverySimulator,
@@ -275,6 +276,21 @@ export const OPTION_TABLES: readonly OptionTable[] = [
     give: (options) => createScalekitEvent('user.created', {}, options),
     valid: {},
     rows: { seed: row(['1', 'misspelt', '', 1, 0, -1, 1.5, 2 ** 31]) },
+  },
+  {
+    type: 'CreateScalekitDeliveryOptions',
+    give: (options) => createScalekitDelivery(options),
+    valid: {},
+    rows: {
+      event: row([{ id: 'evt_1' }], [NO_MEMBERS]),
+      id: TEXT,
+      endpoint: TEXT,
+      receivedAt: row([new Date()]),
+      attempt: COUNT,
+      headers: row([{ accept: '*/*' }], [NO_MEMBERS]),
+      signal: row([new AbortController().signal]),
+      tx: row([{ query: () => {} }], [NO_MEMBERS]),
+    },
   },
   {
     type: 'ScalekitWebhookTesterOptions',
