@@ -1,4 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
+import { refuseSetting } from './errors/settings.js';
 import type { ScalekitWebhooksOptions } from './scalekit-webhooks.options.js';
 import { SECRET_VARIABLE, splitSecrets } from './verify/signing-secret.js';
 
@@ -30,6 +31,18 @@ function readEnvironment(): Pick<ScalekitWebhooksOptions, 'signingSecret'> {
 }
 
 async function configFeature(): Promise<DynamicModule> {
-  const { ConfigModule } = await import('@nestjs/config');
+  const { ConfigModule } = await importConfig();
   return ConfigModule.forFeature(scalekitWebhooksConfig);
+}
+
+/** @throws ScalekitWebhooksConfigurationError when the package is not installed */
+async function importConfig(): Promise<typeof import('@nestjs/config')> {
+  try {
+    return await import('@nestjs/config');
+  } catch {
+    return refuseSetting(
+      'scalekitWebhooksConfig',
+      'scalekitWebhooksConfig.asProvider() needs @nestjs/config. Install it, or set SCALEKIT_WEBHOOK_SECRET and use forRoot().',
+    );
+  }
 }

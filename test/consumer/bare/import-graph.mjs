@@ -21,7 +21,7 @@ const FORMATS = { import: findImports, require: findRequires };
 const ENTRY_PEERS = { './bullmq': ['bullmq'] };
 
 const manifest = createRequire(import.meta.url).resolve('nestjs-scalekit-webhooks/package.json');
-const { exports: entries } = JSON.parse(readFileSync(manifest, 'utf8'));
+const { exports: entries, peerDependenciesMeta } = JSON.parse(readFileSync(manifest, 'utf8'));
 
 for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }]) => esm)) {
   for (const [format, find] of Object.entries(FORMATS)) {
@@ -32,6 +32,14 @@ for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }])
     const allowed = [...ALLOWED, ...(ENTRY_PEERS[path] ?? [])];
     const others = [...packages].filter((name) => !name.startsWith('node:') && !allowed.includes(name));
     deepEqual(others, [], `${path} imports a package that an application may not have`);
+    const bare = [...files].flatMap((each) =>
+      importsOutsideTry(parse(each)).filter((name) => isOptional(name) && !allowed.includes(packageOf(name))),
+    );
+    deepEqual(
+      bare,
+      [],
+      `${path} (${format}) imports an optional peer outside a try, so bundlers fail without it`,
+    );
     const deep = [...specifiers].filter((name) => INDEX_ONLY.some((only) => name.startsWith(`${only}/`)));
     deepEqual(deep, [], `${path} imports files that are not public API`);
     console.log(`${path} (${format}): ${files.size} files, ${[...packages].sort().join(' ')}`);
@@ -41,11 +49,31 @@ for (const [path, entry] of Object.entries(entries).filter(([, { import: esm }])
 function walk(file, find, files, specifiers) {
   if (files.has(file)) return;
   files.add(file);
-  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
-  for (const name of find(source)) {
+  for (const name of find(parse(file))) {
     if (name.startsWith('.')) walk(resolve(dirname(file), name), find, files, specifiers);
     else specifiers.add(name);
   }
+}
+
+function parse(file) {
+  return ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
+}
+
+function isOptional(specifier) {
+  return peerDependenciesMeta[packageOf(specifier)]?.optional === true;
+}
+
+/** Finds dynamic imports and calls of `require` that are not directly within a `try`, as bundlers see it. */
+function importsOutsideTry(node, isInTry = false) {
+  const isCall =
+    ts.isCallExpression(node) &&
+    (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.escapedText === 'require');
+  const found = isCall && !isInTry && ts.isStringLiteral(node.arguments[0]) ? [node.arguments[0].text] : [];
+  ts.forEachChild(node, (child) => {
+    const entersTry = ts.isTryStatement(node) && child === node.tryBlock;
+    found.push(...importsOutsideTry(child, entersTry || (isInTry && !ts.isFunctionLike(child))));
+  });
+  return found;
 }
 
 /** Returns the package that a specifier belongs to. `node:` modules stay as they are. */
