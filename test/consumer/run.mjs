@@ -89,7 +89,21 @@ function install(source, app, tarball) {
   mkdirSync(app);
   if (existsSync(join(source, 'src'))) cpSync(join(HERE, SHARED), app, { recursive: true });
   cpSync(source, app, { recursive: true });
-  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball], app);
+  const { packageManager = '' } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
+  if (packageManager.startsWith('pnpm')) {
+    // Outside of CI, pnpm would look for a workspace above the folder.
+    const pnpm = [
+      '--yes',
+      packageManager,
+      'add',
+      '--ignore-workspace',
+      '--ignore-scripts',
+      '--prefer-offline',
+    ];
+    run('npx', [...pnpm, `file:${tarball}`], app);
+  } else {
+    run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball], app);
+  }
   run('npm', ['run', '--if-present', 'build'], app);
 }
 

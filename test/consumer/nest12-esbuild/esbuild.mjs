@@ -7,7 +7,7 @@ const common = {
   platform: 'node',
   target: 'node20',
   // As in docs/recipes.md: packages that Nest looks for, and that this application does not have.
-  external: ['@nestjs/microservices', '@nestjs/websockets', 'class-transformer/storage'],
+  external: ['@nestjs/microservices', '@nestjs/websockets'],
   logLevel: 'error',
 };
 
