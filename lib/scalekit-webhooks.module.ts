@@ -7,10 +7,12 @@ import { EndpointHandlers, EventEmitterBridge } from './dispatch/endpoint.handle
 import { HandlerExplorer } from './dispatch/handler.explorer.js';
 import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
+import { DeliveryResponder } from './receive/delivery.responder.js';
 import { EndpointReporter } from './receive/endpoint.reporter.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
 import { EndpointUrl } from './receive/endpoint.url.js';
-import { RawBodyCapture } from './receive/raw-body.capture.js';
+import { DeliveryCapture, RawBodyCapture } from './receive/raw-body.capture.js';
+import { DeliveryReader } from './receive/raw-body.js';
 import {
   ENDPOINT_OPTIONS,
   ENDPOINT_SECRETS,
@@ -18,6 +20,7 @@ import {
   type EndpointOptions,
   resolveEndpointOptions,
 } from './receive/receive.options.js';
+import { DeliveryVerifier } from './receive/scalekit-signature.guard.js';
 import { createWebhookController } from './receive/webhook.controller.js';
 import { ScalekitInbox } from './replay/scalekit-inbox.js';
 import {
@@ -66,6 +69,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   providers: [
     // Receives deliveries
     RawBodyCapture,
+    DeliveryCapture,
+    DeliveryReader,
+    DeliveryVerifier,
+    DeliveryResponder,
     EndpointUrl,
     EndpointSecrets,
     EndpointReporter,

@@ -98,7 +98,7 @@ export interface ScalekitWebhooksOptions {
    */
   retryable?: (error: unknown) => boolean;
   /**
-   * The maximum size of a request body, in bytes, after decompression. Larger bodies get a 413.
+   * The maximum size of a request body, in bytes, both as it was sent and after decompression. Larger bodies get a 413.
    *
    * @default 1048576 (1 MiB)
    */
@@ -118,7 +118,8 @@ export interface ScalekitWebhooksOptions {
    */
   statusCodes?: Partial<Record<Outcome, number>>;
   /**
-   * Replaces the built-in verification, for example with the one of Scalekit's SDK.
+   * Replaces the built-in verification, for example with the one of Scalekit's SDK. Without it, a request that lacks
+   * signature headers gets a 401 before its body is read. With it, all bodies are read.
    *
    * @default verifyWebhookSignature, which accepts both of Scalekit's signature schemes
    */

@@ -2,20 +2,35 @@
  * Everything that relies on Nest's private API. `nest-internals.spec.ts` and the consumer tests check
  * each part on every Nest version that is supported, and name the part that has changed.
  */
-import { ConsoleLogger, type Logger, type Type } from '@nestjs/common';
 import {
+  ConsoleLogger,
+  type Logger,
+  RequestMethod,
+  type Type,
+  VERSION_NEUTRAL,
+  VersioningType,
+} from '@nestjs/common';
+import {
+  HOST_METADATA,
+  METHOD_METADATA,
+  MODULE_PATH,
   PARAMTYPES_METADATA,
+  PATH_METADATA,
   PROPERTY_DEPS_METADATA,
   SELF_DECLARED_DEPS_METADATA,
+  VERSION_METADATA,
 } from '@nestjs/common/constants.js';
 import {
+  type ApplicationConfig,
   type ExternalContextCreator as ContextCreator,
   type DiscoveryService,
   ExternalContextCreator,
+  MetadataScanner,
   type ModulesContainer,
   NestContainer,
 } from '@nestjs/core';
 import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
+import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 
 export {
   EXCEPTION_FILTERS_METADATA,
@@ -129,4 +144,84 @@ function tokenOf(declared: unknown): unknown {
   if (typeof declared !== 'object' || declared === null) return declared;
   if ('forwardRef' in declared && typeof declared.forwardRef === 'function') return declared.forwardRef();
   return 'token' in declared ? tokenOf(declared.token) : declared;
+}
+
+/** A POST route of a controller. */
+export interface PostRoute {
+  readonly module: Module;
+  /** The class and the method, such as `LegacyController.receive`. */
+  readonly handler: string;
+  /** The path with the global prefix, the version, and the path of its module. */
+  readonly path: string;
+  /** Whether the route also depends on the host or the version that a request names. */
+  readonly isConditional: boolean;
+}
+
+type Module = ModulesContainer extends Map<string, infer T> ? T : never;
+
+/** The POST routes of some modules, in the order in which Nest registers them. */
+export function postRoutes(
+  some: readonly Module[],
+  modules: ModulesContainer,
+  config: ApplicationConfig,
+): PostRoute[] {
+  return some.flatMap((module) => {
+    const { metatype } = module;
+    const modulePath =
+      Reflect.getMetadata(MODULE_PATH + modules.applicationId, metatype) ??
+      Reflect.getMetadata(MODULE_PATH, metatype);
+    return Array.from(module.controllers.values(), (wrapper) =>
+      postRoutesOf(wrapper.metatype as Type, modulePath, config).map((route) => ({ module, ...route })),
+    ).flat();
+  });
+}
+
+function postRoutesOf(
+  controller: Type,
+  modulePath: string | undefined,
+  config: ApplicationConfig,
+): Omit<PostRoute, 'module'>[] {
+  const factory = new RoutePathFactory(config);
+  const versioningOptions = config.getVersioning();
+  const globalPrefix = withLeadingSlash(config.getGlobalPrefix());
+  const hasHost = Reflect.getMetadata(HOST_METADATA, controller) !== undefined;
+  const controllerVersion =
+    Reflect.getMetadata(VERSION_METADATA, controller) ?? versioningOptions?.defaultVersion;
+  const routes: Omit<PostRoute, 'module'>[] = [];
+  for (const ctrlPath of pathsOf(controller)) {
+    for (const name of new MetadataScanner().getAllMethodNames(controller.prototype)) {
+      const method = controller.prototype[name];
+      const requestMethod: RequestMethod | undefined = Reflect.getMetadata(METHOD_METADATA, method);
+      if (requestMethod !== RequestMethod.POST && requestMethod !== RequestMethod.ALL) continue;
+      const methodVersion = Reflect.getMetadata(VERSION_METADATA, method);
+      const versions = [methodVersion ?? controllerVersion ?? VERSION_NEUTRAL].flat();
+      const isConditional = hasHost || dependsOnVersion(versions, versioningOptions?.type);
+      const parts = {
+        modulePath,
+        globalPrefix,
+        ctrlPath,
+        controllerVersion,
+        methodVersion,
+        versioningOptions,
+      };
+      const paths = pathsOf(method).flatMap((methodPath) =>
+        factory.create({ ...parts, methodPath }, requestMethod),
+      );
+      routes.push(...paths.map((path) => ({ handler: `${controller.name}.${name}`, path, isConditional })));
+    }
+  }
+  return routes;
+}
+
+/** Whether a request must name the version in a header. Versions in the URL are part of the path. */
+function dependsOnVersion(versions: readonly unknown[], type: VersioningType | undefined): boolean {
+  return type !== undefined && type !== VersioningType.URI && !versions.includes(VERSION_NEUTRAL);
+}
+
+function pathsOf(controllerOrMethod: object): string[] {
+  return [Reflect.getMetadata(PATH_METADATA, controllerOrMethod)].flat().map(withLeadingSlash);
+}
+
+function withLeadingSlash(path: string): string {
+  return /^($|\/|{\/)/.test(path) ? path : `/${path}`;
 }

@@ -1,59 +1,45 @@
-import { Inject, Injectable, RequestMethod } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
-import type { ReceiveOptions } from './receive.options.js';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { postRoutes } from '../dispatch/nest-internals.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
+import { patternOf } from './route-paths.js';
 
-/** The URL of the endpoint, with the application's global prefix. */
+/** The URL of the endpoint, as Nest registers its route. */
 @Injectable()
-export class EndpointUrl {
-  #pattern?: RegExp;
+export class EndpointUrl implements OnModuleInit {
+  #pattern?: { readonly expression: RegExp; readonly params: readonly string[] };
 
   constructor(
+    @Inject(ENDPOINT_OPTIONS) private readonly endpoint: EndpointOptions,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
   ) {}
+
+  onModuleInit(): void {
+    this.#pattern = patternOf(this.path);
+  }
 
   /** The path with the global prefix. Complete once `main.ts` has configured the application. */
   get path(): string {
-    const path = withSlash(this.options.path);
-    return this.#isExcluded(path) ? path : `${withSlash(this.config.getGlobalPrefix())}${path}`;
+    const module = this.#modules[this.order];
+    const [route] = module ? postRoutes([module], this.modules, this.config) : [];
+    return route?.path ?? `/${this.endpoint.path}`;
   }
 
-  /** Whether a request goes to the endpoint. Like Express, it ignores case and a trailing slash. */
-  matches(method: string | undefined, url: string | undefined): boolean {
-    if (method !== 'POST' || url === undefined) return false;
-    this.#pattern ??= toPattern(this.path);
-    return this.#pattern.test(pathOf(url));
-  }
-
-  #isExcluded(path: string): boolean {
-    return (this.config.getGlobalPrefixOptions().exclude ?? []).some(
-      ({ pathRegex, requestMethod }) =>
-        (requestMethod === RequestMethod.ALL || requestMethod === RequestMethod.POST) && pathRegex.test(path),
+  /** The place of the endpoint's route among those of the application. */
+  get order(): number {
+    return this.#modules.findIndex(
+      ({ providers }) => providers.get(ENDPOINT_OPTIONS)?.instance === this.endpoint,
     );
   }
-}
 
-/** A URL without its query, percent-decoded as in Fastify's router. */
-function pathOf(url: string): string {
-  const end = url.search(/[?#]/);
-  const path = end === -1 ? url : url.slice(0, end);
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
+  /** Whether a path leads to the endpoint. Like Express, it ignores case and a trailing slash. */
+  matches(path: string): boolean {
+    // Before Nest initializes the module, it has no routes.
+    return this.#pattern?.expression.test(path) ?? false;
   }
-}
 
-function withSlash(path: string): string {
-  const trimmed = path.replace(/^\/+|\/+$/g, '');
-  return trimmed && `/${trimmed}`;
-}
-
-/** Matches a path, and a URL with a host, which HTTP allows as well. */
-function toPattern(path: string): RegExp {
-  const segments = path.split('/').map((segment) => {
-    return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  });
-  return new RegExp(`^(?:https?://[^/]*)?${segments.join('/')}/?$`, 'i');
+  get #modules() {
+    return [...this.modules.values()];
+  }
 }

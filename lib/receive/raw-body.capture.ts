@@ -1,13 +1,48 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type HttpServer, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
+import { DeliveryResponder, nodeResponse, type PlatformResponse } from './delivery.responder.js';
 import { EndpointUrl } from './endpoint.url.js';
-import { captureBody, isCaptured, type PlatformRequest } from './raw-body.js';
+import {
+  type CapturedBytes,
+  capturedBody,
+  DeliveryReader,
+  isUnread,
+  type PlatformRequest,
+  streamOf,
+} from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
-import type { ReceiveOptions } from './receive.options.js';
+
+/** Captures the bodies of deliveries to one endpoint. */
+@Injectable()
+export class DeliveryCapture {
+  constructor(
+    @Inject(EndpointUrl) readonly url: EndpointUrl,
+    @Inject(DeliveryReader) private readonly reader: DeliveryReader,
+    @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
+  ) {}
+
+  /**
+   * Captures the body of a request.
+   *
+   * @returns the body if the request may go on. Otherwise the request is refused and answered.
+   */
+  async capture(request: PlatformRequest, response: PlatformResponse): Promise<CapturedBytes | undefined> {
+    const stream = streamOf(request);
+    try {
+      const body = await this.reader.capture(request, stream);
+      // Frees the body if nobody has read it.
+      nodeResponse(response).once('close', () => stream.resume());
+      return body;
+    } catch (error) {
+      if (!(error instanceof ScalekitWebhooksError)) throw error;
+      this.responder.refuse(response, error);
+      return undefined;
+    }
+  }
+}
 
 /**
  * Captures the exact bytes of each delivery before any body parser reads them. It is installed while Nest creates the
@@ -17,8 +52,7 @@ import type { ReceiveOptions } from './receive.options.js';
 export class RawBodyCapture {
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(EndpointUrl) private readonly url: EndpointUrl,
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
+    @Inject(DeliveryCapture) private readonly capture: DeliveryCapture,
   ) {
     // `Test.createTestingModule` sets the adapter after it has created the providers.
     if (host.httpAdapter) this.#install();
@@ -30,25 +64,16 @@ export class RawBodyCapture {
     // An application context, such as a queue worker, has no HTTP server.
     if (!httpAdapter) return;
     const platform = httpAdapter.getType();
-    if (platform === 'express') captureOnExpress(httpAdapter, this.#capture);
-    else if (platform === 'fastify') captureOnFastify(httpAdapter, this.#capture);
+    if (platform === 'express') captureOnExpress(httpAdapter, this.capture);
+    else if (platform === 'fastify') captureOnFastify(httpAdapter, this.capture);
     else throw new ScalekitWebhooksConfigurationError('platform', MESSAGES.platformUnknown(platform));
   }
-
-  readonly #capture: Capture = (request, stream) =>
-    !isCaptured(request) && this.url.matches(request.method, request.url)
-      ? captureBody(request, stream, this.options.maxBodyBytes)
-      : undefined;
 }
-
-/**
- * Captures the body of a request to the endpoint. Undefined if the request goes elsewhere, or if its body is already
- * captured.
- */
-type Capture = (request: PlatformRequest, stream: Readable) => Promise<void> | undefined;
 
 /** The part of Express that this module uses. */
 interface ExpressApplication {
+  /** What all requests inherit. Its `path` is the path that Express compares with its routes. */
+  readonly request: object;
   /** Handles a request, from Node's server or from an application that this one is mounted in. */
   handle(request: ExpressRequest, response: ServerResponse, next?: Next): void;
 }
@@ -59,59 +84,101 @@ type ExpressRequest = IncomingMessage & { _body?: boolean };
 type Next = (error?: unknown) => void;
 
 /** The captures of each application's endpoints, in the order of their routes. */
-const CAPTURES = new WeakMap<ExpressApplication, Capture[]>();
+const CAPTURES = new WeakMap<ExpressApplication, DeliveryCapture[]>();
 
-function captureOnExpress(adapter: HttpServer, capture: Capture): void {
+function captureOnExpress(adapter: HttpServer, capture: DeliveryCapture): void {
   const application: ExpressApplication = adapter.getInstance();
-  // If Nest was given an Express instance, this runs after its middlewares, because one of them may have rewritten the URL.
-  adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
-    const capturing = captureFirst([capture], request);
-    if (capturing) capturing.then(() => next(), next);
-    else next();
-  });
-  const captures = CAPTURES.get(application);
-  if (captures) captures.push(capture);
-  else captureBeforeMiddlewares(application, [capture]);
-}
-
-// Replaces `handle`, because an Express instance that Nest was given may already have a body parser: see express.spec.ts.
-function captureBeforeMiddlewares(application: ExpressApplication, captures: Capture[]): void {
+  const others = CAPTURES.get(application);
+  if (others) {
+    // Nest may create a later endpoint first, if the options of an earlier one take time.
+    others.push(capture);
+    others.sort((one, other) => one.url.order - other.url.order);
+    return;
+  }
+  const captures = [capture];
   CAPTURES.set(application, captures);
+  // Before everything else: if Nest was given an Express instance, it may already have a body parser.
   const { handle } = application;
   application.handle = (request, response, next) => {
     const proceed = () => handle.call(application, request, response, next);
-    const capturing = captureFirst(captures, request);
+    const capturing = captureFirst(application, captures, request, response);
     if (!capturing) return proceed();
     // Express throws if a response was sent while the body was read.
-    capturing.then(proceed).catch((error: unknown) => (next ? next(error) : response.destroy()));
+    capturing
+      .then((body) => body && proceed())
+      .catch((error: unknown) => (next ? next(error) : response.destroy()));
+  };
+  // Once more, because a middleware may rewrite the URL: one of that instance, or one of `main.ts`.
+  const middleware = (request: ExpressRequest, response: ServerResponse, next: Next) => {
+    const capturing = captureFirst(application, captures, request, response);
+    if (capturing) capturing.then((body) => body && next(), next);
+    else next();
+  };
+  adapter.use(middleware);
+  beforeNestsParsers(adapter, () => adapter.use(middleware));
+}
+
+function beforeNestsParsers(adapter: HttpServer, step: () => void): void {
+  const { registerParserMiddleware } = adapter;
+  adapter.registerParserMiddleware = (...args: Parameters<HttpServer['registerParserMiddleware']>) => {
+    step();
+    return registerParserMiddleware.apply(adapter, args);
   };
 }
 
-function captureFirst(captures: readonly Capture[], request: ExpressRequest): Promise<void> | undefined {
+function captureFirst(
+  application: ExpressApplication,
+  captures: readonly DeliveryCapture[],
+  request: ExpressRequest,
+  response: ServerResponse,
+): Promise<CapturedBytes | undefined> | undefined {
+  if (request.method !== 'POST' || capturedBody(request) || !isUnread(request)) return undefined;
+  const path: string = Reflect.get(application.request, 'path', request) ?? '';
   for (const capture of captures) {
-    const capturing = capture(request, request);
-    if (!capturing) continue;
-    request._body = true;
-    return capturing;
+    if (capture.url.matches(path))
+      return capture.capture(request, response).then((body) => body && hideBody(request, body));
   }
   return undefined;
 }
 
+/** Lets body parsers skip the request: those of Express 4 look at the mark, and those of Express 5 at the headers. */
+function hideBody(request: ExpressRequest, body: CapturedBytes): CapturedBytes {
+  const { headers } = request;
+  const { 'content-length': _length, 'transfer-encoding': _encoding, ...others } = headers;
+  request._body = true;
+  request.headers = others;
+  body.onArrival = () => {
+    request.headers = headers;
+  };
+  return body;
+}
+
 /** The part of Fastify that this module uses. Fastify is an optional peer dependency. */
 interface FastifyHooks {
+  addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): unknown;
+  addHook(
+    name: 'onRequest' | 'preValidation',
+    hook: (request: FastifyRequest, reply: PlatformResponse, done: HookDone) => void,
+  ): unknown;
   addHook(
     name: 'preParsing',
     hook: (request: FastifyRequest, reply: unknown, payload: Readable, done: HookDone) => void,
-  ): unknown;
-  addHook(
-    name: 'preValidation',
-    hook: (request: FastifyRequest, reply: unknown, done: HookDone) => void,
   ): unknown;
 }
 
 type HookDone = (error?: Error | null, payload?: Readable) => void;
 
+const ENDPOINT = Symbol('endpoint');
+
+interface FastifyRoute {
+  readonly method: string | readonly string[];
+  readonly url: string;
+  readonly constraints?: { readonly version?: unknown };
+  config?: { [ENDPOINT]?: DeliveryCapture };
+}
+
 interface FastifyRequest extends PlatformRequest {
+  readonly routeOptions: Pick<FastifyRoute, 'config'>;
   /** Assigning an object overrides these headers; assigning undefined removes the overrides. */
   set headers(overrides: IncomingHttpHeaders | undefined);
   get headers(): IncomingHttpHeaders;
@@ -124,18 +191,29 @@ const WITHOUT_BODY: IncomingHttpHeaders = {
   'transfer-encoding': undefined,
 };
 
-function captureOnFastify(adapter: HttpServer, capture: Capture): void {
+function captureOnFastify(adapter: HttpServer, capture: DeliveryCapture): void {
   const fastify: FastifyHooks = adapter.getInstance();
+  const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.config?.[ENDPOINT] === capture;
+  fastify.addHook('onRoute', (route) => {
+    const isPost = [route.method].flat().includes('POST');
+    // A route with the same path can have a version that only some requests name.
+    const isOwn = isPost && route.url === capture.url.path && route.constraints?.version === undefined;
+    if (isOwn) route.config = { ...route.config, [ENDPOINT]: capture };
+  });
+  // Before the body is parsed, and before the application's hooks that read it.
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (!isOurs(request) || !isUnread(streamOf(request))) return done();
+    capture.capture(request, reply).then((body) => body && done(), done);
+  });
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
-    const capturing = capture(request, payload);
-    if (!capturing) return done(null, payload);
-    capturing.then(() => {
-      request.headers = WITHOUT_BODY;
-      done(null, payload);
-    }, done);
+    if (!isOurs(request)) return done(null, payload);
+    request.headers = WITHOUT_BODY;
+    // Later hooks may wait for the end of the stream, which some streams have already reached.
+    const body = capturedBody(request);
+    done(null, body && payload.readableEnded ? Readable.from([body.bytes]) : payload);
   });
   fastify.addHook('preValidation', (request, _reply, done) => {
-    if (isCaptured(request)) request.headers = undefined;
+    if (isOurs(request)) request.headers = undefined;
     done();
   });
 }

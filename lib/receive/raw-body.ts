@@ -1,26 +1,47 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { finished, type Readable, type Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import type { Outcome } from '../respond/outcome.js';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { Inject, Injectable } from '@nestjs/common';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { DeliveryRefusedError } from '../respond/outcome.js';
+import { collectSignatureHeaders, schemesPresent } from '../verify/signature-headers.js';
+import { MESSAGES } from './receive.messages.js';
+import type { ReceiveOptions } from './receive.options.js';
 
 /**
- * The exact bytes of a request's body. They are private, so that an application that logs its requests does not log the
- * payload.
+ * The exact bytes of a request's body, and its headers as they arrived. They are private, so that an application that
+ * logs its requests does not log the payload.
  */
 export class CapturedBytes {
   readonly #bytes: Buffer;
+  readonly #headers: IncomingHttpHeaders;
+  readonly receivedAt: Date;
+  #onArrival?: () => void;
   /** Set by the guard once the signature is verified. */
   verified?: VerifiedDelivery;
 
-  constructor(
-    bytes: Buffer,
-    readonly receivedAt: Date,
-  ) {
+  constructor(bytes: Buffer, headers: IncomingHttpHeaders, receivedAt: Date) {
     this.#bytes = bytes;
+    this.#headers = headers;
+    this.receivedAt = receivedAt;
   }
 
   get bytes(): Buffer {
     return this.#bytes;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#headers;
+  }
+
+  /** Calls this when the request reaches the guard. */
+  set onArrival(onArrival: () => void) {
+    this.#onArrival = onArrival;
+  }
+
+  arrive(): void {
+    this.#onArrival?.();
   }
 }
 
@@ -30,87 +51,220 @@ export interface VerifiedDelivery {
   readonly deliveryId?: string | undefined;
 }
 
-/** Why there are no bytes. */
-export interface RefusedBody {
-  readonly refusal: Extract<
-    Outcome,
-    'body_too_large' | 'unsupported_media_type' | 'invalid_event' | 'misconfigured'
-  >;
-}
-
-/** What was captured of a request's body. */
-export type CapturedBody = CapturedBytes | RefusedBody;
+/** A request's stream. Node tells whether a request has arrived completely; other streams only when they end. */
+export type RequestStream = Readable & { readonly complete?: boolean };
 
 const BODY = Symbol('captured body');
 
 /** The common part of Express's and Fastify's request objects, and the captured body. */
 export interface PlatformRequest {
-  readonly method?: string;
-  readonly url?: string;
   readonly headers: IncomingHttpHeaders;
-  [BODY]?: CapturedBody;
+  readonly rawBody?: unknown;
+  readonly raw?: unknown;
+  [BODY]?: CapturedBytes;
 }
 
-/** Reads the body of a request and keeps it in the request, for the guard and the controller. */
-export async function captureBody(
-  request: PlatformRequest,
-  stream: Readable,
-  maxBytes: number,
-): Promise<void> {
-  request[BODY] = await readBody(stream, request.headers, maxBytes);
+/** The captured body of a request. Undefined if no endpoint has captured it. */
+export function capturedBody(request: PlatformRequest): CapturedBytes | undefined {
+  return ownValue(request, BODY);
 }
 
-/** Whether an endpoint has captured the body of this request. */
-export function isCaptured(request: PlatformRequest): boolean {
-  return request[BODY] !== undefined;
-}
-
-/** The captured body of a request. If nothing was captured, the bytes that the application kept as `rawBody`. */
-export function bodyOf(request: PlatformRequest): CapturedBody {
-  request[BODY] ??= hostRawBody(request) ?? { refusal: 'misconfigured' };
-  return request[BODY];
+/** Keeps the body of a request in the request, for the guard and the controller. */
+export function keepBody(request: PlatformRequest, body: CapturedBytes): CapturedBytes {
+  request[BODY] = body;
+  return body;
 }
 
 /**
  * The bytes that the application kept: with Nest's `rawBody: true`, or on a serverless platform that reads the body
  * itself.
  */
-function hostRawBody(request: object): CapturedBytes | undefined {
-  if (!('rawBody' in request) || !(request.rawBody instanceof Uint8Array)) return undefined;
-  return new CapturedBytes(Buffer.from(request.rawBody), new Date());
+export function keptByHost(request: object & { readonly rawBody?: unknown }): Buffer | undefined {
+  const kept = ownValue(request, 'rawBody');
+  if (typeof kept === 'string') return Buffer.from(kept);
+  return kept instanceof Uint8Array ? Buffer.from(kept) : undefined;
 }
 
-const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+/** The stream of a request. Fastify's request objects are not streams themselves. */
+export function streamOf(request: PlatformRequest): RequestStream {
+  return (ownValue(request, 'raw') ?? request) as RequestStream;
+}
+
+/** Whether nobody has read from a stream. */
+export function isUnread({ readableDidRead, readableEnded, destroyed }: Readable): boolean {
+  return !readableDidRead && !readableEnded && !destroyed;
+}
+
+/** Reads the bodies of deliveries to one endpoint, within its limits. */
+@Injectable()
+export class DeliveryReader {
+  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions) {}
+
+  /**
+   * Captures the body of a request, and leaves the request as it was.
+   *
+   * @throws ScalekitWebhooksError that says why the request is refused. The rest of its body is dropped.
+   */
+  async capture(request: PlatformRequest, stream: RequestStream): Promise<CapturedBytes> {
+    const receivedAt = new Date();
+    const { headers } = request;
+    const { maxBodyBytes } = this.options;
+    try {
+      this.#requireAcceptable(headers);
+      const length = Number(ownValue(headers, 'content-length') ?? 0);
+      const sent = await peekBody(stream, maxBodyBytes, length);
+      const bytes = await decompress(sent, ownValue(headers, 'content-encoding'), maxBodyBytes);
+      return keepBody(request, new CapturedBytes(bytes, headers, receivedAt));
+    } catch (error) {
+      // Drops what is left of the body, so that the connection can be used again.
+      stream.resume();
+      throw error;
+    }
+  }
+
+  /**
+   * The captured body of a request. If nothing was captured, the bytes that the application kept, or else those that
+   * nobody has read yet.
+   *
+   * @throws ScalekitWebhooksError that says why the request is refused
+   */
+  async bodyOf(request: PlatformRequest, stream: RequestStream): Promise<CapturedBytes> {
+    const captured = capturedBody(request);
+    if (captured) return captured;
+    const kept = keptByHost(request) ?? keptByHost(stream);
+    if (!kept && isUnread(stream)) return this.capture(request, stream);
+    const { headers } = request;
+    // First, because no stranger may make the endpoint report that it is misconfigured.
+    this.#requireAcceptable(headers);
+    if (!kept) throw refusedBody('misconfigured');
+    if (kept.length > this.options.maxBodyBytes) throw refusedBody('body_too_large');
+    return keepBody(request, new CapturedBytes(kept, headers, new Date()));
+  }
+
+  /** Refuses by the headers alone, so that a stranger's body takes up no memory. */
+  #requireAcceptable(headers: IncomingHttpHeaders): void {
+    const { verifier, maxBodyBytes } = this.options;
+    // Another verifier may need other headers.
+    if (!verifier) schemesPresent(collectSignatureHeaders(headers));
+    if (
+      !isJson(ownValue(headers, 'content-type')) ||
+      !isSupportedEncoding(ownValue(headers, 'content-encoding'))
+    ) {
+      throw refusedBody('unsupported_media_type');
+    }
+    if (Number(ownValue(headers, 'content-length') ?? 0) > maxBodyBytes) throw refusedBody('body_too_large');
+  }
+}
+
+function refusedBody(outcome: keyof typeof MESSAGES.bodyRefused): DeliveryRefusedError {
+  return new DeliveryRefusedError(outcome, MESSAGES.bodyRefused[outcome]);
+}
+
+// A buffer takes a few hundred bytes beside its content, so that many small ones take too much memory.
+const MAX_CHUNKS = 1000;
 
 /**
- * Reads a body to its end, so that nothing is left for a body parser. Scalekit signs the uncompressed body, so a body
- * that a proxy compressed on the way is decompressed first.
+ * Reads a body to its end, and then puts it back: whoever reads the request later finds it as it arrived. If the stream
+ * does not tell that it is complete before it ends, it stays ended.
+ *
+ * @param announced how many bytes the request says it has. A serverless platform makes requests that are complete, but that
+ *   have their body only once it is read.
+ * @throws DeliveryRefusedError if the body is too large or breaks off. The rest of it is not read.
  */
-export async function readBody(
-  stream: Readable,
-  headers: IncomingHttpHeaders,
+export function peekBody(stream: RequestStream, maxBytes: number, announced = 0): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let length = 0;
+    const stop = () =>
+      stream.off('readable', onReadable).off('end', onEnd).off('error', onBreak).off('close', onBreak);
+    const refuse = (outcome: keyof typeof MESSAGES.bodyRefused) => {
+      stop();
+      reject(refusedBody(outcome));
+    };
+    const onBreak = () => refuse('invalid_event');
+    const onEnd = () => {
+      stop();
+      const bytes = Buffer.concat(chunks, length);
+      if (length > 0 && !stream.readableEnded) putBack(stream, bytes);
+      resolve(bytes);
+    };
+    const onReadable = () => {
+      // An empty stream says that its end is near. Reading from it would end it.
+      if (stream.readableLength === 0) return onEnd();
+      while (stream.readableLength > 0) {
+        const chunk = toBuffer(stream.read(), stream.readableEncoding);
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > maxBytes) return refuse('body_too_large');
+        if (chunks.length === MAX_CHUNKS) chunks = [Buffer.concat(chunks, length)];
+      }
+      if (stream.complete) onEnd();
+    };
+    // Later, because a small body arrives together with the headers, and an empty one must not be read.
+    process.nextTick(() => {
+      if (stream.destroyed) return onBreak();
+      if (stream.complete && stream.readableLength === 0 && announced === 0) return onEnd();
+      stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+    });
+  });
+}
+
+/** Must be called right after the stream was read, before it notices that it is empty. */
+function putBack(stream: Readable, bytes: Buffer): void {
+  const encoding = stream.readableEncoding;
+  if (encoding) stream.unshift(bytes.toString(encoding), encoding);
+  else stream.unshift(bytes);
+}
+
+/** The application may have set an encoding, so that the stream returns strings. */
+function toBuffer(chunk: Buffer | string, encoding: BufferEncoding | null): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding ?? 'utf8') : chunk;
+}
+
+// With `info`, zlib also returns its engine, which the types leave out. It tells how many of the bytes it has used.
+type Decompress = (bytes: Buffer, options: { maxOutputLength: number; info: true }) => Promise<unknown>;
+type Decompressed = { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
+
+const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map([
+  ['gzip', promisify(gunzip)],
+  ['x-gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
+]);
+
+/** Whether a `Content-Encoding` is one that {@link decompress} knows. */
+export function isSupportedEncoding(encoding: string | undefined): boolean {
+  const name = encodingName(encoding);
+  return name === 'identity' || DECOMPRESS.has(name);
+}
+
+/**
+ * Scalekit signs the uncompressed body, so a body that a proxy compressed on the way is decompressed first. It stays
+ * compressed until it is complete, so that a sender who stops halfway takes up no more memory than the bytes it sent.
+ *
+ * @throws DeliveryRefusedError if it is larger than `maxBytes`, damaged, or followed by other bytes
+ */
+export async function decompress(
+  bytes: Buffer,
+  encoding: string | undefined,
   maxBytes: number,
-): Promise<CapturedBody> {
-  if (stream.readableDidRead || stream.readableEnded) {
-    return hostRawBody(stream) ?? { refusal: 'misconfigured' };
+): Promise<Buffer> {
+  const decompressAll = DECOMPRESS.get(encodingName(encoding));
+  if (!decompressAll) return bytes;
+  try {
+    // Without a prototype, because zlib also reads what all objects inherit.
+    const options = { __proto__: null, maxOutputLength: maxBytes, info: true } as const;
+    const { buffer, engine } = (await decompressAll(bytes, options)) as Decompressed;
+    if (engine.bytesWritten === bytes.length) return buffer;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw refusedBody('body_too_large');
   }
-  const receivedAt = new Date();
-  const encoding = headers['content-encoding']?.trim().toLowerCase() || 'identity';
-  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding]?.() : undefined;
-  if (!isJson(headers['content-type']) || (!decoder && encoding !== 'identity')) {
-    await discard(stream);
-    return { refusal: 'unsupported_media_type' };
-  }
-  const collected = await collect(decoder ? decode(stream, decoder) : stream, maxBytes);
-  if (typeof collected !== 'string') return new CapturedBytes(collected, receivedAt);
-  decoder?.destroy();
-  await discard(stream);
-  return { refusal: collected };
+  throw refusedBody('invalid_event');
+}
+
+function encodingName(encoding: string | undefined): string {
+  return encoding?.trim().toLowerCase() || 'identity';
 }
 
 const JSON_MEDIA_TYPE = /^\s*application\/(?:[\w!#$&^.+-]+\+)?json\s*(?:;|$)/i;
@@ -120,53 +274,7 @@ export function isJson(contentType: string | undefined): boolean {
   return contentType !== undefined && JSON_MEDIA_TYPE.test(contentType);
 }
 
-/** Pipes compressed bytes through their decoder, and destroys it if they end early: `pipe` does not. */
-function decode(stream: Readable, decoder: Transform): Transform {
-  const breakOff = () => {
-    if (!stream.readableEnded) decoder.destroy();
-  };
-  stream.on('error', breakOff).on('close', breakOff);
-  if (stream.destroyed) breakOff();
-  return stream.pipe(decoder);
-}
-
-/** All bytes of a stream, or why they are not available: there are too many, or the stream ended early. */
-function collect(source: Readable, maxBytes: number): Promise<Buffer | 'body_too_large' | 'invalid_event'> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    const onData = (chunk: Uint8Array | string) => {
-      // A hook of the application may have replaced the request with a stream of strings.
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      length += bytes.length;
-      if (length <= maxBytes) {
-        chunks.push(bytes);
-        return;
-      }
-      source.off('data', onData);
-      resolve('body_too_large');
-    };
-    const breakOff = () => resolve('invalid_event');
-    source
-      .on('data', onData)
-      .on('end', () => resolve(joined(chunks)))
-      .on('error', breakOff)
-      .on('close', breakOff);
-    if (source.destroyed) breakOff();
-  });
-}
-
-/** Most bodies arrive in one chunk, which needs no copy. */
-function joined(chunks: readonly Uint8Array[]): Buffer {
-  const [only] = chunks;
-  return chunks.length === 1 && Buffer.isBuffer(only) ? only : Buffer.concat(chunks);
-}
-
-/** Reads the rest of a body and drops it: some clients do not read a response before they have sent everything. */
-function discard(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.unpipe();
-    stream.resume();
-    finished(stream, { writable: false }, () => resolve());
-  });
+/** A property of the object itself. A library may have changed what all objects inherit. */
+export function ownValue<T extends object, K extends keyof T>(object: T, name: K): T[K] | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }

@@ -30,9 +30,9 @@ export const MESSAGES = {
     unsupported_media_type: 'The content type is not JSON, or the content encoding is not supported.',
     invalid_event: 'The body is incomplete or could not be decompressed.',
     misconfigured:
-      'The raw body is not available because something read the request before this module. Remove body parsers ' +
-      'that run before Nest, for example in an Express application that Nest is mounted in, or make them keep the ' +
-      'bytes as req.rawBody. If you move the route, use the path option, not RouterModule.',
+      'The raw body is not available because something read the request before this module. Create the application ' +
+      'with rawBody: true, for example NestFactory.create(AppModule, { rawBody: true }). Remove body parsers that run ' +
+      'before Nest, or let them keep the bytes as req.rawBody.',
   },
   wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

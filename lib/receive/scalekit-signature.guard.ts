@@ -6,7 +6,13 @@ import { isReplayRequestId } from '../replay/replay-request.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import { verifySignature } from '../verify/verify-signature.js';
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
-import { bodyOf, type PlatformRequest, type VerifiedDelivery } from './raw-body.js';
+import {
+  type CapturedBytes,
+  DeliveryReader,
+  type PlatformRequest,
+  streamOf,
+  type VerifiedDelivery,
+} from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type {
   ReceiveOptions,
@@ -15,25 +21,23 @@ import type {
   WebhookVerifierInput,
 } from './receive.options.js';
 
-type WebhookRequest = PlatformRequest & Pick<SigningSecretRequest, 'params'>;
-
-/** Lets a request pass if Scalekit signed its body. Throws the reason otherwise. */
+/** Verifies the deliveries to one endpoint. */
 @Injectable()
-export class ScalekitSignatureGuard implements CanActivate {
+export class DeliveryVerifier {
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
     @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<WebhookRequest>();
-    const body = bodyOf(request);
-    if ('refusal' in body) throw new DeliveryRefusedError(body.refusal, MESSAGES.bodyRefused[body.refusal]);
-    body.verified = await this.#verify(body.bytes, request);
-    return true;
-  }
-
-  async #verify(payload: Buffer, { headers, params }: WebhookRequest): Promise<VerifiedDelivery> {
+  /**
+   * @param params the path parameters of the request
+   * @throws WebhookVerificationError if Scalekit did not sign the body
+   * @throws DeliveryRefusedError if a function of the application fails or takes too long
+   */
+  async verify(
+    { bytes: payload, headers }: CapturedBytes,
+    params: SigningSecretRequest['params'],
+  ): Promise<VerifiedDelivery> {
     const { name, verifier, toleranceSeconds } = this.options;
     const found = await this.secrets.for({ endpoint: name, headers, params });
     if (verifier) {
@@ -64,10 +68,29 @@ async function verifyWith(verifier: WebhookVerifier, input: WebhookVerifierInput
   return { deliveryId: input.headers['webhook-id'] };
 }
 
-function singleValued(headers: PlatformRequest['headers']): Record<string, string> {
+function singleValued(headers: CapturedBytes['headers']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, [value].flat().join(', ')]],
     ),
   );
+}
+
+type WebhookRequest = PlatformRequest & Pick<SigningSecretRequest, 'params'>;
+
+/** Lets a request pass if Scalekit signed its body. Throws the reason otherwise. */
+@Injectable()
+export class ScalekitSignatureGuard implements CanActivate {
+  constructor(
+    @Inject(DeliveryReader) private readonly reader: DeliveryReader,
+    @Inject(DeliveryVerifier) private readonly verifier: DeliveryVerifier,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<WebhookRequest>();
+    const body = await this.reader.bodyOf(request, streamOf(request));
+    body.arrive();
+    body.verified = await this.verifier.verify(body, request.params);
+    return true;
+  }
 }

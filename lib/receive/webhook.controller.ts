@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   applyDecorators,
@@ -14,20 +13,23 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
-import { ReceivedEvent } from '../dispatch/received-event.js';
+import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { answerForReplay, readReplayRequest } from '../replay/replay-request.js';
+import { readReplayRequest } from '../replay/replay-request.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
-import { answerFor, DeliveryRefusedError, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
-import { bodyOf, type PlatformRequest } from './raw-body.js';
+import { DeliveryRefusedError } from '../respond/outcome.js';
+import { DeliveryResponder, type PlatformResponse } from './delivery.responder.js';
+import { type CapturedBytes, capturedBody, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
+
+/** What happened to a delivery, and how the replay ended that it asked for, if any. */
+type DeliveryResult = Pick<DispatchResult, 'outcome' | 'retryAfterSeconds'> & { readonly end?: string };
 
 /** The controller of one endpoint. Each endpoint needs its own class, because Nest stores a route's path on the class. */
 export function createWebhookController(path: string, decorators: readonly ClassDecorator[]): Type<unknown> {
@@ -38,34 +40,36 @@ export function createWebhookController(path: string, decorators: readonly Class
       @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
       @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
       @Inject(ScalekitInbox) private readonly inbox: ScalekitInbox,
+      @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
     ) {}
 
     @Post()
     @UseGuards(ScalekitSignatureGuard)
     async receive(@Req() request: PlatformRequest, @Res() response: PlatformResponse): Promise<void> {
-      const { validation, environmentIds, statusCodes } = this.options;
-      const body = bodyOf(request);
-      if ('refusal' in body || !body.verified) {
+      const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request));
+      this.responder.answer(response, outcome, { retryAfterSeconds, replay: end });
+    }
+
+    /** @throws ScalekitWebhooksError that says why the delivery is refused */
+    async #dispatch(body: CapturedBytes | undefined): Promise<DeliveryResult> {
+      const { validation, environmentIds } = this.options;
+      if (!body?.verified) {
         throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
       }
       const parsed = parseEvent(body.bytes, validation);
       requireEnvironment(parsed.event, environmentIds);
       const replay = readReplayRequest(body.verified.deliveryId);
       if (replay) {
-        const again = new ReceivedEvent(parsed, { rawBody: body.bytes });
-        const { end, outcome, retryAfterSeconds } = await this.inbox.replayReceived(again, replay);
-        respond(response, answerForReplay(answerFor(outcome, statusCodes, retryAfterSeconds), end));
-        return;
+        return this.inbox.replayReceived(new ReceivedEvent(parsed, { rawBody: body.bytes }), replay);
       }
       const received = new ReceivedEvent(parsed, {
         deliveryId: body.verified.deliveryId,
         receivedAt: body.receivedAt,
         rawBody: body.bytes,
-        headers: request.headers,
+        headers: body.headers,
         isAwaited: true,
       });
-      const { outcome, retryAfterSeconds } = await this.dispatcher.handle(received);
-      respond(response, answerFor(outcome, statusCodes, retryAfterSeconds));
+      return this.dispatcher.handle(received);
     }
   }
   applyDecorators(...decorators)(ScalekitWebhookController);
@@ -81,46 +85,9 @@ function requireEnvironment(event: ScalekitEvent<'*'>, allowed: ReadonlySet<stri
 /** Responds to deliveries that are rejected. It is bound to the controller, so it runs instead of global filters. */
 @Catch(ScalekitWebhooksError)
 class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
-  constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
-    @Inject(DeliveryLog) private readonly log: DeliveryLog,
-  ) {}
+  constructor(@Inject(DeliveryResponder) private readonly responder: DeliveryResponder) {}
 
   catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
-    const outcome = outcomeOfError(error);
-    this.log.refusal(outcome, error);
-    const response = host.switchToHttp().getResponse<PlatformResponse>();
-    respond(response, answerFor(outcome, this.options.statusCodes));
+    this.responder.refuse(host.switchToHttp().getResponse<PlatformResponse>(), error);
   }
-}
-
-/** The part of Fastify's reply that this module uses. */
-interface FastifyReply {
-  code(status: number): FastifyReply;
-  header(name: string, value: string): FastifyReply;
-  send(body: object): unknown;
-}
-
-/** The response object of a platform. Express's extends Node's. */
-type PlatformResponse = ServerResponse | FastifyReply;
-
-// Set explicitly, because the application may have set another type for all responses.
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** Sends the response itself, so that the application's interceptors and filters cannot change what Scalekit sees. */
-function respond(response: PlatformResponse, answer: WebhookAnswer): void {
-  const { status, body, retryAfterSeconds } = answer;
-  if (isFastifyReply(response)) {
-    if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
-    response.code(status).header('Content-Type', JSON_TYPE).send(body);
-    return;
-  }
-  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
-  response.statusCode = status;
-  response.setHeader('Content-Type', JSON_TYPE);
-  response.end(JSON.stringify(body));
-}
-
-function isFastifyReply(response: PlatformResponse): response is FastifyReply {
-  return 'code' in response && typeof response.code === 'function';
 }

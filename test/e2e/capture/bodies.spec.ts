@@ -66,11 +66,15 @@ describe.each(ADAPTERS)('the bodies of deliveries, on %s', (_name, adapter) => {
       'application/jsonp',
       'multipart/form-data',
       '',
-    ])('"%s" is refused with 415, signed or not', async (type) => {
+    ])('"%s" is refused with 415 when signed, and otherwise with 401', async (type) => {
       const body = payloadOf();
 
       expect(await answerTo({ headers: { ...signed(body), 'content-type': type }, body })).toEqual({
         status: 415,
+        text: REFUSED,
+      });
+      expect(await answerTo({ headers: { 'content-type': type }, body })).toEqual({
+        status: 401,
         text: REFUSED,
       });
     });
@@ -104,6 +108,40 @@ describe.each(ADAPTERS)('the bodies of deliveries, on %s', (_name, adapter) => {
       const headers = { ...signed(body), 'content-encoding': encoding };
 
       expect(await answerTo({ headers, body })).toEqual({ status: 415, text: REFUSED });
+    });
+
+    const CODECS: readonly (readonly [encoding: string, compress: (bytes: Buffer) => Buffer])[] = [
+      ['gzip', gzipSync],
+      ['deflate', deflateSync],
+      ['br', brotliCompressSync],
+    ];
+
+    const DAMAGES: readonly (readonly [how: string, damage: (bytes: Buffer) => Buffer])[] = [
+      ['followed by a letter', (bytes) => Buffer.concat([bytes, Buffer.from('x')])],
+      ['followed by a zero byte', (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
+      ['followed by much else', (bytes) => Buffer.concat([bytes, Buffer.alloc(100_000, 'x')])],
+      ['one byte short', (bytes) => bytes.subarray(0, -1)],
+      ['empty', () => Buffer.alloc(0)],
+    ];
+
+    describe.each(CODECS)('%s', (encoding, compress) => {
+      it.each(DAMAGES)('that is %s is refused with 400', async (_how, damage) => {
+        const payload = payloadOf();
+        const headers = { ...signed(payload), 'content-encoding': encoding };
+
+        expect(await answerTo({ headers, body: damage(compress(payload)) })).toEqual({
+          status: 400,
+          text: REFUSED,
+        });
+      });
+    });
+
+    it('gzip in several members is verified as a whole', async () => {
+      const payload = payloadOf();
+      const headers = { ...signed(payload), 'content-encoding': 'gzip' };
+      const members = [payload.subarray(0, 10), payload.subarray(10)].map((part) => gzipSync(part));
+
+      expect(await answerTo({ headers, body: Buffer.concat(members) })).toEqual(PROCESSED);
     });
 
     it.each([

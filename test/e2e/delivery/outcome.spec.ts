@@ -27,9 +27,8 @@ const GREEDY: Readonly<Record<string, () => AbstractHttpAdapter>> = {
   express: () => new MountedExpressAdapter(express.json()),
   fastify: () => {
     const instance = fastify();
-    instance.addHook('preParsing', async (_request, _reply, payload) => {
-      await payload.toArray();
-      return payload;
+    instance.addHook('onRequest', async ({ raw }) => {
+      await raw.toArray();
     });
     return new FastifyAdapter(instance);
   },

@@ -1,67 +1,133 @@
 import { PassThrough, Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { CapturedBytes, readBody } from '../../../lib/receive/raw-body.js';
+import { CapturedBytes, decompress, peekBody } from '../../../lib/receive/raw-body.js';
 
 const TEXT = '{"id":"payload-marker"}';
-const JSON_TYPE = { 'content-type': 'application/json' };
-const GZIP = { ...JSON_TYPE, 'content-encoding': 'gzip' };
 
-async function bytesOf(stream: Readable): Promise<string> {
-  const body = await readBody(stream, JSON_TYPE, 1000);
-  if (!(body instanceof CapturedBytes)) throw new Error('no bytes');
-  return body.bytes.toString();
+/** A stream that tells when it is complete, as Node's requests do. */
+function request(): PassThrough & { complete: boolean } {
+  return Object.assign(new PassThrough(), { complete: false });
 }
 
-describe('readBody', () => {
+async function textOf(stream: Readable): Promise<string> {
+  return Buffer.concat((await stream.toArray()).map((chunk) => Buffer.from(chunk))).toString();
+}
+
+describe('peekBody', () => {
   it.each<[string, () => unknown[]]>([
     ['one buffer', () => [Buffer.from(TEXT)]],
     ['many buffers', () => [...TEXT].map((character) => Buffer.from(character))],
-    ['one text', () => [TEXT]],
-    ['many texts', () => [...TEXT]],
-    ['bytes that are no buffer', () => [new TextEncoder().encode(TEXT)]],
-  ])('takes %s that a host put in the place of the request', async (_, chunks) => {
-    expect(await bytesOf(Readable.from(chunks()))).toBe(TEXT);
+    ['no bytes', () => []],
+  ])('reads %s to the end of a stream that does not tell when it is complete', async (_, chunks) => {
+    const bytes = await peekBody(Readable.from(chunks(), { objectMode: false }), 1000);
+
+    expect(bytes.toString()).toBe(chunks().join(''));
   });
 
-  it('takes a body of no bytes', async () => {
-    expect(await bytesOf(Readable.from([]))).toBe('');
+  it.each<[string, string[]]>([
+    ['one chunk', [TEXT]],
+    ['chunks', [...TEXT]],
+    ['no chunks', []],
+  ])('puts a body of %s back for those who read it later', async (_, chunks) => {
+    const stream = request();
+    const peeking = peekBody(stream, 1000);
+    for (const chunk of chunks) stream.write(chunk);
+    stream.complete = true;
+    stream.end();
+
+    expect((await peeking).toString()).toBe(chunks.join(''));
+    expect(await textOf(stream)).toBe(chunks.join(''));
   });
 
-  it.each([
-    ['plain', JSON_TYPE],
-    ['compressed', GZIP],
-  ])('does not wait for a %s body that broke off before it was read', async (_, headers) => {
-    const stream = new PassThrough();
+  it('reads and puts back a body that a serverless platform hands over once it is asked for', async () => {
+    const stream = Object.assign(
+      new Readable({
+        read() {
+          this.push(TEXT);
+          this.push(null);
+        },
+      }),
+      { complete: true },
+    );
+
+    expect((await peekBody(stream, 1000, TEXT.length)).toString()).toBe(TEXT);
+    expect(await textOf(stream)).toBe(TEXT);
+  });
+
+  it('puts a body back as text where the application has set an encoding', async () => {
+    const stream = request();
+    stream.setEncoding('utf8');
+    const peeking = peekBody(stream, 1000);
+    stream.complete = true;
+    stream.end('{"name":"Zoë"}');
+
+    expect((await peeking).toString()).toBe('{"name":"Zoë"}');
+    expect(await textOf(stream)).toBe('{"name":"Zoë"}');
+  });
+
+  it('takes not much more memory for a body that arrives byte by byte', async () => {
+    const stream = new Readable({ read() {} });
+    const peeking = peekBody(stream, 1e6);
+    for (let count = 0; count < 5000; count += 1) {
+      stream.push('x');
+      await new Promise(setImmediate);
+    }
+    stream.push(null);
+
+    expect(await peeking).toEqual(Buffer.alloc(5000, 'x'));
+  });
+
+  it('does not wait for a body that broke off before it was read', async () => {
+    const stream = request();
     stream.destroy();
 
-    expect(await readBody(stream, headers, 1000)).toEqual({ refusal: 'invalid_event' });
+    await expect(peekBody(stream, 1000)).rejects.toMatchObject({ outcome: 'invalid_event' });
   });
 
-  it.each([
-    ['plain', JSON_TYPE],
-    ['compressed', GZIP],
-  ])('does not wait for a %s body that breaks off without an error', async (_, headers) => {
-    const stream = new PassThrough();
-    const body = readBody(stream, headers, 1000);
-    stream.write(gzipSync(TEXT).subarray(0, 12));
+  it('does not wait for a body that breaks off without an error', async () => {
+    const stream = request();
+    const peeking = peekBody(stream, 1000);
+    stream.write('x');
     stream.destroy();
 
-    expect(await body).toEqual({ refusal: 'invalid_event' });
+    await expect(peeking).rejects.toMatchObject({ outcome: 'invalid_event' });
   });
 
-  it('lets go of what is left of a compressed body that is too large', async () => {
-    const bomb = Readable.from([gzipSync(Buffer.alloc(10_000_000))]);
+  it('stops at a body that is too large', async () => {
+    const stream = request();
+    const peeking = peekBody(stream, 1000);
+    stream.write(Buffer.alloc(1001));
 
-    expect(await readBody(bomb, GZIP, 1000)).toEqual({ refusal: 'body_too_large' });
+    await expect(peeking).rejects.toMatchObject({ outcome: 'body_too_large' });
+    expect(stream.listenerCount('readable')).toBe(0);
+  });
+});
+
+describe('decompress', () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const)('returns as many bytes of %s as are allowed, and not one more', async (encoding, compress) => {
+    const bytes = compress(Buffer.alloc(1000));
+
+    expect(await decompress(bytes, encoding, 1000)).toEqual(Buffer.alloc(1000));
+    await expect(decompress(bytes, encoding, 999)).rejects.toMatchObject({ outcome: 'body_too_large' });
   });
 
-  it('gives bytes that do not show where a host logs its request', async () => {
-    const body = await readBody(Readable.from([TEXT]), JSON_TYPE, 1000);
+  it('returns bytes without an encoding as they are', async () => {
+    expect(await decompress(Buffer.from(TEXT), undefined, 1)).toEqual(Buffer.from(TEXT));
+  });
+});
+
+describe('captured bytes', () => {
+  it('do not show where a host logs its request', () => {
+    const body = new CapturedBytes(Buffer.from(TEXT), { 'x-marker': 'header-marker' }, new Date());
 
     const shown = [inspect({ body }, { showHidden: true, depth: 10 }), JSON.stringify({ body })].join();
     expect(shown).toContain('receivedAt');
-    expect(shown).not.toMatch(/payload-marker|70 61 79 6c|112,97,121/);
+    expect(shown).not.toMatch(/payload-marker|header-marker|70 61 79 6c|112,97,121/);
   });
 });

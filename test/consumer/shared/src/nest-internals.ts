@@ -1,12 +1,28 @@
 import 'reflect-metadata';
-import { ConsoleLogger, Inject, Logger, Optional } from '@nestjs/common';
+import {
+  ConsoleLogger,
+  Controller,
+  Inject,
+  Logger,
+  Optional,
+  Post,
+  VERSION_NEUTRAL,
+  VersioningType,
+} from '@nestjs/common';
 import * as constants from '@nestjs/common/constants.js';
-import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
+import { ApplicationConfig, ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
 import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 import { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { Module as NestModule } from '@nestjs/core/injector/module.js';
 import { ParamsTokenFactory } from '@nestjs/core/pipes/params-token-factory.js';
+import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
+
+@Controller({ path: 'hooks', host: 'host', version: VERSION_NEUTRAL })
+class Hooks {
+  @Post()
+  receive() {}
+}
 
 class Injecting {
   @Inject('property')
@@ -27,6 +43,9 @@ export function nestInternals(): Record<string, boolean> {
   const creator = ExternalContextCreator.fromContainer(new AskedContainer());
   const tokens = new ParamsTokenFactory();
   const customParameter: number = 99;
+  const paths = new RoutePathFactory(new ApplicationConfig());
+  const route = { ctrlPath: '/hooks', methodPath: '/', modulePath: '/moved', globalPrefix: '/api' };
+  const versioningOptions = { type: VersioningType.URI } as const;
   const module = new NestModule(class AnyModule {}, new NestContainer());
   module.distance = -1;
   const json = new ConsoleLogger({ json: true });
@@ -53,6 +72,16 @@ export function nestInternals(): Record<string, boolean> {
         .isResolved === true,
     'Logger#localInstance': 'localInstance' in Logger.prototype,
     'Module#distance can be set': module.distance === -1,
+    'constants.PATH_METADATA': Reflect.getMetadata(constants.PATH_METADATA, Hooks) === 'hooks',
+    'constants.METHOD_METADATA': Reflect.hasMetadata(constants.METHOD_METADATA, Hooks.prototype.receive),
+    'constants.HOST_METADATA': Reflect.getMetadata(constants.HOST_METADATA, Hooks) === 'host',
+    'constants.VERSION_METADATA': Reflect.getMetadata(constants.VERSION_METADATA, Hooks) === VERSION_NEUTRAL,
+    'constants.MODULE_PATH': typeof constants.MODULE_PATH === 'string',
+    'ModulesContainer#applicationId': typeof new ModulesContainer().applicationId === 'string',
+    'RoutePathFactory#create': paths.create(route, 1).join() === '/api/moved/hooks',
+    'RoutePathFactory#create with a version':
+      paths.create({ ...route, controllerVersion: '1', versioningOptions }, 1).join() ===
+      '/api/v1/moved/hooks',
     'ParamsTokenFactory: parameter 3 is the body': tokens.exchangeEnumForString(3) === 'body',
     'ParamsTokenFactory: parameter 99 is custom': tokens.exchangeEnumForString(customParameter) === 'custom',
   };
