@@ -1,4 +1,10 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Module } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Inject,
+  Module,
+  type NestModule,
+} from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { DeliveryLog } from './dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from './dispatch/dispatch.options.js';
@@ -9,6 +15,7 @@ import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 import { DeliveryResponder } from './receive/delivery.responder.js';
 import { EndpointReporter } from './receive/endpoint.reporter.js';
+import { EndpointRoutes } from './receive/endpoint.routes.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
 import { EndpointUrl } from './receive/endpoint.url.js';
 import { DeliveryCapture, RawBodyCapture } from './receive/raw-body.capture.js';
@@ -74,6 +81,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
     DeliveryVerifier,
     DeliveryResponder,
     EndpointUrl,
+    EndpointRoutes,
     EndpointSecrets,
     EndpointReporter,
     // Passes events to their handlers
@@ -89,7 +97,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   ],
   exports: [ScalekitEventDispatcher, ScalekitInbox],
 })
-export class ScalekitWebhooksModule extends ConfigurableModuleClass {
+export class ScalekitWebhooksModule extends ConfigurableModuleClass implements NestModule {
+  constructor(@Inject(EndpointRoutes) private readonly routes: EndpointRoutes) {
+    super();
+  }
+
+  /** Nest calls it before it registers the routes. */
+  configure(): void {
+    this.routes.requireOwnPath();
+  }
+
   /**
    * Adds an endpoint with these options.
    *

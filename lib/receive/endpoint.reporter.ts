@@ -8,10 +8,7 @@ import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-/**
- * Logs the endpoint at startup: its URL, its handlers and its warnings. Rejects two endpoints with the same name or
- * path.
- */
+/** Logs the endpoint at startup: its URL, its handlers and its warnings. Rejects two endpoints with the same name. */
 @Injectable()
 export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   constructor(
@@ -23,12 +20,13 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
-  /** @throws ScalekitWebhooksConfigurationError if another endpoint has the same name or path */
+  /** @throws ScalekitWebhooksConfigurationError if another endpoint has the same name */
   onModuleInit(): void {
     const others = this.#endpoints().filter((endpoint) => endpoint !== this.endpoint);
-    if (others.some(({ name }) => name === this.endpoint.name)) this.#refuse('name');
-    const route = routeKey(this.endpoint);
-    if (others.some((other) => routeKey(other) === route)) this.#refuse('path');
+    if (others.some(({ name }) => name === this.endpoint.name)) {
+      const message = MESSAGES.endpointTaken('name', this.endpoint.name);
+      throw new ScalekitWebhooksConfigurationError('name', message);
+    }
   }
 
   onApplicationBootstrap(): void {
@@ -49,22 +47,10 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     ];
   }
 
-  #refuse(setting: 'name' | 'path'): never {
-    throw new ScalekitWebhooksConfigurationError(
-      setting,
-      MESSAGES.endpointTaken(setting, this.endpoint[setting]),
-    );
-  }
-
   #endpoints(): EndpointOptions[] {
     return [...this.modules.values()].flatMap((module) => {
       const wrapper = module.providers.get(ENDPOINT_OPTIONS);
       return wrapper ? [wrapper.instance as EndpointOptions] : [];
     });
   }
-}
-
-/** Paths that Express cannot tell apart have the same key: it ignores case and the names of parameters. */
-function routeKey({ path }: EndpointOptions): string {
-  return path.toLowerCase().replace(/:\w+/g, ':');
 }

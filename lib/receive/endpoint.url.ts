@@ -33,10 +33,14 @@ export class EndpointUrl implements OnModuleInit {
     );
   }
 
-  /** Whether a path leads to the endpoint. Like Express, it ignores case and a trailing slash. */
-  matches(path: string): boolean {
+  /** The parameters of a path that leads to the endpoint, if it does. Like Express, it ignores case and a trailing slash. */
+  paramsOf(path: string): Readonly<Record<string, string>> | undefined {
     // Before Nest initializes the module, it has no routes.
-    return this.#pattern?.expression.test(path) ?? false;
+    const match = this.#pattern?.expression.exec(path);
+    if (!match) return undefined;
+    return Object.fromEntries(
+      this.#pattern?.params.map((name, index) => [name, match[index + 1] ?? '']) ?? [],
+    );
   }
 
   get #modules() {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { type HttpServer, Inject, Injectable } from '@nestjs/common';
+import { type HttpServer, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
 import { DeliveryResponder, nodeResponse, type PlatformResponse } from './delivery.responder.js';
@@ -14,32 +14,64 @@ import {
   streamOf,
 } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions, type SigningSecretRequest } from './receive.options.js';
+import { DeliveryVerifier } from './scalekit-signature.guard.js';
 
-/** Captures the bodies of deliveries to one endpoint. */
+type Params = SigningSecretRequest['params'];
+
+/** Captures the bodies of deliveries to one endpoint, and notices when something else responds to them. */
 @Injectable()
 export class DeliveryCapture {
+  readonly #logger: Logger;
+  #hasReportedBypass = false;
+
   constructor(
+    @Inject(ENDPOINT_OPTIONS) { name }: EndpointOptions,
     @Inject(EndpointUrl) readonly url: EndpointUrl,
     @Inject(DeliveryReader) private readonly reader: DeliveryReader,
+    @Inject(DeliveryVerifier) private readonly verifier: DeliveryVerifier,
     @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
-  ) {}
+  ) {
+    this.#logger = new Logger(`ScalekitWebhooks:${name}`);
+  }
 
   /**
    * Captures the body of a request.
    *
    * @returns the body if the request may go on. Otherwise the request is refused and answered.
    */
-  async capture(request: PlatformRequest, response: PlatformResponse): Promise<CapturedBytes | undefined> {
+  async capture(
+    request: PlatformRequest,
+    response: PlatformResponse,
+    params: Params,
+  ): Promise<CapturedBytes | undefined> {
     const stream = streamOf(request);
     try {
       const body = await this.reader.capture(request, stream);
-      // Frees the body if nobody has read it.
-      nodeResponse(response).once('close', () => stream.resume());
+      const sent = nodeResponse(response);
+      sent.once('close', () => {
+        // Frees the body if nobody has read it.
+        stream.resume();
+        if (sent.writableFinished && !body.hasArrived) void this.#reportBypass(body, params, sent.statusCode);
+      });
       return body;
     } catch (error) {
       if (!(error instanceof ScalekitWebhooksError)) throw error;
-      this.responder.refuse(response, error);
+      await this.responder.refuse(response, error);
       return undefined;
+    }
+  }
+
+  /** Logs that something else responded to a delivery. Only if the delivery is authentic: strangers send anything. */
+  async #reportBypass(body: CapturedBytes, params: Params, status: number): Promise<void> {
+    if (this.#hasReportedBypass) return;
+    try {
+      await this.verifier.verify(body, params);
+      if (this.#hasReportedBypass) return;
+      this.#hasReportedBypass = true;
+      this.#logger.error(MESSAGES.bypassed(this.url.path, status));
+    } catch {
+      // Not authentic, or there is no logger that works.
     }
   }
 }
@@ -135,8 +167,9 @@ function captureFirst(
   if (request.method !== 'POST' || capturedBody(request) || !isUnread(request)) return undefined;
   const path: string = Reflect.get(application.request, 'path', request) ?? '';
   for (const capture of captures) {
-    if (capture.url.matches(path))
-      return capture.capture(request, response).then((body) => body && hideBody(request, body));
+    const params = capture.url.paramsOf(path);
+    if (params)
+      return capture.capture(request, response, params).then((body) => body && hideBody(request, body));
   }
   return undefined;
 }
@@ -178,6 +211,7 @@ interface FastifyRoute {
 }
 
 interface FastifyRequest extends PlatformRequest {
+  readonly params: Params;
   readonly routeOptions: Pick<FastifyRoute, 'config'>;
   /** Assigning an object overrides these headers; assigning undefined removes the overrides. */
   set headers(overrides: IncomingHttpHeaders | undefined);
@@ -203,7 +237,7 @@ function captureOnFastify(adapter: HttpServer, capture: DeliveryCapture): void {
   // Before the body is parsed, and before the application's hooks that read it.
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!isOurs(request) || !isUnread(streamOf(request))) return done();
-    capture.capture(request, reply).then((body) => body && done(), done);
+    capture.capture(request, reply, request.params).then((body) => body && done(), done);
   });
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
     if (!isOurs(request)) return done(null, payload);

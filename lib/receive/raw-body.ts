@@ -17,6 +17,7 @@ export class CapturedBytes {
   readonly #bytes: Buffer;
   readonly #headers: IncomingHttpHeaders;
   readonly receivedAt: Date;
+  #hasArrived = false;
   #onArrival?: () => void;
   /** Set by the guard once the signature is verified. */
   verified?: VerifiedDelivery;
@@ -35,12 +36,18 @@ export class CapturedBytes {
     return this.#headers;
   }
 
+  /** Whether the request has reached the guard. */
+  get hasArrived(): boolean {
+    return this.#hasArrived;
+  }
+
   /** Calls this when the request reaches the guard. */
   set onArrival(onArrival: () => void) {
     this.#onArrival = onArrival;
   }
 
   arrive(): void {
+    this.#hasArrived = true;
     this.#onArrival?.();
   }
 }

@@ -12,6 +12,8 @@ export const MESSAGES = {
     `path must consist of plain segments and parameters, such as webhooks/scalekit or webhooks/:tenant; found ${describeValue(found)}.`,
   endpointTaken: (setting: string, value: string) =>
     `Two endpoints have the ${setting} "${value}". Give each forRoot its own ${setting}.`,
+  routeInTheWay: (handler: string, route: string, endpoint: string) =>
+    `${handler} (${route}) also matches deliveries to POST ${endpoint}, so only one of the two would receive them. Remove that route or change its path, or change the path option of the endpoint.`,
   platformUnknown: (found: string) =>
     `The HTTP platform "${found}" is not supported. Use @nestjs/platform-express or @nestjs/platform-fastify.`,
   secretMissing: (endpoint: string) =>
@@ -34,5 +36,9 @@ export const MESSAGES = {
       'with rawBody: true, for example NestFactory.create(AppModule, { rawBody: true }). Remove body parsers that run ' +
       'before Nest, or let them keep the bytes as req.rawBody.',
   },
+  bypassed: (path: string, status: number) =>
+    `A signed delivery to POST ${path} was answered with ${status} before it reached this module, so no handler ran. ` +
+    'If a global guard answered, exempt the endpoint with the controllerDecorators option. If a middleware or another ' +
+    'route answered, remove it or change its path, or change the path option of the endpoint. This is logged once.',
   wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

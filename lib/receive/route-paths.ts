@@ -1,3 +1,6 @@
+/** What stands for a parameter or a wildcard in an example of a path. No route has it as a segment of its own. */
+const ANY_SEGMENT = '~any~';
+
 const OPTIONAL = /[{}]/g;
 const VARIABLE = /:(\w+)|\(\.\*\)|\*\w*/g;
 const SPECIAL = /[.+?^$|()[\]\\]/g;
@@ -16,4 +19,23 @@ export function patternOf(path: string): { readonly expression: RegExp; readonly
     return token.startsWith('*') || token === '(.*)' ? '.*' : `\\${token}`;
   });
   return { expression: new RegExp(`^${source}/?$`, 'i'), params };
+}
+
+/** Whether a route matches every URL of another one. */
+export function covers(path: string, other: string): boolean {
+  return patternOf(path).expression.test(exampleOf(other));
+}
+
+/** Whether two routes differ by nothing but the names of their parameters. */
+export function hasSameShape(path: string, other: string): boolean {
+  return path.replace(VARIABLE, ':') === other.replace(VARIABLE, ':');
+}
+
+/** Whether two routes match the same URLs. */
+export function isSameRoute(path: string, other: string): boolean {
+  return covers(path, other) && covers(other, path);
+}
+
+function exampleOf(path: string): string {
+  return path.replace(OPTIONAL, '').replace(VARIABLE, ANY_SEGMENT);
 }
