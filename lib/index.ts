@@ -49,6 +49,7 @@ export type {
   QueuedRunner,
 } from './dispatch/event-transport.js';
 export type {
+  InboxDelivery,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -65,6 +66,7 @@ export type {
   RunSettlement,
   RunState,
 } from './inbox/inbox-store.js';
+export type { DueRequest, DueRun, DueRuns, InboxWorkStore } from './inbox/inbox-work.js';
 export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
 
 // Verifying signatures without the module

@@ -12,6 +12,10 @@ export interface RunRecord {
   readonly leaseToken?: string;
   readonly leaseEndsAt?: number;
   readonly error?: RunError;
+  /** When workers may take it. Undefined if they may not, as for every run that is done or dead. */
+  readonly dueAt?: number;
+  /** How many attempts workers have made since a delivery claimed the run, or it was reopened. */
+  readonly workerAttempts?: number;
 }
 
 /** Whether an attempt is in progress: the run is claimed, and its lease has not ended. */
@@ -32,6 +36,7 @@ export function claimRun(
     return { claim: { state: 'running', leaseEndsInMs: (run.leaseEndsAt ?? now) - now } };
   }
   const attempt = (run?.attempts ?? 0) + (goesOn ? 0 : 1);
+  const leaseEndsAt = now + lease.durationMs;
   return {
     claim: { state: 'claimed', attempt },
     run: {
@@ -39,9 +44,17 @@ export function claimRun(
       attempts: attempt,
       updatedAt: now,
       leaseToken: lease.token,
-      leaseEndsAt: now + lease.durationMs,
+      leaseEndsAt,
+      dueAt: dueAfterClaim(run, lease, now),
+      workerAttempts: goesOn ? (run?.workerAttempts ?? 0) : 0,
     },
   };
+}
+
+/** When workers may take a run that is claimed now, if at all: they had it before, or the claim hands it over. */
+function dueAfterClaim(run: RunRecord | undefined, lease: InboxLease, now: number): number | undefined {
+  if (lease.retryInMs !== undefined) return now + Math.max(lease.retryInMs, lease.durationMs);
+  return run?.dueAt === undefined ? undefined : now + lease.durationMs;
 }
 
 /**
@@ -60,10 +73,18 @@ export function settleRun(
   now: number,
 ): RunRecord | undefined {
   if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
+  const { state, error, retryInMs } = settlement;
   // A run that is queued without an error has not been attempted yet.
-  const attempts = settlement.state === 'queued' && !settlement.error ? run.attempts - 1 : run.attempts;
-  const settled: RunRecord = { state: settlement.state, attempts, updatedAt: now };
-  return settlement.error ? { ...settled, error: settlement.error } : settled;
+  const uncounted = state === 'queued' && !error ? 1 : 0;
+  const isOpen = state === 'failed' || state === 'queued';
+  return {
+    state,
+    attempts: run.attempts - uncounted,
+    updatedAt: now,
+    dueAt: isOpen && run.dueAt !== undefined ? now + (retryInMs ?? 0) : undefined,
+    workerAttempts: Math.max(0, (run.workerAttempts ?? 0) - uncounted),
+    ...(error && { error }),
+  };
 }
 
 /**
@@ -86,5 +107,35 @@ export function completeRun(
  */
 export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecord | undefined {
   if (isRunning(run, now) || (run.state === 'done' && !asked)) return undefined;
-  return { ...run, state: 'failed', updatedAt: now };
+  const dueAt = run.dueAt === undefined ? undefined : now;
+  return { ...run, state: 'failed', updatedAt: now, dueAt, workerAttempts: 0 };
+}
+
+/** The run to write so that workers can take it, or undefined if they can already, or must not. */
+export function enqueueRun(run: RunRecord | undefined, now: number): RunRecord | undefined {
+  if (!run) return { state: 'queued', attempts: 0, updatedAt: now, dueAt: now };
+  if (run.state === 'done' || run.state === 'dead' || run.dueAt !== undefined) return undefined;
+  return { ...run, dueAt: isRunning(run, now) ? run.leaseEndsAt : now };
+}
+
+/** The run to write when a worker takes it, or undefined if it is not due. */
+export function takeRun(run: RunRecord, lease: InboxLease, now: number): RunRecord | undefined {
+  if (run.dueAt === undefined || run.dueAt > now) return undefined;
+  const leaseEndsAt = now + lease.durationMs;
+  return {
+    state: 'running',
+    attempts: run.attempts + 1,
+    updatedAt: now,
+    leaseToken: lease.token,
+    leaseEndsAt,
+    dueAt: leaseEndsAt,
+    workerAttempts: (run.workerAttempts ?? 0) + 1,
+  };
+}
+
+/** The run to write when its lease begins anew, or undefined if the lease no longer holds the run. */
+export function extendRun(run: RunRecord | undefined, lease: InboxLease, now: number): RunRecord | undefined {
+  if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
+  const leaseEndsAt = now + lease.durationMs;
+  return { ...run, leaseEndsAt, dueAt: run.dueAt === undefined ? undefined : leaseEndsAt };
 }

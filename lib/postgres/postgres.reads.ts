@@ -1,11 +1,4 @@
-import type {
-  InboxEntry,
-  InboxFilter,
-  InboxKey,
-  InboxRun,
-  RunClaim,
-  RunState,
-} from '../inbox/inbox-store.js';
+import type { InboxEntry, InboxFilter, InboxRun, RunClaim, RunState } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
@@ -145,8 +138,4 @@ function toInboxRun(run: StoredRun): InboxRun {
 /** The value of a text column. */
 export function textOf(row: PostgresRow, column: string): string {
   return fromStorableText(String(row[column]));
-}
-
-export function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toStorableText(endpoint), toStorableText(eventId)];
 }

@@ -1,10 +1,12 @@
 import { checkOptions, type OptionChecks, requireFunction, requireText } from '../../errors/settings.js';
 import { describeClaims } from './inbox-store.claims.js';
+import { describeDue } from './inbox-store.due.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
 import { describePrune, describeReads } from './inbox-store.reads.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
+import { describeWork } from './inbox-store.work.js';
 
 const RUNNER_CHECKS: OptionChecks<ConformanceRunner> = {
   describe: requireFunction,
@@ -47,6 +49,8 @@ export function describeInboxStore(
     describeClaims(harness, runner);
     describeSettlements(harness, runner);
     describeTransactions(harness, runner);
+    describeWork(harness, runner);
+    describeDue(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
     describePrune(harness, runner);

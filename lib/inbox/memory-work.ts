@@ -1,0 +1,82 @@
+import type { InboxEvent } from './inbox-store.js';
+import type { DueRequest, DueRun, DueRuns } from './inbox-work.js';
+import type { StoredEvent, StoredRun } from './memory-events.js';
+import { takeRun } from './run-states.js';
+
+/** The events whose runs workers of the memory store can take. */
+export class MemoryWork {
+  /** By endpoint. An event leaves when a worker finds that none of its runs is left. */
+  readonly #events = new Map<string, Set<StoredEvent>>();
+  readonly #paused = new Set<string>();
+
+  add(stored: StoredEvent, { payload, delivery }: InboxEvent): void {
+    stored.payload ??= payload;
+    stored.delivery ??= delivery;
+    const ofEndpoint = this.#events.get(stored.endpoint) ?? new Set();
+    this.#events.set(stored.endpoint, ofEndpoint.add(stored));
+  }
+
+  take({ endpoint, handlerIds, limit, lease }: DueRequest, now: number): DueRuns {
+    if (this.#paused.has(endpoint)) return { runs: [], isPaused: true };
+    const due = this.#due(endpoint, now)
+      .filter(({ run }) => handlerIds.includes(run.handlerId))
+      .sort((one, other) => (one.run.record.dueAt ?? 0) - (other.run.record.dueAt ?? 0))
+      .slice(0, limit);
+    const runs = due.flatMap(({ event, run }) => {
+      const taken = takeRun(run.record, lease, now);
+      if (!taken) return [];
+      run.record = taken;
+      return toDueRun(event, run);
+    });
+    return { runs, isPaused: false };
+  }
+
+  /** How many runs of other handlers have been due since a time, by handler id. */
+  stranded(endpoint: string, handlerIds: readonly string[], since: number): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { run } of this.#due(endpoint, since)) {
+      const { handlerId } = run;
+      if (!handlerIds.includes(handlerId)) counts.set(handlerId, (counts.get(handlerId) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  setPaused(endpoint: string, isPaused: boolean): void {
+    if (isPaused) this.#paused.add(endpoint);
+    else this.#paused.delete(endpoint);
+  }
+
+  isPaused(endpoint: string): boolean {
+    return this.#paused.has(endpoint);
+  }
+
+  #due(endpoint: string, at: number): { event: StoredEvent; run: StoredRun }[] {
+    const events = this.#events.get(endpoint) ?? new Set();
+    const due: { event: StoredEvent; run: StoredRun }[] = [];
+    for (const event of events) {
+      const left = event.runs.filter(({ record }) => record.dueAt !== undefined);
+      if (left.length === 0) {
+        event.payload = undefined;
+        events.delete(event);
+      }
+      for (const run of left) if ((run.record.dueAt ?? 0) <= at) due.push({ event, run });
+    }
+    return due;
+  }
+}
+
+function toDueRun(event: StoredEvent, { handlerId, record }: StoredRun): DueRun {
+  const { endpoint, eventId, type, occurredAt, receivedAt, payload = new Uint8Array(), delivery } = event;
+  return {
+    endpoint,
+    eventId,
+    type,
+    occurredAt,
+    payload,
+    ...(delivery && { delivery }),
+    receivedAt: new Date(receivedAt),
+    handlerId,
+    attempt: record.attempts,
+    workerAttempt: record.workerAttempts ?? 1,
+  };
+}
