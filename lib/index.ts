@@ -38,6 +38,7 @@ export {
 
 // Inbox stores and transports
 
+export { InboxTransport, type InboxTransportOptions } from './background/inbox.transport.js';
 export type {
   EventTransport,
   HandlerBatch,

@@ -14,6 +14,14 @@ export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'leas
 /** What the run engine reports. */
 export type RunLog = Pick<DeliveryLog, 'result' | 'fault' | 'lateEnd' | 'queuedEnd'>;
 
+/** What workers of the inbox report. */
+export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'work'>;
+
+/** What the log says of an event. */
+export interface LoggedEvent {
+  readonly event: { readonly id: string; readonly type: string };
+}
+
 /** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
 @Injectable()
 export class DeliveryLog {
@@ -46,7 +54,7 @@ export class DeliveryLog {
   }
 
   /** The inbox or the transport failed. */
-  fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
+  fault(fault: RunFault, { event }: LoggedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
     const cause = [fault, reason?.name, reason?.message].join();
     this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type, reason));
@@ -58,17 +66,29 @@ export class DeliveryLog {
     if (error) this.#handlerFailed(handlerId, event, error);
   }
 
-  /** An attempt at a queued run ended. */
-  queuedEnd({ event }: ReceivedEvent, { handlerId, state, error }: RunSettlement): void {
+  /** An attempt at a run from a queue or from the inbox ended. */
+  queuedEnd(
+    { event }: LoggedEvent,
+    { handlerId, state, error }: RunSettlement,
+    source: 'queue' | 'inbox' = 'queue',
+  ): void {
     if (error) this.#handlerFailed(handlerId, event, error);
-    const line = MESSAGES.queuedRunEnded(
-      handlerId,
-      event.id,
-      event.type,
-      state === 'queued' ? 'retried later' : state,
-    );
+    const end = state === 'queued' || state === 'failed' ? 'retried later' : state;
+    const line = MESSAGES.queuedRunEnded(handlerId, event.id, event.type, source, end);
     if (error) this.#write('warn', line);
     else this.#write('debug', line);
+  }
+
+  /** A worker cannot take runs. It tries again, so this line would come back once a second. */
+  workFault(error: unknown): void {
+    const reason = toRunError(error);
+    const cause = ['work', reason.name, reason.message].join();
+    this.#writeThrottled('error', cause, MESSAGES.workFault(reason));
+  }
+
+  /** What an operator of the workers should know. */
+  work(text: string): void {
+    this.#write('warn', text);
   }
 
   /** The inbox has a problem that fails no delivery. */
@@ -82,7 +102,7 @@ export class DeliveryLog {
     this.#write('warn', MESSAGES.shutdownWaits(runs));
   }
 
-  #handlerFailed(handlerId: string, { id, type }: ReceivedEvent['event'], error: RunError): void {
+  #handlerFailed(handlerId: string, { id, type }: LoggedEvent['event'], error: RunError): void {
     this.#write('error', MESSAGES.handlerFailed(handlerId, id, type, error));
   }
 

@@ -40,8 +40,17 @@ export const MESSAGES = {
     `${id} failed for ${eventId} (${type}): ${error.name}: ${error.message}`,
   handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
-  queuedRunEnded: (id: string, eventId: string, type: string, state: string) =>
-    `${id} for ${eventId} (${type}), from the queue: ${state}`,
+  queuedRunEnded: (id: string, eventId: string, type: string, source: string, state: string) =>
+    `${id} for ${eventId} (${type}), from the ${source}: ${state}`,
+  workFault: (reason: { name: string; message: string }) =>
+    `The worker cannot take runs from the inbox: ${reason.name}: ${reason.message}. It tries again until it can.`,
+  workPaused: (endpoint: string) =>
+    `The endpoint "${endpoint}" is paused: its workers take no runs until ScalekitInbox.resume() is called.`,
+  workResumed: (endpoint: string) => `The endpoint "${endpoint}" is no longer paused.`,
+  runsStranded: (counts: readonly string[]) =>
+    `Runs are waiting for handlers that this process does not have: ${counts.join(', ')}. If no other process has them either, bring the handler back, keep its old id with @OnScalekitEvent(…, { id }), or delete the events.`,
+  workInMemory:
+    'The memory inbox forgets the runs that wait for a worker when the process ends, although they were acknowledged. Use a PostgresInboxStore or a SqliteInboxStore in production.',
   runFault: (
     fault: string,
     eventId: string,
@@ -67,7 +76,11 @@ export const MESSAGES = {
   queuedRunHangs:
     'The handler did not finish within twice its time limit. Make it stop when delivery.signal fires.',
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
+  runAbandoned: (attempts: number) =>
+    `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
+  inboxWithoutWork: (inbox: string, missing: readonly string[]) =>
+    `Workers cannot take runs from ${inbox}, because it has no ${missing.map((method) => `${method}()`).join(', ')}. Use a PostgresInboxStore or a SqliteInboxStore. With a RedisInboxStore, use BullMqTransport. A store of your own must implement InboxWorkStore.`,
   inboxWithoutTransactions: (method: string, inbox: string) =>
     `delivery.${method}() cannot work with ${inbox}, because it has no transactions. Use PostgresInboxStore or SqliteInboxStore, or make the handler's effect safe to repeat with delivery.idempotencyKey.`,
   secondTransaction:

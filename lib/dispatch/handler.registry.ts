@@ -59,6 +59,11 @@ export class HandlerRegistry {
     this.#ofKnownType = new Map(SCALEKIT_EVENT_TYPES.map((type) => [type, this.#find(type)]));
   }
 
+  /** The ids of all handlers. */
+  get ids(): readonly string[] {
+    return [...this.#byId.keys()];
+  }
+
   /** The handler with this id. */
   byId(id: string): EventHandler | undefined {
     return this.#byId.get(id);

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -15,6 +16,7 @@ import { Drain } from './drain.module.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import type { QueuedRunner } from './event-transport.js';
 import { HandlerRegistry } from './handler.registry.js';
+import { InboxRuns } from './inbox.runs.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
 import { RunEngine, transportEndpoint } from './run.engine.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
@@ -31,6 +33,8 @@ const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', hand
 export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #flights = new SingleFlight();
   #engine?: RunEngine;
+  /** Set if workers take runs from the inbox. */
+  #runs?: InboxRuns;
   #finished?: Promise<void>;
 
   constructor(
@@ -50,7 +54,11 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
     options.inbox.onWarning?.((warning, cause) => this.log.inboxWarning(warning, cause));
-    this.#engine = new RunEngine(new HandlerRegistry(handlers), { endpoint, ...options, log: this.log });
+    const registry = new HandlerRegistry(handlers);
+    this.#engine = new RunEngine(registry, { endpoint, ...options, log: this.log });
+    if (!options.transport.inboxWork) return;
+    this.#runs = new InboxRuns(registry, { endpoint, ...options, log: this.log });
+    if (options.inbox instanceof MemoryInboxStore) this.log.inboxWarning(MESSAGES.workInMemory);
   }
 
   onApplicationBootstrap(): void {
@@ -62,6 +70,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     };
     const { name, transport, inbox } = this.options;
     transport.work?.(transportEndpoint(name, inbox), runner);
+    if (this.#runs) transport.inboxWork?.start(this.#runs);
   }
 
   /**
@@ -124,7 +133,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async #finish(): Promise<void> {
     const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
-      this.log.shutdownWaits(this.#engine?.running ?? []);
+      this.log.shutdownWaits([...(this.#engine?.running ?? []), ...(this.#runs?.running ?? [])]);
     }
   }
 
@@ -133,15 +142,24 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     try {
       await this.options.transport.close?.();
     } finally {
-      const deliveries = this.#flights.settled().then(() => engine?.drain());
+      const deliveries = this.#flights
+        .settled()
+        .then(() => Promise.all([engine?.drain(), this.#runs?.drain()]));
       // A run cannot be settled after its lease.
       await waitAtMost(deliveries, engine?.leaseMs ?? 0);
     }
   }
 
-  #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
-    if (this.#finished || !this.#engine) return Promise.resolve(UNAVAILABLE);
-    return this.#engine.deliver(received, handlerIds);
+  async #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
+    if (this.#finished || !this.#engine) return UNAVAILABLE;
+    const { name, transport } = this.options;
+    // Without `retriesInMs`, workers execute the runs of deliveries from the start.
+    if (!this.#runs || transport.inboxWork?.retriesInMs !== undefined) {
+      return this.#engine.deliver(received, handlerIds);
+    }
+    const result = await this.#runs.enqueue(received, handlerIds);
+    if (result.outcome === 'accepted') transport.inboxWork?.wake(name);
+    return result;
   }
 }
 

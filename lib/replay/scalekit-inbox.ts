@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { requireWorkStore } from '../dispatch/inbox.runs.js';
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
@@ -150,6 +151,28 @@ export class ScalekitInbox {
   async prune(before: Date): Promise<number> {
     requireDate('before', before);
     return this.options.inbox.prune(before);
+  }
+
+  /**
+   * Keeps the workers of this endpoint from taking runs, in all processes, until {@link resume} is called; a restart does not
+   * change that. Deliveries are still stored and answered with 202, and attempts in progress end. It takes effect when a
+   * worker looks for runs, so within its `pollIntervalMs`.
+   *
+   * @throws ScalekitWebhooksConfigurationError when workers cannot take runs from the inbox, such as a `RedisInboxStore`
+   */
+  async pause(): Promise<void> {
+    await requireWorkStore(this.options.inbox).setPaused(this.options.name, true);
+  }
+
+  /** Lets the workers of this endpoint take runs again. See {@link pause}. */
+  async resume(): Promise<void> {
+    await requireWorkStore(this.options.inbox).setPaused(this.options.name, false);
+    this.options.transport.inboxWork?.wake(this.options.name);
+  }
+
+  /** Whether the workers of this endpoint are paused. See {@link pause}. */
+  async isPaused(): Promise<boolean> {
+    return requireWorkStore(this.options.inbox).isPaused(this.options.name);
   }
 
   async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {
