@@ -72,6 +72,14 @@ describe('tables of members', () => {
     expect(new Set(firstColumn(file, table))).toEqual(new Set(api.membersOf(type)));
   });
 
+  it('in docs/inboxes.md: "inbox-work-store" has what InboxWorkStore adds', () => {
+    const inherited = api.membersOf('InboxStore');
+
+    expect(new Set(firstColumn('docs/inboxes.md', 'inbox-work-store'))).toEqual(
+      new Set(api.membersOf('InboxWorkStore').filter((member) => !inherited.includes(member))),
+    );
+  });
+
   it.each([
     ['docs/delivery-guarantees.md', 'run-states', 'InboxFilter', 'state'],
     ['docs/replay.md', 'report-states', 'HandlerReport', 'state'],

@@ -11,8 +11,8 @@ export interface WorkDatabase {
   open(): InboxWorkStore;
   /** Moves everything that is due or leased into the past, as if time had passed. */
   passTime(ms: number): Promise<void>;
-  /** What another process needs to open the same inbox. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** How another process opens it: the kind of database, and the name of its schema or file. */
+  readonly arguments: readonly string[];
 }
 
 async function postgresDatabase(): Promise<WorkDatabase> {
@@ -24,7 +24,7 @@ async function postgresDatabase(): Promise<WorkDatabase> {
   });
   const open = () => new PostgresInboxStore({ client: pool, application: 'test', schema });
   await open().migrate();
-  return { open, passTime: (ms) => passTime(pool, schema, ms), environment: { INBOX_SCHEMA: schema } };
+  return { open, passTime: (ms) => passTime(pool, schema, ms), arguments: ['postgres', schema] };
 }
 
 async function sqliteDatabase(): Promise<WorkDatabase> {
@@ -40,7 +40,7 @@ async function sqliteDatabase(): Promise<WorkDatabase> {
         `UPDATE scalekit_webhooks_handlers SET due_at = due_at - ${ms}, lease_ends_at = lease_ends_at - ${ms}`,
       );
     },
-    environment: { INBOX_FILE: file },
+    arguments: ['sqlite', file],
   };
 }
 
