@@ -1,6 +1,13 @@
-import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
+import { type EventTransport, type InboxStore, InboxTransport } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
-import { type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
+import {
+  type AppSettings,
+  HANDLER_TIMEOUT_MS,
+  usesPostgres,
+  usesQueue,
+  usesSqlite,
+  worksFromInbox,
+} from './storm.settings.js';
 
 /** The inbox of a mode and, if its database has transactions, the effects beside it. */
 interface StormInbox {
@@ -14,11 +21,23 @@ const STATEMENT_TIMEOUT_MS = 2000;
 // Each mode loads only the packages that it needs, because a process starts every second.
 export function openInbox({ mode, postgresUrl, redisPort, sqliteFile }: AppSettings): Promise<StormInbox> {
   if (usesPostgres(mode)) return onPostgres(postgresUrl);
-  return mode === 'sqlite' ? onSqlite(sqliteFile) : onRedis(redisPort);
+  return usesSqlite(mode) ? onSqlite(sqliteFile) : onRedis(redisPort);
 }
 
-/** For the modes with a queue. */
-export async function openTransport({ redisPort: port }: AppSettings): Promise<EventTransport> {
+/** For the modes in which handlers do not run in the request. */
+export async function openTransport({ mode, redisPort }: AppSettings): Promise<EventTransport | undefined> {
+  if (usesQueue(mode)) return onQueue(redisPort);
+  if (!worksFromInbox(mode)) return undefined;
+  return new InboxTransport({
+    // More than the storm can use up: a dead run would be a fault.
+    attempts: 1000,
+    backoff: 200,
+    handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+    pollIntervalMs: 200,
+  });
+}
+
+async function onQueue(port: number): Promise<EventTransport> {
   const { Queue } = await import('bullmq');
   const { BullMqTransport } = await import('nestjs-scalekit-webhooks/bullmq');
   const queue = new Queue('storm', { connection: { host: '127.0.0.1', port } });

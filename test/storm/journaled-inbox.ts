@@ -1,22 +1,37 @@
-import type { InboxKey, InboxLease, InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
+import type {
+  InboxKey,
+  InboxLease,
+  InboxStore,
+  InboxWorkStore,
+  RunSettlement,
+} from 'nestjs-scalekit-webhooks';
 import type { Journal } from './journal.js';
 
 /** Writes to the journal whether the inbox recorded the end of each attempt. */
-export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
+export function journaled(inbox: InboxStore & Partial<InboxWorkStore>, journal: Journal): InboxStore {
   const attempts = new Map<string, number>();
-  const attemptKey = (handlerId: string, { token }: InboxLease) => `${token} ${handlerId}`;
+  const attemptKey = (handlerId: string, { token }: InboxLease, eventId: string) =>
+    `${token} ${handlerId} ${eventId}`;
 
-  const watched: Pick<InboxStore, 'claim' | 'settle'> = {
+  const watched: Pick<InboxWorkStore, 'claim' | 'settle' | 'takeDue'> = {
+    async takeDue(request) {
+      const due = (await inbox.takeDue?.(request)) ?? { runs: [], isPaused: false };
+      for (const { handlerId, eventId, attempt } of due.runs) {
+        attempts.set(attemptKey(handlerId, request.lease, eventId), attempt);
+      }
+      return due;
+    },
     async claim(event, handlerIds, lease) {
       const claims = await inbox.claim(event, handlerIds, lease);
       for (const [handlerId, claim] of claims) {
-        if (claim.state === 'claimed') attempts.set(attemptKey(handlerId, lease), claim.attempt);
+        if (claim.state === 'claimed')
+          attempts.set(attemptKey(handlerId, lease, event.eventId), claim.attempt);
       }
       return claims;
     },
     async settle(key: InboxKey, settlements: readonly RunSettlement[], lease: InboxLease) {
       const note = (step: 'settled' | 'lapsed' | 'unsettled', handlerId: string) => {
-        const attempt = attemptKey(handlerId, lease);
+        const attempt = attemptKey(handlerId, lease, key.eventId);
         journal.write(step, handlerId, key.eventId, attempts.get(attempt) ?? 0);
         attempts.delete(attempt);
       };
@@ -37,6 +52,7 @@ export function journaled(inbox: InboxStore, journal: Journal): InboxStore {
   return new Proxy(inbox, {
     get(target, property) {
       if (property === 'claim' || property === 'settle') return watched[property];
+      if (property === 'takeDue' && target.takeDue) return watched.takeDue;
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },
