@@ -197,20 +197,12 @@ export class InboxRuns implements EndpointRuns {
 
   /** Extends the lease while the run is executed, so that a dead process loses it soon but a slow handler does not. */
   #keepExtended(run: DueRun, lease: RunLease): NodeJS.Timeout {
-    let isAsking = false;
     const extend = async () => {
-      if (isAsking) return;
-      isAsking = true;
       const askedAt = Date.now();
-      try {
-        if (await this.#store.extend(run, run.handlerId, lease)) lease.extended(askedAt);
-      } catch (error) {
-        this.options.log.workFault(error);
-      } finally {
-        isAsking = false;
-      }
+      if (await this.#store.extend(run, run.handlerId, lease)) lease.extended(askedAt);
     };
-    return setInterval(extend, lease.durationMs / EXTENSIONS_PER_LEASE);
+    // If it fails until the lease ends, the settlement finds out.
+    return setInterval(() => extend().catch(() => {}), lease.durationMs / EXTENSIONS_PER_LEASE);
   }
 
   async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<void> {

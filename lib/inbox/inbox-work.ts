@@ -14,8 +14,8 @@ import type { InboxEvent, InboxKey, InboxLease, InboxStore, RunState } from './i
 export interface InboxWorkStore extends InboxStore {
   /**
    * Records the event if it is new, and hands its runs to the workers. A handler that the entry does not have yet gets a run
-   * that is `queued`, without an attempt, and due at once. Other runs keep their state; those that workers do not have yet,
-   * and that are neither done nor dead, are due at once too, or when their lease has ended.
+   * that is `queued`, without an attempt, and due at once. A `failed` run that workers do not have yet is `queued` again; one
+   * that is `running` is due when its lease has ended. Other runs stay as they are.
    *
    * It is atomic, and safe to repeat.
    *

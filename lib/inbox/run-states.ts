@@ -115,7 +115,8 @@ export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecor
 export function enqueueRun(run: RunRecord | undefined, now: number): RunRecord | undefined {
   if (!run) return { state: 'queued', attempts: 0, updatedAt: now, dueAt: now };
   if (run.state === 'done' || run.state === 'dead' || run.dueAt !== undefined) return undefined;
-  return { ...run, dueAt: isRunning(run, now) ? run.leaseEndsAt : now };
+  if (run.state === 'running') return { ...run, dueAt: Math.max(run.leaseEndsAt ?? now, now) };
+  return { ...run, state: 'queued', updatedAt: now, dueAt: now };
 }
 
 /** The run to write when a worker takes it, or undefined if it is not due. */

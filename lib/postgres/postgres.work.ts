@@ -41,14 +41,17 @@ WITH recorded AS (
   FROM unnest($7::text[]) AS asked (handler_id)
   ORDER BY asked.handler_id COLLATE "C"
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
+    state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
+    updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
     due_at = greatest(run.lease_ends_at, clock_timestamp())
   WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
   RETURNING run.handler_id, run.state
 )
 SELECT handler_id, state FROM handed_over
-UNION
+UNION ALL
 SELECT run.handler_id, run.state FROM ${runs} AS run
-WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])`;
+WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
+  AND NOT EXISTS (SELECT FROM handed_over WHERE handed_over.handler_id = run.handler_id)`;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   listOf,
   type OptionChecks,
   optional,
+  refuseSetting,
   requireDate,
   requireText,
 } from '../errors/settings.js';
@@ -24,6 +25,7 @@ import type {
   InboxPageRequest,
   InboxStore,
 } from '../inbox/inbox-store.js';
+import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
 
 const MESSAGES = {
@@ -32,6 +34,8 @@ const MESSAGES = {
   replayWithoutPayload: (eventId: string) =>
     `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
     'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+  nothingToPause:
+    'Only workers that take runs from the inbox can be paused, so use an InboxTransport. BullMQ has queue.pause().',
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
@@ -158,21 +162,28 @@ export class ScalekitInbox {
    * change that. Deliveries are still stored and answered with 202, and attempts in progress end. It takes effect when a
    * worker looks for runs, so within its `pollIntervalMs`.
    *
-   * @throws ScalekitWebhooksConfigurationError when workers cannot take runs from the inbox, such as a `RedisInboxStore`
+   * @throws ScalekitWebhooksConfigurationError without `InboxTransport` or `retryFailed`: there are no such workers
    */
   async pause(): Promise<void> {
-    await requireWorkStore(this.options.inbox).setPaused(this.options.name, true);
+    await this.#withWorkers().setPaused(this.options.name, true);
   }
 
   /** Lets the workers of this endpoint take runs again. See {@link pause}. */
   async resume(): Promise<void> {
-    await requireWorkStore(this.options.inbox).setPaused(this.options.name, false);
+    await this.#withWorkers().setPaused(this.options.name, false);
     this.options.transport.inboxWork?.wake(this.options.name);
   }
 
   /** Whether the workers of this endpoint are paused. See {@link pause}. */
   async isPaused(): Promise<boolean> {
-    return requireWorkStore(this.options.inbox).isPaused(this.options.name);
+    return this.#withWorkers().isPaused(this.options.name);
+  }
+
+  /** The inbox, if workers take runs from it. */
+  #withWorkers(): InboxWorkStore {
+    const { transport, inbox } = this.options;
+    if (!transport.inboxWork) refuseSetting('transport', MESSAGES.nothingToPause);
+    return requireWorkStore(inbox);
   }
 
   async #replay(eventId: string, { handlers }: ReplayOptions): Promise<DispatchResult> {

