@@ -18,14 +18,12 @@ export class MemoryWork {
 
   take({ endpoint, handlerIds, limit, lease }: DueRequest, now: number): DueRuns {
     if (this.#paused.has(endpoint)) return { runs: [], isPaused: true };
-    const due = this.#due(endpoint, now)
+    const first = this.#due(endpoint, now)
       .filter(({ run }) => handlerIds.includes(run.handlerId))
-      .sort((one, other) => (one.run.record.dueAt ?? 0) - (other.run.record.dueAt ?? 0))
+      .sort((one, other) => one.dueAt - other.dueAt)
       .slice(0, limit);
-    const runs = due.flatMap(({ event, run }) => {
-      const taken = takeRun(run.record, lease, now);
-      if (!taken) return [];
-      run.record = taken;
+    const runs = first.map(({ event, run }) => {
+      run.record = takeRun(run.record, lease, now) ?? run.record;
       return toDueRun(event, run);
     });
     return { runs, isPaused: false };
@@ -50,19 +48,27 @@ export class MemoryWork {
     return this.#paused.has(endpoint);
   }
 
-  #due(endpoint: string, at: number): { event: StoredEvent; run: StoredRun }[] {
-    const events = this.#events.get(endpoint) ?? new Set();
-    const due: { event: StoredEvent; run: StoredRun }[] = [];
-    for (const event of events) {
-      const left = event.runs.filter(({ record }) => record.dueAt !== undefined);
-      if (left.length === 0) {
-        event.payload = undefined;
-        events.delete(event);
-      }
-      for (const run of left) if ((run.record.dueAt ?? 0) <= at) due.push({ event, run });
+  #due(endpoint: string, at: number): DueEntry[] {
+    const due: DueEntry[] = [];
+    const events = this.#events.get(endpoint);
+    for (const event of events ?? []) {
+      const left = event.runs.flatMap((run) => {
+        const { dueAt } = run.record;
+        return dueAt === undefined ? [] : { event, run, dueAt };
+      });
+      due.push(...left.filter(({ dueAt }) => dueAt <= at));
+      if (left.length > 0) continue;
+      event.payload = undefined;
+      events?.delete(event);
     }
     return due;
   }
+}
+
+interface DueEntry {
+  readonly event: StoredEvent;
+  readonly run: StoredRun;
+  readonly dueAt: number;
 }
 
 function toDueRun(event: StoredEvent, { handlerId, record }: StoredRun): DueRun {
@@ -77,6 +83,6 @@ function toDueRun(event: StoredEvent, { handlerId, record }: StoredRun): DueRun 
     receivedAt: new Date(receivedAt),
     handlerId,
     attempt: record.attempts,
-    workerAttempt: record.workerAttempts ?? 1,
+    workerAttempt: record.workerAttempts,
   };
 }

@@ -15,7 +15,7 @@ export interface RunRecord {
   /** When workers may take it. Undefined if they may not, as for every run that is done or dead. */
   readonly dueAt?: number;
   /** How many attempts workers have made since a delivery claimed the run, or it was reopened. */
-  readonly workerAttempts?: number;
+  readonly workerAttempts: number;
 }
 
 /** Whether an attempt is in progress: the run is claimed, and its lease has not ended. */
@@ -46,7 +46,7 @@ export function claimRun(
       leaseToken: lease.token,
       leaseEndsAt,
       dueAt: dueAfterClaim(run, lease, now),
-      workerAttempts: goesOn ? (run?.workerAttempts ?? 0) : 0,
+      workerAttempts: (goesOn && run?.workerAttempts) || 0,
     },
   };
 }
@@ -82,7 +82,7 @@ export function settleRun(
     attempts: run.attempts - uncounted,
     updatedAt: now,
     dueAt: isOpen && run.dueAt !== undefined ? now + (retryInMs ?? 0) : undefined,
-    workerAttempts: Math.max(0, (run.workerAttempts ?? 0) - uncounted),
+    workerAttempts: Math.max(0, run.workerAttempts - uncounted),
     ...(error && { error }),
   };
 }
@@ -98,7 +98,8 @@ export function completeRun(
 ): RunRecord | undefined {
   if (run?.state !== 'running' && run?.state !== 'done') return undefined;
   if (run.leaseToken !== lease.token) return undefined;
-  return { state: 'done', attempts: run.attempts, updatedAt: now, leaseToken: lease.token };
+  const { attempts, workerAttempts } = run;
+  return { state: 'done', attempts, updatedAt: now, leaseToken: lease.token, workerAttempts };
 }
 
 /**
@@ -113,7 +114,7 @@ export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecor
 
 /** The run to write so that workers can take it, or undefined if they can already, or must not. */
 export function enqueueRun(run: RunRecord | undefined, now: number): RunRecord | undefined {
-  if (!run) return { state: 'queued', attempts: 0, updatedAt: now, dueAt: now };
+  if (!run) return { state: 'queued', attempts: 0, updatedAt: now, dueAt: now, workerAttempts: 0 };
   if (run.state === 'done' || run.state === 'dead' || run.dueAt !== undefined) return undefined;
   if (run.state === 'running') return { ...run, dueAt: Math.max(run.leaseEndsAt ?? now, now) };
   return { ...run, state: 'queued', updatedAt: now, dueAt: now };
@@ -130,7 +131,7 @@ export function takeRun(run: RunRecord, lease: InboxLease, now: number): RunReco
     leaseToken: lease.token,
     leaseEndsAt,
     dueAt: leaseEndsAt,
-    workerAttempts: (run.workerAttempts ?? 0) + 1,
+    workerAttempts: run.workerAttempts + 1,
   };
 }
 

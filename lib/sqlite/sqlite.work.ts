@@ -49,7 +49,7 @@ export function takeDue(
     const taken = run && takeRun(run, request.lease, now);
     if (!taken) return [];
     writer.writeRun(number, request.endpoint, handlerId, taken);
-    const { attempts: attempt, workerAttempts: workerAttempt = 1 } = taken;
+    const { attempts: attempt, workerAttempts: workerAttempt } = taken;
     const payload = selectPayload(database, tables, event) ?? new Uint8Array();
     return [{ ...event, payload, handlerId, attempt, workerAttempt }];
   });

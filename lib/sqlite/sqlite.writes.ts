@@ -84,7 +84,7 @@ export class SqliteWriter {
         run.error ? toStorableText(run.error.name) : null,
         run.error ? toStorableText(run.error.message) : null,
         run.dueAt ?? null,
-        run.workerAttempts ?? 0,
+        run.workerAttempts,
       );
   }
 
