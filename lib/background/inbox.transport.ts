@@ -28,7 +28,7 @@ export interface InboxTransportOptions {
   /**
    * How long to wait before each retry: a fixed time in ms, or how the wait grows. Exponential waits are at most an hour,
    * and up to half of them is left to chance.
-   * @default exponential, starting at 10000 ms: about 20 minutes for 8 attempts
+   * @default exponential, starting at 10000 ms: 8 attempts within 10 to 21 minutes
    */
   backoff?: HandlerRetries['backoff'];
   /**
@@ -72,7 +72,7 @@ const DEFAULTS: WorkerOptions = {
  * @example
  * ScalekitWebhooksModule.forRoot({
  *   inbox: new PostgresInboxStore({ client: pool, application: 'billing' }),
- *   transport: new InboxTransport({ worker: { concurrency: 20 } }),
+ *   transport: new InboxTransport({ worker: { concurrency: 5 } }),
  * });
  */
 export class InboxTransport implements EventTransport {
