@@ -45,6 +45,7 @@ export {
 
 // Inbox stores and transports
 
+export { InboxTransport, type InboxTransportOptions } from './background/inbox.transport.js';
 export type {
   EventTransport,
   HandlerBatch,
@@ -56,6 +57,7 @@ export type {
   QueuedRunner,
 } from './dispatch/event-transport.js';
 export type {
+  InboxDelivery,
   InboxEntry,
   InboxEvent,
   InboxFilter,
@@ -73,6 +75,7 @@ export type {
   RunSettlement,
   RunState,
 } from './inbox/inbox-store.js';
+export type { DueRequest, DueRun, DueRuns, InboxWorkStore } from './inbox/inbox-work.js';
 export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
 
 // Verifying signatures without the module

@@ -1,8 +1,8 @@
+import { RetryFailedTransport } from './background/inbox.transport.js';
 import type { EventTransport } from './dispatch/event-transport.js';
 import { InlineTransport } from './dispatch/run.engine.js';
 import {
   checkOptions,
-  describeValue,
   integerUpTo,
   type OptionChecks,
   objectWith,
@@ -30,6 +30,7 @@ import {
   type WebhookVerifier,
 } from './receive/receive.options.js';
 import { DEFAULT_STATUS_CODES, isAcknowledged, OUTCOMES, type Outcome } from './respond/outcome.js';
+import { MESSAGES } from './scalekit-webhooks.messages.js';
 import { readSigningSecret } from './verify/signing-secret.js';
 import { DEFAULT_TOLERANCE_SECONDS } from './verify/verify-signature.js';
 
@@ -77,11 +78,19 @@ export interface ScalekitWebhooksOptions {
    */
   inbox?: InboxStore;
   /**
-   * How handlers are started. Use a `BullMqTransport` to acknowledge deliveries at once and run the handlers from a queue.
+   * How handlers are started. Use an `InboxTransport` to acknowledge deliveries at once and run the handlers from the inbox,
+   * or a `BullMqTransport` to run them from a queue.
    *
    * @default within the request, all handlers at the same time
    */
   transport?: EventTransport;
+  /**
+   * Retries what Scalekit gave up: a run that failed or has no result gets up to 8 more attempts from the inbox, half an
+   * hour after its last one. Only without a `transport`, and with a `PostgresInboxStore` or a `SqliteInboxStore`.
+   *
+   * @default false
+   */
+  retryFailed?: boolean;
   /**
    * How long the handlers of a delivery may take, in milliseconds, counted from the arrival of the request. After that
    * `delivery.signal` is aborted, and the delivery gets a 503, so that Scalekit retries it. Scalekit waits 10
@@ -174,6 +183,7 @@ const OPTION_CHECKS: OptionChecks<ScalekitWebhooksOptions> = {
   validation: optional(oneOf(['strict', 'lenient', 'off'])),
   inbox: optional(objectWith(...INBOX_METHODS)),
   transport: optional(objectWith('start')),
+  retryFailed: optional(requireBoolean),
   handlerTimeoutMs: optional(requireDurationMs),
   retryable: optional(requireFunction),
   maxBodyBytes: optional(integerUpTo(ONE_GIB)),
@@ -227,9 +237,14 @@ export function resolveOptions(options: ScalekitWebhooksOptions, endpoint: Endpo
   for (const setting of Object.keys(ENDPOINT_CHECKS)) {
     if (Object.hasOwn(options, setting)) refuseSetting(setting, MESSAGES.optionFromFactory(setting));
   }
-  const resolved = new ResolvedOptions(checkOptions(options, OPTION_CHECKS), endpoint);
-  if (resolved.transport.spansProcesses && resolved.inbox instanceof MemoryInboxStore) {
-    refuseSetting('inbox', MESSAGES.inboxNotShared);
+  const checked = checkOptions(options, OPTION_CHECKS);
+  const { retryFailed } = checked;
+  const resolved = new ResolvedOptions(checked, endpoint);
+  if (retryFailed && checked.transport) refuseSetting('retryFailed', MESSAGES.transportRetries);
+  if (resolved.inbox instanceof MemoryInboxStore) {
+    if (retryFailed) refuseSetting('retryFailed', MESSAGES.memoryForgets);
+    const { spansProcesses, inboxWork } = resolved.transport;
+    if (spansProcesses && !inboxWork?.hasWorker) refuseSetting('inbox', MESSAGES.inboxNotShared);
   }
   return resolved;
 }
@@ -259,8 +274,10 @@ class ResolvedOptions implements ReceiveOptions {
     this.name = name;
     this.path = path;
     this.inbox = given.inbox ?? new MemoryInboxStore();
-    this.transport = given.transport ?? new InlineTransport();
     this.handlerTimeoutMs = given.handlerTimeoutMs ?? 9000;
+    this.transport =
+      given.transport ??
+      (given.retryFailed ? new RetryFailedTransport(this.handlerTimeoutMs) : new InlineTransport());
     this.validation = given.validation ?? 'strict';
     this.eventEmitter = given.eventEmitter ?? false;
     this.retryable = given.retryable;
@@ -303,18 +320,3 @@ function requireDecorators(setting: string, value: unknown): void {
 function requireArray(setting: string, value: unknown): void {
   if (!Array.isArray(value)) refuseSetting(setting, MESSAGES.notAnArray(setting, value));
 }
-
-/** Error messages: what happened, then what to do. */
-const MESSAGES = {
-  noFactory: 'forRootAsync needs useFactory, useClass or useExisting, which provides the options.',
-  factoryReturnedNothing: 'The factory returned no options; return {} to use the defaults.',
-  optionFromFactory: (setting: string) =>
-    `${setting} cannot come from a factory, because Nest needs it before the factory runs. Pass it to forRootAsync, next to useFactory.`,
-  notAnArray: (setting: string, found: unknown) =>
-    `${setting} must be an array, found ${describeValue(found)}.`,
-  statusCodeInvalid: (setting: string, found: unknown) =>
-    `${setting} cannot be ${describeValue(found)}. processed, accepted, duplicate, dead and ignored must be a 2xx, all others a 4xx or 5xx.`,
-  inboxNotShared:
-    'The transport runs handlers in other processes, which cannot see a MemoryInboxStore. Set the inbox option to a ' +
-    'PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
-} as const;

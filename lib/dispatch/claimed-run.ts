@@ -29,17 +29,31 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-/** The lease of runs with the time limit `timeoutMs`. */
+/** The lease of a claim. It lasts `durationMs`, unless it is extended. */
 export class RunLease implements InboxLease {
-  readonly token = randomUUID();
-  readonly durationMs: number;
-  readonly #startedAt = Date.now();
+  readonly takesOver?: string;
+  readonly retryInMs?: number;
+  #startedAt = Date.now();
 
   constructor(
-    timeoutMs: number,
-    readonly takesOver?: string,
+    readonly durationMs: number,
+    { takesOver, retryInMs }: Pick<InboxLease, 'takesOver' | 'retryInMs'> = {},
+    readonly token: string = randomUUID(),
   ) {
-    this.durationMs = leaseMsFor(timeoutMs);
+    if (takesOver !== undefined) this.takesOver = takesOver;
+    if (retryInMs !== undefined) this.retryInMs = retryInMs;
+  }
+
+  /** The same lease for one of its runs, to be extended without the others. */
+  ofOneRun(): RunLease {
+    const lease = new RunLease(this.durationMs, {}, this.token);
+    lease.#startedAt = this.#startedAt;
+    return lease;
+  }
+
+  /** The inbox has extended it. `askedAt` is when it was asked to. */
+  extended(askedAt: number): void {
+    this.#startedAt = askedAt;
   }
 
   /** The minimum time until the lease ends, in ms: the inbox starts counting later. */

@@ -27,6 +27,14 @@ export interface FailedAttempt {
 /** What the run engine reports. */
 export type RunLog = Pick<DeliveryLog, 'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd'>;
 
+/** What workers of the inbox report. */
+export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'work'>;
+
+/** What the log says of an event. */
+export interface LoggedEvent {
+  readonly event: { readonly id: string; readonly type: string };
+}
+
 /** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
 @Injectable()
 export class DeliveryLog {
@@ -72,10 +80,10 @@ export class DeliveryLog {
   }
 
   /** An attempt that failed: an error if it was the last one, and a warning if the run will be attempted again. */
-  attemptFailed({ event }: ReceivedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
+  attemptFailed({ event }: LoggedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
     const isDead = state === 'dead';
     const line = limit
-      ? MESSAGES.overdueInQueue(handlerId, event.id, event.type, limit, isDead)
+      ? MESSAGES.overdueInBackground(handlerId, event.id, event.type, limit, isDead)
       : MESSAGES.attemptFailed(handlerId, event.id, event.type, isDead);
     this.#writer.write(isDead ? 'error' : 'warn', line, {
       fields: this.#fieldsOf(event, { handlerId, attempt, state }),
@@ -95,7 +103,7 @@ export class DeliveryLog {
   }
 
   /** The inbox or the transport failed. */
-  fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
+  fault(fault: RunFault, { event }: LoggedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
     const cause = [fault, reason?.name, reason?.message].join();
     this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type), {
@@ -110,9 +118,9 @@ export class DeliveryLog {
     this.#writer.write('warn', line, { fields: this.#fieldsOf(event, { handlerId, state }) });
   }
 
-  /** A queued run is done. */
-  queuedEnd({ event }: ReceivedEvent, handlerId: string): void {
-    const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type);
+  /** A run from a queue or from the inbox is done. */
+  queuedEnd({ event }: LoggedEvent, handlerId: string, source: 'queue' | 'inbox'): void {
+    const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type, source);
     this.#writer.write('debug', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
   }
 
@@ -130,6 +138,20 @@ export class DeliveryLog {
     this.#writer.write('warn', text);
   }
 
+  /** A worker cannot take runs. It tries again, so this line would come back once a second. */
+  workFault(error: unknown): void {
+    const { name, message } = toRunError(error);
+    this.#writeThrottled('error', ['work', name, message].join(), MESSAGES.workFault, {
+      fields: { endpoint: this.#endpoint },
+      failure: reportFailure(error),
+    });
+  }
+
+  /** What an operator of the workers should know. */
+  work(text: string): void {
+    this.#writer.write('warn', text, { fields: { endpoint: this.#endpoint } });
+  }
+
   /** The inbox has a problem that fails no delivery. */
   inboxWarning(warning: string, cause?: unknown): void {
     const fields = { endpoint: this.#endpoint };
@@ -144,7 +166,7 @@ export class DeliveryLog {
     this.#writer.write('warn', MESSAGES.shutdownWaits(runs), { fields: { endpoint: this.#endpoint } });
   }
 
-  #fieldsOf({ id, type }: ReceivedEvent['event'], others: LogFields): LogFields {
+  #fieldsOf({ id, type }: LoggedEvent['event'], others: LogFields): LogFields {
     return { endpoint: this.#endpoint, eventId: id, eventType: type, ...others };
   }
 

@@ -40,6 +40,14 @@ export class ReceivedEvent {
   }
 }
 
+// Headers that prove something to whoever has them. What is stored outlives the request.
+const CREDENTIAL = /authorization|cookie|signature|token|secret|api-?key|jwt/i;
+
+/** The headers that may be stored. */
+export function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIAL.test(name)));
+}
+
 /**
  * What happened to one handler in one delivery:
  *

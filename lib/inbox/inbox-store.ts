@@ -8,7 +8,7 @@
  *   claim has taken a run over, the attempt that lost its lease can no longer settle it.
  *
  * To write your own store, implement this interface and test it with `describeInboxStore` from
- * `nestjs-scalekit-webhooks/testing`. These rules hold for all methods:
+ * `nestjs-scalekit-webhooks/testing`. `InboxWorkStore` adds the methods for workers. These rules hold for all methods:
  *
  * - `claim`, `settle`, `reopen` and `dismiss` are atomic, also across processes: of any number of concurrent claims, exactly one
  *   gets a run.
@@ -188,6 +188,15 @@ export interface InboxEvent extends InboxKey {
   readonly occurredAt: string;
   /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
   readonly payload: Uint8Array;
+  /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */
+  readonly delivery?: InboxDelivery;
+}
+
+/** How an event arrived, for the workers that take its runs. */
+export interface InboxDelivery {
+  readonly id: string;
+  /** The request's headers, without signatures and credentials. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** The right to execute the runs of a claim for a limited time. */
@@ -198,6 +207,8 @@ export interface InboxLease {
   readonly durationMs: number;
   /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
   readonly takesOver?: string;
+  /** When a worker may take the runs over, in milliseconds from the claim, once the lease has ended. By default, never. */
+  readonly retryInMs?: number;
 }
 
 /** What a claim says about one run. */
@@ -215,6 +226,8 @@ export interface RunSettlement {
   readonly state: Exclude<RunState, 'running'>;
   /** Why the attempt failed. Without it, the store forgets the error of an earlier attempt. */
   readonly error?: RunError;
+  /** When a worker may take a `failed` or `queued` run, if workers have it: in milliseconds from now. By default, at once. */
+  readonly retryInMs?: number;
 }
 
 /** An error as the inbox keeps it. It never contains a payload. */

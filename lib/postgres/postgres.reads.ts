@@ -1,7 +1,6 @@
 import {
   type InboxEntry,
   type InboxFilter,
-  type InboxKey,
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
@@ -170,8 +169,4 @@ function toInboxRun(run: StoredRun): InboxRun {
 /** The value of a text column. */
 export function textOf(row: PostgresRow, column: string): string {
   return fromStorableText(String(row[column]));
-}
-
-export function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toStorableText(endpoint), toStorableText(eventId)];
 }

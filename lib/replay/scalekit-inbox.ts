@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
+import { requireWorkStore } from '../dispatch/inbox.runs.js';
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
@@ -12,6 +13,7 @@ import {
   listOf,
   type OptionChecks,
   optional,
+  refuseSetting,
   requireDate,
   requireText,
 } from '../errors/settings.js';
@@ -25,6 +27,7 @@ import type {
   InboxRunCount,
   InboxStore,
 } from '../inbox/inbox-store.js';
+import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { parseReceivedEvent } from '../parse/parse-event.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 
@@ -38,6 +41,8 @@ const MESSAGES = {
     `The event ${describeValue(eventId)} has no run of a handler with the id ${describeValue(id)}.`,
   replayFailed: (eventId: string, name: string, message: string) =>
     `The replay of ${describeValue(eventId)} failed (${name}: ${message}). Nothing ran; try again.`,
+  nothingToPause:
+    'Only workers that take runs from the inbox can be paused, so use an InboxTransport. BullMQ has queue.pause().',
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
@@ -227,6 +232,35 @@ export class ScalekitInbox {
     const unknown = handlers?.find((id) => !this.#handlers.ids.includes(id));
     if (unknown === undefined) return;
     throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
+  }
+
+  /**
+   * Keeps the workers of this endpoint from taking runs, in all processes, until {@link resume} is called; a restart does not
+   * change that. Deliveries are still stored and answered with 202, and attempts in progress end. It takes effect when a
+   * worker looks for runs, so within its `pollIntervalMs`.
+   *
+   * @throws ScalekitWebhooksConfigurationError without `InboxTransport` or `retryFailed`: there are no such workers
+   */
+  async pause(): Promise<void> {
+    await this.#withWorkers().setPaused(this.#options.name, true);
+  }
+
+  /** Lets the workers of this endpoint take runs again. See {@link pause}. */
+  async resume(): Promise<void> {
+    await this.#withWorkers().setPaused(this.#options.name, false);
+    this.#options.transport.inboxWork?.wake(this.#options.name);
+  }
+
+  /** Whether the workers of this endpoint are paused. See {@link pause}. */
+  async isPaused(): Promise<boolean> {
+    return this.#withWorkers().isPaused(this.#options.name);
+  }
+
+  /** The inbox, if workers take runs from it. */
+  #withWorkers(): InboxWorkStore {
+    const { transport, inbox } = this.#options;
+    if (!transport.inboxWork) refuseSetting('transport', MESSAGES.nothingToPause);
+    return requireWorkStore(inbox);
   }
 
   async #replay(eventId: string, handlers?: readonly string[]): Promise<DispatchResult> {

@@ -89,6 +89,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
       postgres.kyselyQueryable({ withoutPlugins() {}, transaction() {}, url: PASSWORD } as never),
     RedisInboxStore: () => new redis.RedisInboxStore({ client, application }),
     SqliteInboxStore: () => new sqlite.SqliteInboxStore({ database }),
+    InboxTransport: () => new main.InboxTransport(),
     BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
     ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
     ScalekitDeliverySimulator: () =>
