@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { InboxEntry, InboxKey, InboxStore } from '../inbox/inbox-store.js';
+import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../replay/replay-request.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliFailureError, CliUsageError } from './cli.errors.js';

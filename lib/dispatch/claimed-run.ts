@@ -4,13 +4,8 @@ import {
   TransactionNotCommittedError,
   TransactionTimeoutError,
 } from '../errors/errors.js';
-import type {
-  InboxKey,
-  InboxLease,
-  InboxStore,
-  InboxTransaction,
-  RunSettlement,
-} from '../inbox/inbox-store.js';
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxLease, InboxStore, InboxTransaction, RunSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';

@@ -1,13 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { ConsoleLogger, Inject, Injectable, Logger } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
+import { escapeLine } from '../errors/printable.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { isAcknowledged, type Outcome } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
-import { reportFailure } from './failure-report.js';
+import { type FailureReport, reportFailure } from './failure-report.js';
 import { toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
-import { type LogDetails, type LogFields, LogWriter } from './log-writer.js';
+import { formatOf } from './nest-internals.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between a run and the inbox or the transport. */
@@ -187,4 +188,67 @@ function isOutage({ outcome, handlers }: DispatchResult): boolean {
 
 function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
   return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
+}
+
+type LogLevel = 'error' | 'warn' | 'log' | 'debug';
+
+/** What a line is about, for loggers that take objects: ids, types, outcomes and numbers. */
+type LogFields = Readonly<Record<string, string | number | undefined>>;
+
+/** What belongs to a line besides its text. */
+interface LogDetails {
+  readonly fields?: LogFields;
+  /** Its summary completes the line, and its details follow. */
+  readonly failure?: FailureReport | undefined;
+  /** The end of the line. */
+  readonly note?: string;
+}
+
+/**
+ * Writes to the application's logger. A line stays one line, whatever its text contains. A line with fields is an object,
+ * see {@link LogEntry}, but a text if the logger is Nest's own and does not write JSON.
+ */
+export class LogWriter {
+  readonly #logger: Logger;
+
+  constructor(context: string) {
+    this.#logger = new Logger(context);
+  }
+
+  /** Whether lines at debug level go anywhere. `Logger.isLevelEnabled` of Nest 11 says no as long as no levels are set. */
+  get writesDebug(): boolean {
+    const target: unknown = this.#logger.localInstance;
+    return target instanceof ConsoleLogger ? target.isLevelEnabled('debug') : target !== undefined;
+  }
+
+  /** Never throws: a logger that does must not change what happens to a delivery. */
+  write(level: LogLevel, text: string, { fields, failure, note = '' }: LogDetails = {}): void {
+    try {
+      const message = escapeLine(text) + (failure ? `: ${failure.summary}` : '') + note;
+      const entry = new LogEntry(message, fields, failure?.details);
+      const format = formatOf(this.#logger);
+      if (format === 'other') Object.assign(entry, { msg: message });
+      this.#logger[level](fields && format !== 'text' ? entry : String(entry));
+    } catch {
+      // There is nowhere left to report it.
+    }
+  }
+}
+
+/**
+ * A line for loggers that take objects. winston reads its text from `message`, and pino from `msg`. A logger that only
+ * writes text gets it from `toString()`.
+ */
+class LogEntry {
+  constructor(
+    readonly message: string,
+    fields: LogFields | undefined,
+    readonly stack?: string,
+  ) {
+    Object.assign(this, fields);
+  }
+
+  toString(): string {
+    return this.stack ? `${this.message}\n${this.stack}` : this.message;
+  }
 }

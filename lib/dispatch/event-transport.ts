@@ -1,5 +1,6 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-queries.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a worker retries a failed run. */

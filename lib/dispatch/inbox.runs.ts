@@ -1,8 +1,8 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxStore, RunSettlement, RunState } from '../inbox/inbox-store.js';
+import type { RunState } from '../inbox/inbox-queries.js';
+import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
 import { type DueRun, type InboxWorkStore, isWorkStore, WORK_METHODS } from '../inbox/inbox-work.js';
 import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
-import { backoffMs } from './backoff.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import type { WorkLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -17,7 +17,7 @@ import {
   ReceivedEvent,
 } from './received-event.js';
 import { failedSettlement, RunInbox } from './run.inbox.js';
-import { CircuitBreaker, TIMED_OUT, waitAtMost, withTimeout } from './timeout.js';
+import { backoffMs, CircuitBreaker, TIMED_OUT, waitAtMost, withTimeout } from './timeout.js';
 
 /** What taking runs from the inbox needs to know. */
 interface InboxRunsOptions {

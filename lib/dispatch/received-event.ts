@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EventIssue } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { RunClaim, RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-queries.js';
+import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
 import type { Outcome } from '../respond/outcome.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';

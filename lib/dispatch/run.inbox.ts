@@ -1,4 +1,5 @@
-import type { InboxEvent, InboxStore, RunClaim, RunSettlement, RunState } from '../inbox/inbox-store.js';
+import type { RunState } from '../inbox/inbox-queries.js';
+import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import type { RunLease } from './claimed-run.js';
 import type { LoggedEvent, RunFault, RunLog } from './delivery.log.js';

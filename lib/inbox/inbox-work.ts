@@ -1,4 +1,5 @@
-import type { InboxEvent, InboxKey, InboxLease, InboxStore, RunState } from './inbox-store.js';
+import type { InboxKey, RunState } from './inbox-queries.js';
+import type { InboxEvent, InboxLease, InboxStore } from './inbox-store.js';
 
 /**
  * An inbox whose runs workers can take: what `InboxTransport` and the option `retryFailed` need. All of these methods, or

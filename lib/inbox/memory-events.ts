@@ -1,4 +1,5 @@
-import type { InboxDelivery, InboxEntry, InboxEvent, InboxFilter, InboxKey } from './inbox-store.js';
+import type { InboxEntry, InboxFilter, InboxKey } from './inbox-queries.js';
+import type { InboxDelivery, InboxEvent } from './inbox-store.js';
 import { isRunning, type RunRecord } from './run-states.js';
 
 /** An event as the memory store keeps it. */

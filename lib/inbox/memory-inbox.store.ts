@@ -1,34 +1,28 @@
 import { LeaseLostError } from '../errors/errors.js';
-import {
-  checkOptions,
-  describeValue,
-  integerUpTo,
-  type OptionChecks,
-  optional,
-  refuseSetting,
-  requireFunction,
-  requireRetentionMs,
-} from '../errors/settings.js';
-import { positionOf } from './inbox-queries.js';
+import { describeValue, refuseSetting } from '../errors/settings.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
-  type InboxEvent,
   type InboxFilter,
   type InboxKey,
-  type InboxLease,
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+  positionOf,
+  RunCounter,
+  type RunState,
+} from './inbox-queries.js';
+import {
+  type InboxEvent,
+  type InboxLease,
   type InboxTransaction,
   type RunClaim,
   type RunSettlement,
-  type RunState,
 } from './inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore } from './inbox-work.js';
 import { hasRunInProgress, hasWorkLeft, MemoryEvents, type StoredEvent, toEntry } from './memory-events.js';
+import { type MemoryInboxOptions, resolveOptions } from './memory-inbox.options.js';
 import { MemoryWork } from './memory-work.js';
-import { RunCounter } from './run-counts.js';
 import {
   claimRun,
   completeRun,
@@ -39,36 +33,6 @@ import {
   reopenRun,
   settleRun,
 } from './run-states.js';
-
-/** Options of {@link MemoryInboxStore}. */
-export interface MemoryInboxOptions {
-  /**
-   * How many events to remember, at most 10,000,000. When there are more, the store forgets the oldest.
-   * @default 100000
-   */
-  maxEvents?: number;
-  /**
-   * How long to remember an event, in milliseconds. Remember events for longer than Scalekit retries them: 28 hours.
-   * @default 172800000 (48 hours)
-   */
-  retentionMs?: number;
-  /**
-   * How `delivery.transaction` opens a transaction on your own database, for handlers that use one in development and in
-   * tests. The run is recorded after it, not in it.
-   *
-   * @example (work) => dataSource.transaction(work)
-   * @default no transaction: handlers that use theirs fail
-   */
-  transaction?: TransactionOpener;
-}
-
-const MOST_EVENTS = 10_000_000; // A Map does not hold many more.
-
-const CHECKS: OptionChecks<MemoryInboxOptions> = {
-  maxEvents: optional(integerUpTo(MOST_EVENTS)),
-  retentionMs: optional(requireRetentionMs),
-  transaction: optional(requireFunction),
-};
 
 /**
  * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
@@ -88,12 +52,7 @@ export class MemoryInboxStore implements InboxWorkStore {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: MemoryInboxOptions = {}) {
-    const {
-      maxEvents = 100_000,
-      retentionMs = 48 * 60 * 60 * 1000,
-      transaction = withoutDatabase,
-    } = checkOptions(options, CHECKS);
-    this.#options = { maxEvents, retentionMs, transaction };
+    this.#options = resolveOptions(options);
   }
 
   async claim(
@@ -307,17 +266,8 @@ function unsettled(run: RunRecord): RunRecord {
   return run.state === 'done' && run.leaseEndsAt !== undefined ? { ...run, state: 'running' } : run;
 }
 
-/** Opens a transaction in the application's own database, and passes it to `work`. */
-type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Promise<Result>;
-
 /** Error texts: what happened, then what to do. */
 const MESSAGES = {
   notATransaction: (found: unknown) =>
     `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`,
-  noDatabase:
-    'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open your own: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).',
 } as const;
-
-/** Runs the work without a transaction. What it gets in its place says so when it is used. */
-const withoutDatabase: TransactionOpener = (work) =>
-  work(new Proxy({}, { get: () => refuseSetting('transaction', MESSAGES.noDatabase) }));

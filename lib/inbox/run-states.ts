@@ -1,4 +1,5 @@
-import type { InboxLease, RunClaim, RunError, RunSettlement, RunState } from './inbox-store.js';
+import type { RunError, RunState } from './inbox-queries.js';
+import type { InboxLease, RunClaim, RunSettlement } from './inbox-store.js';
 
 /**
  * A run as a store keeps it. The functions below define all transitions between run states: a store reads a run,

@@ -1,40 +1,36 @@
 import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
 import { refuseSetting } from '../errors/settings.js';
-import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
-  type InboxEvent,
   type InboxFilter,
   type InboxKey,
-  type InboxLease,
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+  type RunState,
+} from '../inbox/inbox-queries.js';
+import {
+  type InboxEvent,
+  type InboxLease,
   type InboxTransaction,
   type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
-  type RunState,
 } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
 import { toStorableText } from '../inbox/storable-text.js';
-import { retryConflicts } from './postgres.conflicts.js';
+import { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
-import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
+import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
 import { toDueRuns, workStatements } from './postgres.work.js';
 import { inRounds, toClaimValues, toKey, toRecordValues, toSettlementColumns } from './postgres.writes.js';
-import {
-  isPostgresQueryable,
-  type PostgresQueryable,
-  type PostgresRow,
-  queryRows,
-} from './postgres-queryable.js';
+import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
 
 /**
  * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.transaction` commits a
@@ -48,21 +44,22 @@ import {
  */
 export class PostgresInboxStore implements InboxWorkStore {
   readonly application: string;
-  readonly #options: Readonly<Required<PostgresInboxOptions>>;
+  readonly #client: PostgresQueryable;
+  readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
   readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
   readonly #retention: PostgresRetention;
-  #migrated: Promise<void> | undefined;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
-    this.#options = resolveOptions(options);
-    this.application = this.#options.application;
-    this.#tables = postgresTables(this.#options.schema, this.#options.application);
+    const resolved = resolveOptions(options);
+    const { client, application, schema, retentionMs } = resolved;
+    this.#client = client;
+    this.#connection = new PostgresConnection(resolved);
+    this.application = application;
+    this.#tables = postgresTables(schema, application);
     this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
-    this.#retention = new PostgresRetention(this.#tables, this.#options.retentionMs, (text, values) =>
-      this.#query(text, values),
-    );
+    this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
   }
 
   /**
@@ -70,9 +67,7 @@ export class PostgresInboxStore implements InboxWorkStore {
    * time limit. The migration before the first use fails after 10 s, and the next call tries again.
    */
   async migrate(): Promise<void> {
-    const { client, application, schema } = this.#options;
-    const sql = postgresSchemaSql({ application, schema });
-    await retryConflicts(() => queryRows(client, sql));
+    await this.#connection.migrate();
   }
 
   async claim(
@@ -82,7 +77,7 @@ export class PostgresInboxStore implements InboxWorkStore {
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const claims = new Map<string, RunClaim>();
     const missing = await inRounds(handlerIds, async (ids) => {
-      const rows = await this.#ask(this.#statements.claim, toClaimValues(event, ids, lease));
+      const rows = await this.#connection.ask(this.#statements.claim, toClaimValues(event, ids, lease));
       for (const row of rows) {
         const handlerId = textOf(row, 'handler_id');
         const claim = toRunClaim(row);
@@ -108,7 +103,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     const columns = toSettlementColumns(settlements);
     const isOne = settlements.length === 1;
     const values = [...toKey(key), ...(isOne ? columns.flat() : columns), toStorableText(lease.token)];
-    const rows = await this.#ask(isOne ? settleOne : settle, values);
+    const rows = await this.#connection.ask(isOne ? settleOne : settle, values);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -131,7 +126,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     if (!isPostgresQueryable(transaction)) {
       refuseSetting('transaction', MESSAGES.notPostgresClient('transaction'));
     }
-    if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
+    if (underlyingClient(transaction) === underlyingClient(this.#client)) {
       refuseSetting('transaction', MESSAGES.storesOwnClient);
     }
     await this.#complete(transaction, key, handlerId, lease);
@@ -151,7 +146,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result> {
     return transact(
-      this.#options.client,
+      this.#client,
       async (tx, client) => {
         // The handler says what type the transactions of its library have.
         const result = await work(tx as Tx);
@@ -163,29 +158,29 @@ export class PostgresInboxStore implements InboxWorkStore {
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    const [row] = await this.#ask(this.#statements.payload, toKey(key));
+    const [row] = await this.#connection.ask(this.#statements.payload, toKey(key));
     return row && Buffer.from(String(row.payload), 'base64');
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#ask(this.#statements.reopen, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.reopen, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#ask(this.#statements.dismiss, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.dismiss, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
     const values = [endpoint === undefined ? null : toStorableText(endpoint)];
-    return (await this.#query(this.#statements.stats, values)).map(toRunCount);
+    return (await this.#connection.query(this.#statements.stats, values)).map(toRunCount);
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
-    const [row] = await this.#ask(this.#statements.get, toKey(key));
+    const [row] = await this.#connection.ask(this.#statements.get, toKey(key));
     return row && toInboxEntry(row);
   }
 
@@ -194,7 +189,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
     if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
     const { text, values } = listQuery(this.#tables, filter, cursor, limit + 1);
-    const rows = await this.#query(text, values);
+    const rows = await this.#connection.query(text, values);
     const shown = rows.slice(0, limit);
     const last = rows.length > limit ? shown.at(-1) : undefined;
     return { entries: shown.map(toInboxEntry), ...(last && { nextCursor: String(last.seq) }) };
@@ -202,7 +197,7 @@ export class PostgresInboxStore implements InboxWorkStore {
 
   async count(filter: InboxFilter = {}): Promise<number> {
     const { text, values } = countQuery(this.#tables, filter);
-    const [row] = await this.#query(text, values);
+    const [row] = await this.#connection.query(text, values);
     return Number(row?.entries);
   }
 
@@ -214,7 +209,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     const states = new Map<string, RunState>();
     const missing = await inRounds(handlerIds, async (ids) => {
       const values = [...toRecordValues(event), ids.map(toStorableText)];
-      const rows = await this.#ask(this.#statements.enqueue, values);
+      const rows = await this.#connection.ask(this.#statements.enqueue, values);
       for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
       return rows;
     });
@@ -227,12 +222,12 @@ export class PostgresInboxStore implements InboxWorkStore {
   async takeDue({ endpoint, handlerIds, limit, lease }: DueRequest): Promise<DueRuns> {
     const ids = handlerIds.map(toStorableText);
     const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
-    return toDueRuns(await this.#ask(this.#statements.takeDue, values));
+    return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
   }
 
   async extend(key: InboxKey, handlerId: string, { token, durationMs }: InboxLease): Promise<boolean> {
     const values = [...toKey(key), toStorableText(handlerId), toStorableText(token), durationMs];
-    return (await this.#ask(this.#statements.extend, values)).length > 0;
+    return (await this.#connection.ask(this.#statements.extend, values)).length > 0;
   }
 
   async stranded(
@@ -241,17 +236,17 @@ export class PostgresInboxStore implements InboxWorkStore {
     dueForMs: number,
   ): Promise<ReadonlyMap<string, number>> {
     const values = [toStorableText(endpoint), handlerIds.map(toStorableText), dueForMs];
-    const rows = await this.#query(this.#statements.stranded, values);
+    const rows = await this.#connection.query(this.#statements.stranded, values);
     return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
   }
 
   async setPaused(endpoint: string, isPaused: boolean): Promise<void> {
     const { pause, resume } = this.#statements;
-    await this.#ask(isPaused ? pause : resume, [toStorableText(endpoint)]);
+    await this.#connection.ask(isPaused ? pause : resume, [toStorableText(endpoint)]);
   }
 
   async isPaused(endpoint: string): Promise<boolean> {
-    return (await this.#ask(this.#statements.isPaused, [toStorableText(endpoint)])).length > 0;
+    return (await this.#connection.ask(this.#statements.isPaused, [toStorableText(endpoint)])).length > 0;
   }
 
   onWarning(report: InboxWarningReporter): void {
@@ -264,7 +259,7 @@ export class PostgresInboxStore implements InboxWorkStore {
    * @throws InboxTimeoutError when there is no response within 10 s, as in `claim`, `settle`, `reopen`, `get` and `payload`
    */
   async ping(): Promise<void> {
-    await this.#ask(this.#statements.ping, []);
+    await this.#connection.ask(this.#statements.ping, []);
   }
 
   /** Waits for work in the background, at most 10 s. It does not close the client. */
@@ -281,24 +276,5 @@ export class PostgresInboxStore implements InboxWorkStore {
     const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
     const isHeld = await completeRun(client, this.#statements.complete, values);
     if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
-  }
-
-  /** For statements about a single event. If one of them takes this long, its connection is probably lost. */
-  #ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
-    return answerInTime(this.#query(text, values), 'Postgres');
-  }
-
-  async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
-    if (this.#options.migrate) await this.#migrateOnce();
-    return retryConflicts(() => queryRows(this.#options.client, text, values));
-  }
-
-  #migrateOnce(): Promise<void> {
-    // A migration that hangs must not block every later call.
-    this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
-      this.#migrated = undefined;
-      throw error;
-    });
-    return this.#migrated;
   }
 }

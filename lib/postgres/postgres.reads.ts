@@ -4,9 +4,9 @@ import {
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
-  type RunClaim,
   type RunState,
-} from '../inbox/inbox-store.js';
+} from '../inbox/inbox-queries.js';
+import { type RunClaim } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';

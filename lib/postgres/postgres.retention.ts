@@ -1,14 +1,11 @@
 import { answerInTime } from '../inbox/answer-timeout.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
+import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresTables } from './postgres.schema.js';
-import type { PostgresRow } from './postgres-queryable.js';
 
 const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
 const PRUNE_BATCH_SIZE = 500;
-
-/** Runs a statement on the store's client. */
-type Query = (text: string, values: unknown[]) => Promise<PostgresRow[]>;
 
 /** Deletes old events: when it is asked to, and once an hour those whose time is over. */
 export class PostgresRetention {
@@ -19,7 +16,7 @@ export class PostgresRetention {
   constructor(
     private readonly tables: PostgresTables,
     private readonly retentionMs: number,
-    private readonly query: Query,
+    private readonly connection: PostgresConnection,
   ) {}
 
   onWarning(report: InboxWarningReporter): void {
@@ -59,7 +56,7 @@ export class PostgresRetention {
   async #prune(statement: string, bound: number): Promise<{ found: number; deleted: number }> {
     const total = { found: 0, deleted: 0 };
     for (let mayHaveMore = true; mayHaveMore; ) {
-      const [row] = await this.query(statement, [bound, PRUNE_BATCH_SIZE]);
+      const [row] = await this.connection.query(statement, [bound, PRUNE_BATCH_SIZE]);
       const [seen, forgotten] = [Number(row?.seen), Number(row?.forgotten)];
       total.found += seen;
       total.deleted += forgotten;

@@ -1,4 +1,5 @@
-import type { InboxEvent, InboxKey, InboxLease, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxEvent, InboxLease, RunSettlement } from '../inbox/inbox-store.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresRow } from './postgres-queryable.js';

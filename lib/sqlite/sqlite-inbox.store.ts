@@ -1,17 +1,19 @@
 import type {
   InboxEntry,
-  InboxEvent,
   InboxFilter,
   InboxKey,
-  InboxLease,
   InboxPage,
   InboxPageRequest,
   InboxRunCount,
+  RunState,
+} from '../inbox/inbox-queries.js';
+import type {
+  InboxEvent,
+  InboxLease,
   InboxTransaction,
   InboxWarningReporter,
   RunClaim,
   RunSettlement,
-  RunState,
 } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
 import { claimRun, dismissRun, reopenRun, settleRun } from '../inbox/run-states.js';
@@ -150,31 +152,20 @@ export class SqliteInboxStore implements InboxWorkStore {
   }
 
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const now = Date.now();
-      const eventNumber = writer.findEvent(key);
-      if (eventNumber === undefined) return [];
-      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+    return this.#write((writer) =>
+      writer.changeRuns(key, (run, handlerId) => {
         const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRun(run, asked, now);
-        if (!reopened) return [];
-        writer.writeRun(eventNumber, key.endpoint, handlerId, reopened);
-        return [handlerId];
-      });
-    });
+        return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
+      }),
+    );
   }
 
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const eventNumber = writer.findEvent(key);
-      if (eventNumber === undefined) return [];
-      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
-        const dismissed = dismissRun(run, Date.now());
-        if (!dismissed || handlerIds?.includes(handlerId) === false) return [];
-        writer.writeRun(eventNumber, key.endpoint, handlerId, dismissed);
-        return [handlerId];
-      });
-    });
+    return this.#write((writer) =>
+      writer.changeRuns(key, (run, handlerId) =>
+        handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
+      ),
+    );
   }
 
   stats(endpoint?: string): Promise<readonly InboxRunCount[]> {

@@ -1,4 +1,5 @@
-import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
+import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns } from '../inbox/inbox-work.js';
 import { enqueueRun, extendRun, takeRun } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';

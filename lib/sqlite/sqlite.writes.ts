@@ -1,5 +1,6 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
+import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { RunRecord } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './sqlite.messages.js';
@@ -86,6 +87,26 @@ export class SqliteWriter {
         run.dueAt ?? null,
         run.workerAttempts,
       );
+  }
+
+  /**
+   * Replaces runs of an event.
+   *
+   * @param change returns the new run, or undefined to leave the run as it is
+   * @returns the handler ids of the runs that were replaced
+   */
+  changeRuns(
+    key: InboxKey,
+    change: (run: RunRecord, handlerId: string) => RunRecord | undefined,
+  ): readonly string[] {
+    const eventNumber = this.findEvent(key);
+    if (eventNumber === undefined) return [];
+    return [...this.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+      const changed = change(run, handlerId);
+      if (!changed) return [];
+      this.writeRun(eventNumber, key.endpoint, handlerId, changed);
+      return [handlerId];
+    });
   }
 
   /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */

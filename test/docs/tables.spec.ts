@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SCALEKIT_EVENT_TYPES } from 'nestjs-scalekit-webhooks';
 import { answerFor, DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.js';
-import { resolveOptions } from '../../lib/scalekit-webhooks.options.js';
+import { resolveOptions } from '../../lib/scalekit-webhooks.resolve-options.js';
 import { cliCommands, cliHelp } from './cli-help.js';
 import { codeSpans, tableCells } from './markdown.js';
 import { PublicApi } from './public-api.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
 import { Client } from 'pg';
-import { isConflict } from '../../../lib/postgres/postgres.conflicts.js';
+import { isConflict } from '../../../lib/postgres/postgres.connection.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { backoffMs } from '../../../lib/dispatch/backoff.js';
+import { backoffMs } from '../../../lib/dispatch/timeout.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 

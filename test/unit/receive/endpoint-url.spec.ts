@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ApplicationConfig } from '@nestjs/core';
 import { EndpointUrl } from '../../../lib/receive/endpoint.url.js';
-import { resolveOptions } from '../../../lib/scalekit-webhooks.options.js';
+import { resolveOptions } from '../../../lib/scalekit-webhooks.resolve-options.js';
 
 function urlOf(path: string, prefix = ''): EndpointUrl {
   const config = new ApplicationConfig();
