@@ -21,9 +21,15 @@ import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.j
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { answerForReplay, readReplayRequest } from '../replay/replay-request.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
-import { answerFor, DeliveryRefusedError, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
+import {
+  answerFor,
+  answerForReplay,
+  DeliveryRefusedError,
+  outcomeOfError,
+  type WebhookAnswer,
+} from '../respond/outcome.js';
+import { readReplayRequest } from '../verify/signature-headers.js';
 import { bodyOf, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';

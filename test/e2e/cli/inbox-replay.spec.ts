@@ -10,7 +10,7 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { signWebhook } from 'nestjs-scalekit-webhooks/testing';
-import { replayRequestId } from '../../../lib/replay/replay-request.js';
+import { replayRequestId } from '../../../lib/verify/signature-headers.js';
 import { recordEvent } from '../../helpers/cli-inbox.js';
 import { deferred } from '../../helpers/deferred.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
