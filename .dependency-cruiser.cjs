@@ -4,7 +4,7 @@ const LAYERS = [
   ['verify', 'parse', 'respond', 'inbox'],
   ['postgres', 'sqlite', 'redis', 'samples'],
   ['dispatch'],
-  ['bullmq', 'replay'],
+  ['bullmq', 'background', 'replay'],
   ['receive'],
   ['scalekit-webhooks', 'index'],
   ['cli', 'testing'],

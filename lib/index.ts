@@ -45,6 +45,7 @@ export {
 
 // Inbox stores and transports
 
+export { InboxTransport, type InboxTransportOptions } from './background/inbox.transport.js';
 export type {
   EventTransport,
   HandlerBatch,
@@ -57,23 +58,28 @@ export type {
 } from './dispatch/event-transport.js';
 export type {
   InboxEntry,
-  InboxEvent,
   InboxFilter,
   InboxKey,
-  InboxLease,
   InboxPage,
   InboxPageRequest,
   InboxRun,
   InboxRunCount,
+  RunError,
+  RunState,
+} from './inbox/inbox-queries.js';
+export type {
+  InboxDelivery,
+  InboxEvent,
+  InboxLease,
   InboxStore,
   InboxTransaction,
   InboxWarningReporter,
   RunClaim,
-  RunError,
   RunSettlement,
-  RunState,
 } from './inbox/inbox-store.js';
-export { type MemoryInboxOptions, MemoryInboxStore } from './inbox/memory-inbox.store.js';
+export type { DueRequest, DueRun, DueRuns, InboxWorkStore } from './inbox/inbox-work.js';
+export type { MemoryInboxOptions } from './inbox/memory-inbox.options.js';
+export { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 
 // Verifying signatures without the module
 

@@ -36,13 +36,11 @@ import {
   InjectionCheck,
   SCALEKIT_WEBHOOKS_OPTIONS,
 } from './scalekit-webhooks.injection.js';
-import {
-  checkForRoot,
-  checkForRootAsync,
-  resolveOptions,
-  type ScalekitWebhooksEndpointOptions,
-  type ScalekitWebhooksOptions,
+import type {
+  ScalekitWebhooksEndpointOptions,
+  ScalekitWebhooksOptions,
 } from './scalekit-webhooks.options.js';
+import { checkForRoot, checkForRootAsync, resolveOptions } from './scalekit-webhooks.resolve-options.js';
 
 const ENDPOINT_DEFAULTS: ScalekitWebhooksEndpointOptions = {
   path: undefined,

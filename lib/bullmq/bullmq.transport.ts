@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DelayedError, type Job, type Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import { LogWriter } from '../dispatch/delivery.log.js';
 import type {
   EventTransport,
   HandlerBatch,
@@ -10,7 +11,6 @@ import type {
 import { reportFailure } from '../dispatch/failure-report.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import { LogThrottle } from '../dispatch/log-throttle.js';
-import { LogWriter } from '../dispatch/log-writer.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import {
@@ -23,9 +23,19 @@ import {
   requirePositiveInteger,
 } from '../errors/settings.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
-import { MESSAGES } from './bullmq.messages.js';
 import { QueueEndpoint } from './queue-endpoint.js';
 import { type RunJobData, toBullMqBackoff, toJobData, toQueuedRun } from './run-job.js';
+
+/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+const MESSAGES = {
+  queueFailed: 'The queue reported an error',
+  endpointGone: (endpoint: string) =>
+    `This process has no endpoint "${endpoint}", which the job is for. Add the endpoint to every worker of the queue, then retry the jobs that have failed.`,
+  jobUnreadable: (name: string, message: string) =>
+    `The job's event cannot be read (${name}: ${message}). Replay the event from the inbox.`,
+  jobPutBack: (reason: string) => `A job goes back to the queue. ${reason}`,
+  jobGivenUp: (reason: string) => `No process could run the job for an hour. ${reason}`,
+} as const;
 
 /** Options of a {@link BullMqTransport}. */
 export interface BullMqTransportOptions {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { InboxEntry, InboxKey, InboxStore } from '../inbox/inbox-store.js';
-import { replayRequestId } from '../replay/replay-request.js';
+import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxStore } from '../inbox/inbox-store.js';
+import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';

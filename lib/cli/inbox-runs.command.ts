@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type InboxEntry, type InboxRunCount, type InboxStore, RUN_STATES } from '../inbox/inbox-store.js';
+import { type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
+import { type InboxStore } from '../inbox/inbox-store.js';
 import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { collect, parsePositiveInteger } from './cli.options.js';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { InboxEntry } from '../inbox/inbox-store.js';
+import type { InboxEntry } from '../inbox/inbox-queries.js';
 import { CliFailureError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { parsePositiveInteger } from './cli.options.js';

@@ -1,11 +1,6 @@
 import { type Command, Option } from 'commander';
-import {
-  type InboxEntry,
-  type InboxPage,
-  type InboxStore,
-  RUN_STATES,
-  type RunState,
-} from '../inbox/inbox-store.js';
+import { type InboxEntry, type InboxPage, RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
+import { type InboxStore } from '../inbox/inbox-store.js';
 
 /** The environment variable with the URL of the inbox. */
 export const INBOX_URL_VARIABLE = 'SCALEKIT_INBOX_URL';

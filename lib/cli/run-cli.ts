@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { ScalekitWebhooksError } from '../errors/errors.js';
+import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
+import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CliFailureError } from './cli.errors.js';
+import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliContext, CliIo } from './cli-io.js';
-import { addEnvFileOption } from './env-file.js';
-import { addEventsCommand } from './events.command.js';
 import { addInboxCommand } from './inbox.command.js';
-import { addSecretCommand } from './secret.command.js';
+import { isMissing, readTextFile } from './input-files.js';
 import { addTriggerCommand } from './trigger.command.js';
 import { addVerifyCommand } from './verify.command.js';
 
@@ -14,6 +18,8 @@ const VERSION = '0.1.0';
 
 const FAILURE = 1;
 const USAGE_ERROR = 2;
+
+const DEFAULT_ENV_FILE = '.env';
 
 /**
  * Runs the CLI.
@@ -65,4 +71,77 @@ Examples:
   addSecretCommand(program, context);
   addInboxCommand(program, context);
   return program;
+}
+
+/** `events`: lists the event types that this version knows. */
+function addEventsCommand(program: Command, { io }: CliContext): void {
+  program
+    .command('events')
+    .description('List the event types that this version knows.')
+    .option('--json', 'print a JSON array')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ scalekit-webhooks events
+  $ scalekit-webhooks events --json`,
+    )
+    .action(({ json }: { json?: boolean }) => {
+      const text = json ? JSON.stringify(SCALEKIT_EVENT_TYPES, null, 2) : SCALEKIT_EVENT_TYPES.join('\n');
+      io.stdout.write(`${text}\n`);
+    });
+}
+
+// Standard Webhooks recommends 24 to 64.
+const KEY_BYTES = 32;
+
+/** `secret`: makes a signing secret for development and tests. */
+function addSecretCommand(program: Command, { io }: CliContext): void {
+  program
+    .command('secret')
+    .summary('Make a signing secret for development and tests.')
+    .description(
+      'Make a signing secret for development and tests: your application and `trigger` use the same one.\n\n' +
+        'Scalekit does not know it. In production, use the secret from the Scalekit dashboard.',
+    )
+    .option('--env', `print it as a line for a .env file: ${SECRET_VARIABLE}=whsec_...`)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ export ${SECRET_VARIABLE}=$(scalekit-webhooks secret)
+  $ scalekit-webhooks secret --env >> .env`,
+    )
+    .action(({ env }: { env?: boolean }) => {
+      const secret = `whsec_${randomBytes(KEY_BYTES).toString('base64')}`;
+      io.stdout.write(env ? `${SECRET_VARIABLE}=${secret}\n` : `${secret}\n`);
+      io.stderr.write(`${CLI_MESSAGES.secretIsLocal}\n`);
+    });
+}
+
+/** Adds `--env-file` to every command. The variables of the file are added to `env` before a command runs. */
+function addEnvFileOption(
+  program: Command,
+  env: Record<string, string | undefined>,
+  cwd: () => string,
+): void {
+  program
+    .option('--env-file <file>', 'file with environment variables (default: .env, if there is one)')
+    .hook('preAction', async () => {
+      const { envFile }: { envFile?: string } = program.opts();
+      for (const [name, value] of Object.entries(await readEnvFile(envFile, cwd()))) {
+        // As in ConfigModule, the environment of the process comes first.
+        if (!Object.hasOwn(env, name)) env[name] = value;
+      }
+    });
+}
+
+/** Only a file that was asked for has to exist. */
+async function readEnvFile(asked: string | undefined, folder: string): Promise<NodeJS.Dict<string>> {
+  try {
+    return parseEnv(await readTextFile(asked ?? join(folder, DEFAULT_ENV_FILE)));
+  } catch (error) {
+    if (asked === undefined && isMissing(error)) return {};
+    throw error;
+  }
 }

@@ -4,13 +4,8 @@ import {
   TransactionNotCommittedError,
   TransactionTimeoutError,
 } from '../errors/errors.js';
-import type {
-  InboxKey,
-  InboxLease,
-  InboxStore,
-  InboxTransaction,
-  RunSettlement,
-} from '../inbox/inbox-store.js';
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxLease, InboxStore, InboxTransaction, RunSettlement } from '../inbox/inbox-store.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
@@ -29,17 +24,31 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-/** The lease of runs with the time limit `timeoutMs`. */
+/** The lease of a claim. It lasts `durationMs`, unless it is extended. */
 export class RunLease implements InboxLease {
-  readonly token = randomUUID();
-  readonly durationMs: number;
-  readonly #startedAt = Date.now();
+  readonly takesOver?: string;
+  readonly retryInMs?: number;
+  #startedAt = Date.now();
 
   constructor(
-    timeoutMs: number,
-    readonly takesOver?: string,
+    readonly durationMs: number,
+    { takesOver, retryInMs }: Pick<InboxLease, 'takesOver' | 'retryInMs'> = {},
+    readonly token: string = randomUUID(),
   ) {
-    this.durationMs = leaseMsFor(timeoutMs);
+    if (takesOver !== undefined) this.takesOver = takesOver;
+    if (retryInMs !== undefined) this.retryInMs = retryInMs;
+  }
+
+  /** The same lease for one of its runs, to be extended without the others. */
+  ofOneRun(): RunLease {
+    const lease = new RunLease(this.durationMs, {}, this.token);
+    lease.#startedAt = this.#startedAt;
+    return lease;
+  }
+
+  /** The inbox has extended it. `askedAt` is when it was asked to. */
+  extended(askedAt: number): void {
+    this.#startedAt = askedAt;
   }
 
   /** The minimum time until the lease ends, in ms: the inbox starts counting later. */

@@ -1,13 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { ConsoleLogger, Inject, Injectable, Logger } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
+import { escapeLine } from '../errors/printable.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { isAcknowledged, type Outcome } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
-import { reportFailure } from './failure-report.js';
+import { type FailureReport, reportFailure } from './failure-report.js';
 import { toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
-import { type LogDetails, type LogFields, LogWriter } from './log-writer.js';
+import { formatOf } from './nest-internals.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';
 
 /** What can go wrong between a run and the inbox or the transport. */
@@ -26,6 +27,14 @@ export interface FailedAttempt {
 
 /** What the run engine reports. */
 export type RunLog = Pick<DeliveryLog, 'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd'>;
+
+/** What workers of the inbox report. */
+export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'work'>;
+
+/** What the log says of an event. */
+export interface LoggedEvent {
+  readonly event: { readonly id: string; readonly type: string };
+}
 
 /** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
 @Injectable()
@@ -72,10 +81,10 @@ export class DeliveryLog {
   }
 
   /** An attempt that failed: an error if it was the last one, and a warning if the run will be attempted again. */
-  attemptFailed({ event }: ReceivedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
+  attemptFailed({ event }: LoggedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
     const isDead = state === 'dead';
     const line = limit
-      ? MESSAGES.overdueInQueue(handlerId, event.id, event.type, limit, isDead)
+      ? MESSAGES.overdueInBackground(handlerId, event.id, event.type, limit, isDead)
       : MESSAGES.attemptFailed(handlerId, event.id, event.type, isDead);
     this.#writer.write(isDead ? 'error' : 'warn', line, {
       fields: this.#fieldsOf(event, { handlerId, attempt, state }),
@@ -95,7 +104,7 @@ export class DeliveryLog {
   }
 
   /** The inbox or the transport failed. */
-  fault(fault: RunFault, { event }: ReceivedEvent, error?: unknown): void {
+  fault(fault: RunFault, { event }: LoggedEvent, error?: unknown): void {
     const reason = error === undefined ? undefined : toRunError(error);
     const cause = [fault, reason?.name, reason?.message].join();
     this.#writeThrottled('error', cause, MESSAGES.runFault(fault, event.id, event.type), {
@@ -110,9 +119,9 @@ export class DeliveryLog {
     this.#writer.write('warn', line, { fields: this.#fieldsOf(event, { handlerId, state }) });
   }
 
-  /** A queued run is done. */
-  queuedEnd({ event }: ReceivedEvent, handlerId: string): void {
-    const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type);
+  /** A run from a queue or from the inbox is done. */
+  queuedEnd({ event }: LoggedEvent, handlerId: string, source: 'queue' | 'inbox'): void {
+    const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type, source);
     this.#writer.write('debug', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
   }
 
@@ -130,6 +139,20 @@ export class DeliveryLog {
     this.#writer.write('warn', text);
   }
 
+  /** A worker cannot take runs. It tries again, so this line would come back once a second. */
+  workFault(error: unknown): void {
+    const { name, message } = toRunError(error);
+    this.#writeThrottled('error', ['work', name, message].join(), MESSAGES.workFault, {
+      fields: { endpoint: this.#endpoint },
+      failure: reportFailure(error),
+    });
+  }
+
+  /** What an operator of the workers should know. */
+  work(text: string): void {
+    this.#writer.write('warn', text, { fields: { endpoint: this.#endpoint } });
+  }
+
   /** The inbox has a problem that fails no delivery. */
   inboxWarning(warning: string, cause?: unknown): void {
     const fields = { endpoint: this.#endpoint };
@@ -144,7 +167,7 @@ export class DeliveryLog {
     this.#writer.write('warn', MESSAGES.shutdownWaits(runs), { fields: { endpoint: this.#endpoint } });
   }
 
-  #fieldsOf({ id, type }: ReceivedEvent['event'], others: LogFields): LogFields {
+  #fieldsOf({ id, type }: LoggedEvent['event'], others: LogFields): LogFields {
     return { endpoint: this.#endpoint, eventId: id, eventType: type, ...others };
   }
 
@@ -165,4 +188,67 @@ function isOutage({ outcome, handlers }: DispatchResult): boolean {
 
 function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
   return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
+}
+
+type LogLevel = 'error' | 'warn' | 'log' | 'debug';
+
+/** What a line is about, for loggers that take objects: ids, types, outcomes and numbers. */
+type LogFields = Readonly<Record<string, string | number | undefined>>;
+
+/** What belongs to a line besides its text. */
+interface LogDetails {
+  readonly fields?: LogFields;
+  /** Its summary completes the line, and its details follow. */
+  readonly failure?: FailureReport | undefined;
+  /** The end of the line. */
+  readonly note?: string;
+}
+
+/**
+ * Writes to the application's logger. A line stays one line, whatever its text contains. A line with fields is an object,
+ * see {@link LogEntry}, but a text if the logger is Nest's own and does not write JSON.
+ */
+export class LogWriter {
+  readonly #logger: Logger;
+
+  constructor(context: string) {
+    this.#logger = new Logger(context);
+  }
+
+  /** Whether lines at debug level go anywhere. `Logger.isLevelEnabled` of Nest 11 says no as long as no levels are set. */
+  get writesDebug(): boolean {
+    const target: unknown = this.#logger.localInstance;
+    return target instanceof ConsoleLogger ? target.isLevelEnabled('debug') : target !== undefined;
+  }
+
+  /** Never throws: a logger that does must not change what happens to a delivery. */
+  write(level: LogLevel, text: string, { fields, failure, note = '' }: LogDetails = {}): void {
+    try {
+      const message = escapeLine(text) + (failure ? `: ${failure.summary}` : '') + note;
+      const entry = new LogEntry(message, fields, failure?.details);
+      const format = formatOf(this.#logger);
+      if (format === 'other') Object.assign(entry, { msg: message });
+      this.#logger[level](fields && format !== 'text' ? entry : String(entry));
+    } catch {
+      // There is nowhere left to report it.
+    }
+  }
+}
+
+/**
+ * A line for loggers that take objects. winston reads its text from `message`, and pino from `msg`. A logger that only
+ * writes text gets it from `toString()`.
+ */
+class LogEntry {
+  constructor(
+    readonly message: string,
+    fields: LogFields | undefined,
+    readonly stack?: string,
+  ) {
+    Object.assign(this, fields);
+  }
+
+  toString(): string {
+    return this.stack ? `${this.message}\n${this.stack}` : this.message;
+  }
 }

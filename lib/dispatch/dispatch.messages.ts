@@ -51,13 +51,21 @@ export const MESSAGES = {
     (answered === undefined
       ? 'it is still running, and its end will be logged'
       : `answered ${answered}, Scalekit will retry`),
-  overdueInQueue: (id: string, eventId: string, type: string, limit: string, isDead: boolean) =>
+  overdueInBackground: (id: string, eventId: string, type: string, limit: string, isDead: boolean) =>
     `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
-    (isDead ? 'it will not run again until you replay the event' : 'the queue will retry'),
+    (isDead ? 'it will not run again until you replay the event' : 'it will be retried'),
   handlerEndedLate: (id: string, eventId: string, type: string, state: string) =>
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
-  queuedRunDone: (id: string, eventId: string, type: string) =>
-    `${id} for ${eventId} (${type}), from the queue: done`,
+  queuedRunDone: (id: string, eventId: string, type: string, source: 'queue' | 'inbox') =>
+    `${id} for ${eventId} (${type}), from the ${source}: done`,
+  workFault: 'The worker cannot take runs from the inbox, and tries again until it can. Cause',
+  workPaused: (endpoint: string) =>
+    `The endpoint "${endpoint}" is paused: its workers take no runs until ScalekitInbox.resume() is called.`,
+  workResumed: (endpoint: string) => `The endpoint "${endpoint}" is no longer paused.`,
+  runsStranded: (counts: readonly string[]) =>
+    `Runs are waiting for handlers that this process does not have: ${counts.join(', ')}. If no other process has them either, bring the handler back, keep its old id with @OnScalekitEvent(…, { id }), or delete the events.`,
+  workInMemory:
+    'The memory inbox forgets the runs that wait for a worker when the process ends, although they were acknowledged. Use a PostgresInboxStore or a SqliteInboxStore in production.',
   runFault: (fault: string, eventId: string, type: string) => `${fault} for ${eventId} (${type})`,
   heldBack: (count: number, seconds: number) =>
     count === 1 ? '' : ` (the last of ${count} such lines in ${seconds} s)`,
@@ -77,7 +85,11 @@ export const MESSAGES = {
   queuedRunHangs:
     'The handler did not finish within twice its time limit. Make it stop when delivery.signal fires.',
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
+  runAbandoned: (attempts: number) =>
+    `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
+  inboxWithoutWork: (inbox: string, missing: readonly string[]) =>
+    `Workers cannot take runs from ${inbox}, because it has no ${missing.map((method) => `${method}()`).join(', ')}. Use a PostgresInboxStore or a SqliteInboxStore. With a RedisInboxStore, use BullMqTransport. A store of your own must implement InboxWorkStore.`,
   inboxWithoutTransactions: (method: string, inbox: string) =>
     `delivery.${method}() cannot work with ${inbox}, because it has no transactions. Use PostgresInboxStore or SqliteInboxStore, or make the handler's effect safe to repeat with delivery.idempotencyKey.`,
   secondTransaction:

@@ -89,7 +89,7 @@ export class EndpointHandlers {
 
   /** Their ids in the inbox. */
   get ids(): readonly string[] {
-    return this.registry.all.map(({ id }) => id);
+    return this.registry.ids;
   }
 
   /** One line per handler: its patterns and its id. */

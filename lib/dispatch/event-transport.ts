@@ -1,8 +1,9 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-queries.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
-/** How often and when a queue retries a failed run. */
+/** How often and when a worker retries a failed run. */
 export interface HandlerRetries {
   /** The maximum number of attempts, including the first. */
   readonly attempts?: number;
@@ -80,4 +81,47 @@ export interface EventTransport {
   work?(endpoint: string, runner: QueuedRunner): void;
   /** Takes no more runs from the queue. Resolves when the runs in progress have ended. */
   close?(): Promise<void>;
+  /**
+   * Set by the transports that take runs from the inbox itself.
+   *
+   * @internal
+   */
+  readonly inboxWork?: InboxWork;
+}
+
+/** How runs are taken from the inbox itself. */
+export interface InboxWork {
+  /** Whether this process takes runs. */
+  readonly hasWorker: boolean;
+  /** For deliveries that execute their runs: when a worker may retry one that failed or has no result, in ms. */
+  readonly retriesInMs?: number;
+  /** Starts to take the due runs of an endpoint. Called once the application has started. */
+  start(runs: EndpointRuns): void;
+  /** A delivery has handed runs of the endpoint to the workers. */
+  wake(endpoint: string): void;
+}
+
+/** The due runs of an endpoint. None of its methods rejects. */
+export interface EndpointRuns {
+  readonly endpoint: string;
+  /** For how long the inbox is left alone because it has failed, in ms. 0 if it is not. */
+  readonly backsOffForMs: number;
+  /** Takes at most so many runs, or undefined if the inbox fails or does not respond in time. */
+  take(limit: number, leaseMs: number): Promise<readonly TakenRun[] | undefined>;
+  /** Logs which runs wait for handlers that this process does not have. */
+  reportStranded(): Promise<void>;
+}
+
+/** A run that this process has taken. */
+export interface TakenRun {
+  /** Makes one attempt, and records how it ended. Never rejects. */
+  perform(limits: WorkLimits): Promise<void>;
+  /** Gives the run back without an attempt. Never rejects. */
+  release(): Promise<void>;
+}
+
+/** The limits of attempts at the runs of an endpoint. */
+export interface WorkLimits extends Required<HandlerRetries> {
+  /** How long a handler may take, in ms. */
+  readonly timeoutMs: number;
 }

@@ -1,6 +1,6 @@
 import { UnprocessableEntityException } from '@nestjs/common';
 import { NonRetryableEventError } from '../errors/errors.js';
-import type { RunError } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-queries.js';
 
 const MAX_LENGTH = 500;
 

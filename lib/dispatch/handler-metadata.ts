@@ -30,18 +30,18 @@ export interface OnScalekitEventOptions {
    */
   endpoint?: string | readonly string[];
   /**
-   * How long one attempt may take, in ms. It can shorten the module's `handlerTimeoutMs` (in a queue worker, the
+   * How long one attempt may take, in ms. It can shorten the module's `handlerTimeoutMs` (in a worker, the
    * transport's), but not extend it.
    * @default the module's `handlerTimeoutMs`
    */
   timeoutMs?: number;
   /**
-   * The maximum number of attempts in a queue, including the first. Without a queue, Scalekit decides how often to retry.
+   * The maximum number of attempts of workers, including the first. Without a worker, Scalekit decides how often to retry.
    * @default the transport's
    */
   attempts?: number;
   /**
-   * How long a queue waits before each retry: a fixed time in ms, or how the time grows.
+   * How long a worker waits before each retry: a fixed time in ms, or how the time grows.
    * @default the transport's
    */
   backoff?: HandlerRetries['backoff'];

@@ -71,6 +71,11 @@ export class HandlerRegistry {
     return [...this.#byId.values()];
   }
 
+  /** The ids of all handlers. */
+  get ids(): readonly string[] {
+    return [...this.#byId.keys()];
+  }
+
   /** The handler with this id. */
   byId(id: string): EventHandler | undefined {
     return this.#byId.get(id);

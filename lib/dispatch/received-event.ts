@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EventIssue } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import type { RunClaim, RunError, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunError } from '../inbox/inbox-queries.js';
+import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { ParsedEvent } from '../parse/parse-event.js';
 import type { Outcome } from '../respond/outcome.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
@@ -38,6 +39,14 @@ export class ReceivedEvent {
     this.headers = headers;
     this.isAwaited = isAwaited;
   }
+}
+
+// Headers that prove something to whoever has them. What is stored outlives the request.
+const CREDENTIAL = /authorization|cookie|signature|token|secret|api-?key|jwt/i;
+
+/** The headers that may be stored. */
+export function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIAL.test(name)));
 }
 
 /**

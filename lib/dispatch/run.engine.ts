@@ -11,6 +11,7 @@ import {
   type ReceivedEvent,
   reportClaim,
   reportRun,
+  withoutCredentials,
 } from './received-event.js';
 import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
@@ -68,7 +69,8 @@ export class RunEngine {
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
     const ids = handlers.map(({ id }) => id);
-    const lease = new RunLease(this.options.handlerTimeoutMs);
+    const retryInMs = this.options.transport.inboxWork?.retriesInMs;
+    const lease = new RunLease(this.leaseMs, retryInMs === undefined ? {} : { retryInMs });
     const timeout = new Timeout(this.#timeLeft(received) + INBOX_GRACE_MS);
     try {
       const claims = await this.#inbox.claim(received, ids, lease, {
@@ -101,7 +103,7 @@ export class RunEngine {
     queuedUnder: string,
   ): Promise<QueuedRunEnd> {
     if (this.#inbox.backsOffForMs > 0) return this.#unavailable();
-    const lease = new RunLease(timeoutMs, queuedUnder);
+    const lease = new RunLease(leaseMsFor(timeoutMs), { takesOver: queuedUnder });
     const claims = await withTimeout(QUEUED_INBOX_TIMEOUT_MS, (timeout) => {
       // Queued without an error, so that the attempt does not count.
       const release = (): RunSettlement => ({ handlerId, state: 'queued' });
@@ -138,7 +140,7 @@ export class RunEngine {
         thrown,
         limit,
       });
-    } else this.options.log.queuedEnd(received, handlerId);
+    } else this.options.log.queuedEnd(received, handlerId, 'queue');
     const settled = await withTimeout(Math.max(lease.timeLeftMs(), QUEUED_INBOX_TIMEOUT_MS), (timeout) =>
       this.#inbox.settle(received, [settlement], lease, timeout),
     );
@@ -271,13 +273,6 @@ function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult,
     claim.state === 'running' ? claim.leaseEndsInMs : [],
   );
   return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
-}
-
-// Headers that prove something to whoever has them. A queue keeps its jobs longer than a request lives.
-const CREDENTIAL = /authorization|cookie|signature|token|secret|api-?key|jwt/i;
-
-function withoutCredentials(headers: ReceivedEvent['headers']): ReceivedEvent['headers'] {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIAL.test(name)));
 }
 
 /** The default transport: runs all handlers of an event concurrently, within the request. */

@@ -1,9 +1,11 @@
+import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import type { RunLease } from './claimed-run.js';
-import type { RunFault, RunLog } from './delivery.log.js';
+import type { LoggedEvent, RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
-import type { ReceivedEvent } from './received-event.js';
+import { type ReceivedEvent, withoutCredentials } from './received-event.js';
 import { CircuitBreaker, TIMED_OUT, type Timeout } from './timeout.js';
 
 /** What an endpoint's inbox needs to know. */
@@ -38,14 +40,15 @@ export class RunInbox {
 
   /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
   async #settle(
-    received: ReceivedEvent,
+    received: LoggedEvent,
     settlements: readonly RunSettlement[],
     lease: RunLease,
   ): Promise<true> {
     if (settlements.length === 0) return true;
-    const key = this.#toInboxEvent(received);
+    const key = { endpoint: this.options.endpoint, eventId: received.event.id };
+    const ends = settlements.map((settlement) => withRetry(settlement, lease));
     const written = await this.#settlements.retryWithin(
-      () => this.options.inbox.settle(key, settlements, lease),
+      () => this.options.inbox.settle(key, ends, lease),
       () => lease.timeLeftMs(),
     );
     // A worker may take a run from the queue before its delivery has recorded it as queued.
@@ -65,7 +68,7 @@ export class RunInbox {
     lease: RunLease,
     { timeout, retryForMs, release }: ClaimLimits,
   ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
-    const event = this.#toInboxEvent(received);
+    const event = toInboxEvent(this.options.endpoint, received, lease.retryInMs !== undefined);
     const retryUntil = Date.now() + retryForMs;
     const claiming = this.#claims.retryWithin(
       () => this.options.inbox.claim(event, handlerIds, lease),
@@ -78,9 +81,24 @@ export class RunInbox {
     });
   }
 
+  /** Hands runs to the workers, with the retries and limits of a claim. */
+  enqueue(
+    store: InboxWorkStore,
+    received: ReceivedEvent,
+    handlerIds: readonly string[],
+    timeout: Timeout,
+  ): Promise<ReadonlyMap<string, RunState> | undefined> {
+    const event = toInboxEvent(this.options.endpoint, received, true);
+    const enqueuing = this.#claims.retryWithin(
+      () => store.enqueue(event, handlerIds),
+      () => timeout.timeLeftMs(),
+    );
+    return this.#inTime(received, this.#claims, 'claim_failed', timeout, enqueuing);
+  }
+
   /** Records how runs ended. Resolves to undefined when the inbox fails or does not respond in time. */
   settle(
-    received: ReceivedEvent,
+    received: LoggedEvent,
     settlements: readonly RunSettlement[],
     lease: RunLease,
     timeout: Timeout,
@@ -104,7 +122,7 @@ export class RunInbox {
   }
 
   async #inTime<T>(
-    received: ReceivedEvent,
+    received: LoggedEvent,
     breaker: CircuitBreaker,
     fault: RunFault,
     timeout: Timeout,
@@ -124,17 +142,26 @@ export class RunInbox {
     }
   }
 
-  #finishLater(received: ReceivedEvent, fault: RunFault, work: Promise<unknown>): void {
+  #finishLater(received: LoggedEvent, fault: RunFault, work: Promise<unknown>): void {
     const late = work
       .catch((error) => this.options.log.fault(fault, received, error))
       .finally(() => this.#late.delete(late));
     this.#late.add(late);
   }
+}
 
-  #toInboxEvent({ event, rawBody: payload }: ReceivedEvent): InboxEvent {
-    const { id: eventId, type, occurred_at: occurredAt } = event;
-    return { endpoint: this.options.endpoint, eventId, type, occurredAt, payload };
-  }
+/** @param hasWorkers whether workers may need to know how the event arrived */
+function toInboxEvent(endpoint: string, received: ReceivedEvent, hasWorkers: boolean): InboxEvent {
+  const { event, rawBody: payload, deliveryId, headers } = received;
+  const { id: eventId, type, occurred_at: occurredAt } = event;
+  const delivery = hasWorkers ? { delivery: { id: deliveryId, headers: withoutCredentials(headers) } } : {};
+  return { endpoint, eventId, type, occurredAt, payload, ...delivery };
+}
+
+/** A run that fails in a delivery waits as long for its worker as one that its delivery never settles. */
+function withRetry(settlement: RunSettlement, { retryInMs }: RunLease): RunSettlement {
+  if (settlement.state !== 'failed' || retryInMs === undefined) return settlement;
+  return { retryInMs, ...settlement };
 }
 
 /** The settlement of a run that was not executed. A retry can claim it. */

@@ -14,7 +14,7 @@ export interface ScalekitDelivery {
   /** The exact bytes of the body, as they were signed. */
   readonly rawBody: Buffer;
   /**
-   * The request's headers, with lower-case names. In a queue worker, without signatures and credentials: without every
+   * The request's headers, with lower-case names. In a worker, without signatures and credentials: without every
    * header whose name contains `authorization`, `cookie`, `signature`, `token`, `secret`, `apikey`, `api-key` or `jwt`.
    * Empty in a replay and if the event did not arrive by HTTP.
    */

@@ -8,6 +8,7 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -15,6 +16,7 @@ import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import { Drain } from './drain.module.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import type { QueuedRunner } from './event-transport.js';
+import { InboxRuns } from './inbox.runs.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
 import { RunEngine, transportEndpoint } from './run.engine.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
@@ -31,6 +33,8 @@ const UNAVAILABLE: DispatchResult = Object.freeze({ outcome: 'unavailable', hand
 export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #flights = new SingleFlight();
   #engine?: RunEngine;
+  /** Set if workers take runs from the inbox. */
+  #runs?: InboxRuns;
   #finished?: Promise<void>;
   /** The `size` of the application whose handlers are known. */
   #knownSize = 0;
@@ -64,7 +68,12 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       throw new ScalekitWebhooksConfigurationError('transport', MESSAGES.queueWithoutHandlers(endpoint));
     }
     options.inbox.onWarning?.((warning, cause) => this.#log.inboxWarning(warning, cause));
-    this.#engine = new RunEngine(registry, { endpoint, ...options, log: this.#log });
+    const log = this.#log;
+    this.#engine = new RunEngine(registry, { endpoint, ...options, log });
+    if (!options.transport.inboxWork) return;
+    const findHandlers = () => this.findHandlers();
+    this.#runs = new InboxRuns(registry, { endpoint, ...options, log, findHandlers });
+    if (options.inbox instanceof MemoryInboxStore) this.#log.inboxWarning(MESSAGES.workInMemory);
   }
 
   onApplicationBootstrap(): void {
@@ -77,6 +86,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     };
     const { name, transport, inbox } = this.#options;
     transport.work?.(transportEndpoint(name, inbox), runner);
+    if (this.#runs) transport.inboxWork?.start(this.#runs);
   }
 
   /**
@@ -158,7 +168,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async #finish(): Promise<void> {
     const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
-      this.#log.shutdownWaits(this.#engine?.running ?? []);
+      this.#log.shutdownWaits([...(this.#engine?.running ?? []), ...(this.#runs?.running ?? [])]);
     }
   }
 
@@ -167,7 +177,9 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     try {
       await this.#options.transport.close?.();
     } finally {
-      const deliveries = this.#flights.settled().then(() => engine?.drain());
+      const deliveries = this.#flights
+        .settled()
+        .then(() => Promise.all([engine?.drain(), this.#runs?.drain()]));
       // A run cannot be settled after its lease.
       await waitAtMost(deliveries, engine?.leaseMs ?? 0);
     }
@@ -176,7 +188,13 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
     if (this.#finished || !this.#engine) return UNAVAILABLE;
     await this.findHandlers();
-    const result = await this.#engine.deliver(received, handlerIds);
+    const { name, transport } = this.#options;
+    // Without `retriesInMs`, workers execute the runs of deliveries from the start.
+    const workers = transport.inboxWork?.retriesInMs === undefined ? this.#runs : undefined;
+    const result = await (workers
+      ? workers.enqueue(received, handlerIds)
+      : this.#engine.deliver(received, handlerIds));
+    if (workers && result.outcome === 'accepted') transport.inboxWork?.wake(name);
     if (result.outcome === 'ignored' && !handlerIds) this.#handlers.ignored(received.event);
     return result;
   }

@@ -7,7 +7,90 @@ import {
   refuseSetting,
   requireText,
 } from '../errors/settings.js';
-import { type InboxFilter, type InboxPageRequest, RUN_STATES } from './inbox-store.js';
+
+/** Identifies an event in the inbox: each endpoint has its own events. */
+export interface InboxKey {
+  /** The name of the endpoint that received the event. */
+  readonly endpoint: string;
+  /** The event's own id: `evt_…`. */
+  readonly eventId: string;
+}
+
+/** An error as the inbox keeps it. It never contains a payload. */
+export interface RunError {
+  readonly name: string;
+  readonly message: string;
+}
+
+/**
+ * The states of a run: `queued` waits in a queue, `running` is claimed, `done` succeeded, `failed` will be retried, `dead`
+ * will not be retried.
+ */
+export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
+
+/** The state of a run. */
+export type RunState = (typeof RUN_STATES)[number];
+
+/** An event's record in the inbox, with its runs. It never contains the payload. */
+export interface InboxEntry extends InboxKey {
+  readonly type: string;
+  /** When it happened in Scalekit, as text, exactly as the event states it. */
+  readonly occurredAt: string;
+  /** When it was first received, by the store's clock. */
+  readonly receivedAt: Date;
+  readonly runs: readonly InboxRun[];
+}
+
+/** A run of an entry. */
+export interface InboxRun {
+  readonly handlerId: string;
+  readonly state: RunState;
+  /** How many attempts have begun. */
+  readonly attempts: number;
+  /** When the run was last claimed, settled or reopened. */
+  readonly updatedAt: Date;
+  /** Why the last attempt failed. A run that is `done` and has an error was dismissed. */
+  readonly error?: RunError;
+}
+
+/** How many runs of one handler are in one state. */
+export interface InboxRunCount {
+  readonly endpoint: string;
+  readonly handlerId: string;
+  readonly state: RunState;
+  readonly count: number;
+  /** When the oldest of their events was received, by the store's clock. */
+  readonly oldestReceivedAt: Date;
+}
+
+/** Which entries to read. An entry must match every condition that is set. */
+export interface InboxFilter {
+  readonly endpoint?: string;
+  readonly type?: string;
+  /** Entries with at least one run in this state. */
+  readonly state?: RunState;
+}
+
+/** Which page to read. */
+export interface InboxPageRequest {
+  /**
+   * The maximum number of entries on the page, up to 1000.
+   * @default 50
+   */
+  readonly limit?: number;
+  /** The `nextCursor` of the previous page. By default, the page starts at the oldest entry. */
+  readonly cursor?: string;
+}
+
+/** A page of entries. */
+export interface InboxPage {
+  readonly entries: readonly InboxEntry[];
+  /** The cursor of the next page, or undefined if this is the last one. */
+  readonly nextCursor?: string;
+}
+
+/** How many entries a page holds by default. */
+export const DEFAULT_PAGE_SIZE = 50;
 
 /** How many entries a page holds at most. */
 const LARGEST_PAGE = 1000;
@@ -35,4 +118,24 @@ export function positionOf(cursor: string): number {
     'cursor',
     `cursor must be the nextCursor of an earlier page; found ${describeValue(cursor)}.`,
   );
+}
+
+/** Counts the runs of entries, for stores whose database cannot. */
+export class RunCounter {
+  readonly #counts = new Map<string, InboxRunCount>();
+
+  add({ endpoint, receivedAt, runs }: Pick<InboxEntry, 'endpoint' | 'receivedAt' | 'runs'>): void {
+    for (const { handlerId, state } of runs) {
+      const key = JSON.stringify([endpoint, handlerId, state]);
+      const known = this.#counts.get(key);
+      const oldestReceivedAt =
+        known && known.oldestReceivedAt < receivedAt ? known.oldestReceivedAt : receivedAt;
+      const count = (known?.count ?? 0) + 1;
+      this.#counts.set(key, { endpoint, handlerId, state, count, oldestReceivedAt });
+    }
+  }
+
+  get counts(): readonly InboxRunCount[] {
+    return [...this.#counts.values()];
+  }
 }

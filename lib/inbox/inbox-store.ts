@@ -1,3 +1,14 @@
+import type {
+  InboxEntry,
+  InboxFilter,
+  InboxKey,
+  InboxPage,
+  InboxPageRequest,
+  InboxRunCount,
+  RunError,
+  RunState,
+} from './inbox-queries.js';
+
 /**
  * The contract of an inbox: it records events and the runs of their handlers, so that each handler runs once per event.
  *
@@ -8,7 +19,7 @@
  *   claim has taken a run over, the attempt that lost its lease can no longer settle it.
  *
  * To write your own store, implement this interface and test it with `describeInboxStore` from
- * `nestjs-scalekit-webhooks/testing`. These rules hold for all methods:
+ * `nestjs-scalekit-webhooks/testing`. `InboxWorkStore` adds the methods for workers. These rules hold for all methods:
  *
  * - `claim`, `settle`, `reopen` and `dismiss` are atomic, also across processes: of any number of concurrent claims, exactly one
  *   gets a run.
@@ -173,14 +184,6 @@ export type InboxWarningReporter = (warning: string, cause?: unknown) => void;
  */
 export type InboxTransaction = { query(...args: never[]): unknown } | { prepare(...args: never[]): unknown };
 
-/** Identifies an event in the inbox: each endpoint has its own events. */
-export interface InboxKey {
-  /** The name of the endpoint that received the event. */
-  readonly endpoint: string;
-  /** The event's own id: `evt_…`. */
-  readonly eventId: string;
-}
-
 /** An event as the inbox records it. */
 export interface InboxEvent extends InboxKey {
   readonly type: string;
@@ -188,6 +191,15 @@ export interface InboxEvent extends InboxKey {
   readonly occurredAt: string;
   /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
   readonly payload: Uint8Array;
+  /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */
+  readonly delivery?: InboxDelivery;
+}
+
+/** How an event arrived, for the workers that take its runs. */
+export interface InboxDelivery {
+  readonly id: string;
+  /** The request's headers, without signatures and credentials. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** The right to execute the runs of a claim for a limited time. */
@@ -198,6 +210,8 @@ export interface InboxLease {
   readonly durationMs: number;
   /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
   readonly takesOver?: string;
+  /** When a worker may take the runs over, in milliseconds from the claim, once the lease has ended. By default, never. */
+  readonly retryInMs?: number;
 }
 
 /** What a claim says about one run. */
@@ -215,83 +229,9 @@ export interface RunSettlement {
   readonly state: Exclude<RunState, 'running'>;
   /** Why the attempt failed. Without it, the store forgets the error of an earlier attempt. */
   readonly error?: RunError;
+  /** When a worker may take a `failed` or `queued` run, if workers have it: in milliseconds from now. By default, at once. */
+  readonly retryInMs?: number;
 }
-
-/** An error as the inbox keeps it. It never contains a payload. */
-export interface RunError {
-  readonly name: string;
-  readonly message: string;
-}
-
-/**
- * The states of a run: `queued` waits in a queue, `running` is claimed, `done` succeeded, `failed` will be retried, `dead`
- * will not be retried.
- */
-export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
-
-/** The state of a run. */
-export type RunState = (typeof RUN_STATES)[number];
-
-/** An event's record in the inbox, with its runs. It never contains the payload. */
-export interface InboxEntry extends InboxKey {
-  readonly type: string;
-  /** When it happened in Scalekit, as text, exactly as the event states it. */
-  readonly occurredAt: string;
-  /** When it was first received, by the store's clock. */
-  readonly receivedAt: Date;
-  readonly runs: readonly InboxRun[];
-}
-
-/** A run of an entry. */
-export interface InboxRun {
-  readonly handlerId: string;
-  readonly state: RunState;
-  /** How many attempts have begun. */
-  readonly attempts: number;
-  /** When the run was last claimed, settled or reopened. */
-  readonly updatedAt: Date;
-  /** Why the last attempt failed. A run that is `done` and has an error was dismissed. */
-  readonly error?: RunError;
-}
-
-/** How many runs of one handler are in one state. */
-export interface InboxRunCount {
-  readonly endpoint: string;
-  readonly handlerId: string;
-  readonly state: RunState;
-  readonly count: number;
-  /** When the oldest of their events was received, by the store's clock. */
-  readonly oldestReceivedAt: Date;
-}
-
-/** Which entries to read. An entry must match every condition that is set. */
-export interface InboxFilter {
-  readonly endpoint?: string;
-  readonly type?: string;
-  /** Entries with at least one run in this state. */
-  readonly state?: RunState;
-}
-
-/** Which page to read. */
-export interface InboxPageRequest {
-  /**
-   * The maximum number of entries on the page, up to 1000.
-   * @default 50
-   */
-  readonly limit?: number;
-  /** The `nextCursor` of the previous page. By default, the page starts at the oldest entry. */
-  readonly cursor?: string;
-}
-
-/** A page of entries. */
-export interface InboxPage {
-  readonly entries: readonly InboxEntry[];
-  /** The cursor of the next page, or undefined if this is the last one. */
-  readonly nextCursor?: string;
-}
-
-/** How many entries a page holds by default. */
-export const DEFAULT_PAGE_SIZE = 50;
 
 /** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
 export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,4 +1,5 @@
-import type { InboxLease, RunClaim, RunError, RunSettlement, RunState } from './inbox-store.js';
+import type { RunError, RunState } from './inbox-queries.js';
+import type { InboxLease, RunClaim, RunSettlement } from './inbox-store.js';
 
 /**
  * A run as a store keeps it. The functions below define all transitions between run states: a store reads a run,
@@ -12,6 +13,10 @@ export interface RunRecord {
   readonly leaseToken?: string;
   readonly leaseEndsAt?: number;
   readonly error?: RunError;
+  /** When workers may take it. Undefined if they may not, as for every run that is settled as done or dead. */
+  readonly dueAt?: number;
+  /** How many attempts workers have made since a delivery claimed the run, or it was reopened. */
+  readonly workerAttempts: number;
 }
 
 /** Whether an attempt is in progress: the run is claimed, and its lease has not ended. */
@@ -32,6 +37,7 @@ export function claimRun(
     return { claim: { state: 'running', leaseEndsInMs: (run.leaseEndsAt ?? now) - now } };
   }
   const attempt = (run?.attempts ?? 0) + (goesOn ? 0 : 1);
+  const leaseEndsAt = now + lease.durationMs;
   return {
     claim: { state: 'claimed', attempt },
     run: {
@@ -39,9 +45,17 @@ export function claimRun(
       attempts: attempt,
       updatedAt: now,
       leaseToken: lease.token,
-      leaseEndsAt: now + lease.durationMs,
+      leaseEndsAt,
+      dueAt: dueAfterClaim(run, lease, now),
+      workerAttempts: (goesOn && run?.workerAttempts) || 0,
     },
   };
+}
+
+/** When workers may take a run that is claimed now, if at all: they had it before, or the claim hands it over. */
+function dueAfterClaim(run: RunRecord | undefined, lease: InboxLease, now: number): number | undefined {
+  if (lease.retryInMs !== undefined) return now + Math.max(lease.retryInMs, lease.durationMs);
+  return run?.dueAt === undefined ? undefined : now + lease.durationMs;
 }
 
 /**
@@ -65,10 +79,19 @@ export function settleRun(
   if (!run || run.leaseToken !== lease.token) return undefined;
   if (run.state === settlement.state) return run;
   if (run.state !== 'running') return undefined;
+  const { state, error, retryInMs } = settlement;
   // A run that is queued without an error has not been attempted yet.
-  const attempts = settlement.state === 'queued' && !settlement.error ? run.attempts - 1 : run.attempts;
-  const settled = { state: settlement.state, attempts, updatedAt: now, leaseToken: lease.token };
-  return settlement.error ? { ...settled, error: settlement.error } : settled;
+  const uncounted = state === 'queued' && !error ? 1 : 0;
+  const isOpen = state === 'failed' || state === 'queued';
+  return {
+    state,
+    attempts: run.attempts - uncounted,
+    updatedAt: now,
+    leaseToken: lease.token,
+    dueAt: isOpen && run.dueAt !== undefined ? now + (retryInMs ?? 0) : undefined,
+    workerAttempts: Math.max(0, run.workerAttempts - uncounted),
+    ...(error && { error }),
+  };
 }
 
 /**
@@ -85,10 +108,14 @@ export function completeRun(
   return { ...run, state: 'done', updatedAt: now };
 }
 
-/** The run to write when an operator dismisses it, or undefined if it is neither dead nor failed. It keeps its error. */
-export function dismissRun({ state, attempts, error }: RunRecord, now: number): RunRecord | undefined {
+/**
+ * The run to write when an operator dismisses it, or undefined if it is neither dead nor failed. It keeps its error, and
+ * workers do not have it any more.
+ */
+export function dismissRun(run: RunRecord, now: number): RunRecord | undefined {
+  const { state, attempts, workerAttempts, error } = run;
   if (state !== 'dead' && state !== 'failed') return undefined;
-  return { state: 'done', attempts, updatedAt: now, ...(error && { error }) };
+  return { state: 'done', attempts, updatedAt: now, workerAttempts, ...(error && { error }) };
 }
 
 /**
@@ -98,5 +125,36 @@ export function dismissRun({ state, attempts, error }: RunRecord, now: number): 
 export function reopenRun(run: RunRecord, asked: boolean, now: number): RunRecord | undefined {
   if (isRunning(run, now) || (run.state === 'done' && !asked)) return undefined;
   const { attempts, error } = run;
-  return { state: 'failed', attempts, updatedAt: now, ...(error && { error }) };
+  const dueAt = run.dueAt === undefined ? undefined : now;
+  return { state: 'failed', attempts, updatedAt: now, dueAt, workerAttempts: 0, ...(error && { error }) };
+}
+
+/** The run to write so that workers can take it, or undefined if they can already, or must not. */
+export function enqueueRun(run: RunRecord | undefined, now: number): RunRecord | undefined {
+  if (!run) return { state: 'queued', attempts: 0, updatedAt: now, dueAt: now, workerAttempts: 0 };
+  if (run.state === 'done' || run.state === 'dead' || run.dueAt !== undefined) return undefined;
+  if (run.state === 'running') return { ...run, dueAt: Math.max(run.leaseEndsAt ?? now, now) };
+  return { ...run, state: 'queued', updatedAt: now, dueAt: now };
+}
+
+/** The run to write when a worker takes it, or undefined if it is not due. */
+export function takeRun(run: RunRecord, lease: InboxLease, now: number): RunRecord | undefined {
+  if (run.state === 'done' || run.dueAt === undefined || run.dueAt > now) return undefined;
+  const leaseEndsAt = now + lease.durationMs;
+  return {
+    state: 'running',
+    attempts: run.attempts + 1,
+    updatedAt: now,
+    leaseToken: lease.token,
+    leaseEndsAt,
+    dueAt: leaseEndsAt,
+    workerAttempts: run.workerAttempts + 1,
+  };
+}
+
+/** The run to write when its lease begins anew, or undefined if the lease no longer holds the run. */
+export function extendRun(run: RunRecord | undefined, lease: InboxLease, now: number): RunRecord | undefined {
+  if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
+  const leaseEndsAt = now + lease.durationMs;
+  return { ...run, leaseEndsAt, dueAt: run.dueAt === undefined ? undefined : leaseEndsAt };
 }

@@ -2,8 +2,19 @@ import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { rulesOf } from './compile-rules.js';
-import { MESSAGES } from './parse.messages.js';
 import { eventClassFor, findIssues, hydrateEvent, isJsonObject } from './validate-event.js';
+
+/** Error messages: what happened, then what to do. None contains a payload or a value of a field. */
+const MESSAGES = {
+  bodyIsNotUtf8: 'The body is not valid UTF-8.',
+  bodyIsNotJson: 'The body is not valid JSON.',
+  bodyIsNotAnObject: 'The body is not a JSON object, which every Scalekit event is.',
+  envelopeIsInvalid: (paths: readonly string[]) =>
+    `The body is not a Scalekit event: ${paths.join(', ')} missing or invalid. An event has the strings id, type and occurred_at, and the object data.`,
+  fieldsAreInvalid: (type: string, issues: readonly string[]) =>
+    `The ${type} event has invalid fields: ${issues.join(', ')}. To accept such events, set validation to 'lenient'; ` +
+    'handlers then find the issues in delivery.issues.',
+} as const;
 
 /**
  * How events are validated. The envelope (`id`, `type`, `occurred_at`, `data`) is validated in every mode.

@@ -1,48 +1,36 @@
 import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
 import { refuseSetting } from '../errors/settings.js';
-import { answerInTime } from '../inbox/answer-timeout.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
-  type InboxEvent,
   type InboxFilter,
   type InboxKey,
-  type InboxLease,
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
-  type InboxStore,
+  type RunState,
+} from '../inbox/inbox-queries.js';
+import {
+  type InboxEvent,
+  type InboxLease,
   type InboxTransaction,
   type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
 import { toStorableText } from '../inbox/storable-text.js';
-import { retryConflicts } from './postgres.conflicts.js';
+import { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
-import {
-  countQuery,
-  listQuery,
-  textOf,
-  toInboxEntry,
-  toKey,
-  toRunClaim,
-  toRunCount,
-} from './postgres.reads.js';
-import { type PostgresTables, postgresSchemaSql, postgresTables } from './postgres.schema.js';
-import { type PostgresStatements, postgresStatements } from './postgres.sql.js';
+import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
+import { PostgresRetention } from './postgres.retention.js';
+import { type PostgresTables, postgresTables } from './postgres.schema.js';
+import { postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
-import {
-  isPostgresQueryable,
-  type PostgresQueryable,
-  type PostgresRow,
-  queryRows,
-} from './postgres-queryable.js';
-
-const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
-const PRUNE_BATCH_SIZE = 500;
-const MAX_CLAIM_ROUNDS = 5;
+import { toDueRuns, workStatements } from './postgres.work.js';
+import { inRounds, toClaimValues, toKey, toRecordValues, toSettlementColumns } from './postgres.writes.js';
+import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
 
 /**
  * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.transaction` commits a
@@ -54,22 +42,24 @@ const MAX_CLAIM_ROUNDS = 5;
  * pool.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
-export class PostgresInboxStore implements InboxStore {
+export class PostgresInboxStore implements InboxWorkStore {
   readonly application: string;
-  readonly #options: Readonly<Required<PostgresInboxOptions>>;
+  readonly #client: PostgresQueryable;
+  readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
-  readonly #statements: PostgresStatements;
-  #migrated: Promise<void> | undefined;
-  #pruning: Promise<unknown> = Promise.resolve();
-  #nextPruneAt = Number.NEGATIVE_INFINITY;
-  #warn: InboxWarningReporter = () => {};
+  readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
+  readonly #retention: PostgresRetention;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
-    this.#options = resolveOptions(options);
-    this.application = this.#options.application;
-    this.#tables = postgresTables(this.#options.schema, this.#options.application);
-    this.#statements = postgresStatements(this.#tables);
+    const resolved = resolveOptions(options);
+    const { client, application, schema, retentionMs } = resolved;
+    this.#client = client;
+    this.#connection = new PostgresConnection(resolved);
+    this.application = application;
+    this.#tables = postgresTables(schema, application);
+    this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
   }
 
   /**
@@ -77,9 +67,7 @@ export class PostgresInboxStore implements InboxStore {
    * time limit. The migration before the first use fails after 10 s, and the next call tries again.
    */
   async migrate(): Promise<void> {
-    const { client, application, schema } = this.#options;
-    const sql = postgresSchemaSql({ application, schema });
-    await retryConflicts(() => queryRows(client, sql));
+    await this.#connection.migrate();
   }
 
   async claim(
@@ -88,25 +76,21 @@ export class PostgresInboxStore implements InboxStore {
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const claims = new Map<string, RunClaim>();
-    let missing = [...new Set(handlerIds)];
-    let rounds = 0;
-    // A run that another transaction changed during the statement is missing from its result. Another round nearly
-    // always finds it.
-    do {
-      for (const row of await this.#claimOnce(event, missing, lease)) {
+    const missing = await inRounds(handlerIds, async (ids) => {
+      const rows = await this.#connection.ask(this.#statements.claim, toClaimValues(event, ids, lease));
+      for (const row of rows) {
         const handlerId = textOf(row, 'handler_id');
         const claim = toRunClaim(row);
         // A run that became claimable during the statement has two rows. The other one shows its earlier state.
         if (claim.state === 'claimed' || !claims.has(handlerId)) claims.set(handlerId, claim);
       }
-      missing = missing.filter((handlerId) => !claims.has(handlerId));
-      rounds += 1;
-    } while (missing.length > 0 && rounds < MAX_CLAIM_ROUNDS);
+      return rows;
+    });
     // Runs that change this often are being worked on by other processes.
     for (const handlerId of missing) {
       claims.set(handlerId, { state: 'running', leaseEndsInMs: lease.durationMs });
     }
-    this.#pruneExpired();
+    this.#retention.pruneExpired();
     return claims;
   }
 
@@ -115,17 +99,11 @@ export class PostgresInboxStore implements InboxStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const columns = [
-      settlements.map(({ handlerId }) => toStorableText(handlerId)),
-      settlements.map(({ state }) => state),
-      settlements.map(({ error }) => (error ? toStorableText(error.name) : null)),
-      settlements.map(({ error }) => (error ? toStorableText(error.message) : null)),
-    ];
-    const token = toStorableText(lease.token);
-    const rows =
-      settlements.length === 1
-        ? await this.#ask(this.#statements.settleOne, [...toKey(key), ...columns.flat(), token])
-        : await this.#ask(this.#statements.settle, [...toKey(key), ...columns, token]);
+    const { settle, settleOne } = this.#statements;
+    const columns = toSettlementColumns(settlements);
+    const isOne = settlements.length === 1;
+    const values = [...toKey(key), ...(isOne ? columns.flat() : columns), toStorableText(lease.token)];
+    const rows = await this.#connection.ask(isOne ? settleOne : settle, values);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -148,7 +126,7 @@ export class PostgresInboxStore implements InboxStore {
     if (!isPostgresQueryable(transaction)) {
       refuseSetting('transaction', MESSAGES.notPostgresClient('transaction'));
     }
-    if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
+    if (underlyingClient(transaction) === underlyingClient(this.#client)) {
       refuseSetting('transaction', MESSAGES.storesOwnClient);
     }
     await this.#complete(transaction, key, handlerId, lease);
@@ -168,7 +146,7 @@ export class PostgresInboxStore implements InboxStore {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result> {
     return transact(
-      this.#options.client,
+      this.#client,
       async (tx, client) => {
         // The handler says what type the transactions of its library have.
         const result = await work(tx as Tx);
@@ -180,29 +158,29 @@ export class PostgresInboxStore implements InboxStore {
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    const [row] = await this.#ask(this.#statements.payload, toKey(key));
+    const [row] = await this.#connection.ask(this.#statements.payload, toKey(key));
     return row && Buffer.from(String(row.payload), 'base64');
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#ask(this.#statements.reopen, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.reopen, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#ask(this.#statements.dismiss, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.dismiss, [...toKey(key), ids]);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
     const values = [endpoint === undefined ? null : toStorableText(endpoint)];
-    return (await this.#query(this.#statements.stats, values)).map(toRunCount);
+    return (await this.#connection.query(this.#statements.stats, values)).map(toRunCount);
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
-    const [row] = await this.#ask(this.#statements.get, toKey(key));
+    const [row] = await this.#connection.ask(this.#statements.get, toKey(key));
     return row && toInboxEntry(row);
   }
 
@@ -211,7 +189,7 @@ export class PostgresInboxStore implements InboxStore {
     const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
     if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
     const { text, values } = listQuery(this.#tables, filter, cursor, limit + 1);
-    const rows = await this.#query(text, values);
+    const rows = await this.#connection.query(text, values);
     const shown = rows.slice(0, limit);
     const last = rows.length > limit ? shown.at(-1) : undefined;
     return { entries: shown.map(toInboxEntry), ...(last && { nextCursor: String(last.seq) }) };
@@ -219,17 +197,60 @@ export class PostgresInboxStore implements InboxStore {
 
   async count(filter: InboxFilter = {}): Promise<number> {
     const { text, values } = countQuery(this.#tables, filter);
-    const [row] = await this.#query(text, values);
+    const [row] = await this.#connection.query(text, values);
     return Number(row?.entries);
   }
 
   async prune(before: Date): Promise<number> {
-    const { deleted } = await this.#prune(this.#statements.pruneByTime, before.getTime());
-    return deleted;
+    return this.#retention.pruneBefore(before);
+  }
+
+  async enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
+    const states = new Map<string, RunState>();
+    const missing = await inRounds(handlerIds, async (ids) => {
+      const values = [...toRecordValues(event), ids.map(toStorableText)];
+      const rows = await this.#connection.ask(this.#statements.enqueue, values);
+      for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
+      return rows;
+    });
+    // Runs that change this often are being worked on by other processes.
+    for (const handlerId of missing) states.set(handlerId, 'running');
+    this.#retention.pruneExpired();
+    return states;
+  }
+
+  async takeDue({ endpoint, handlerIds, limit, lease }: DueRequest): Promise<DueRuns> {
+    const ids = handlerIds.map(toStorableText);
+    const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
+    return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+  }
+
+  async extend(key: InboxKey, handlerId: string, { token, durationMs }: InboxLease): Promise<boolean> {
+    const values = [...toKey(key), toStorableText(handlerId), toStorableText(token), durationMs];
+    return (await this.#connection.ask(this.#statements.extend, values)).length > 0;
+  }
+
+  async stranded(
+    endpoint: string,
+    handlerIds: readonly string[],
+    dueForMs: number,
+  ): Promise<ReadonlyMap<string, number>> {
+    const values = [toStorableText(endpoint), handlerIds.map(toStorableText), dueForMs];
+    const rows = await this.#connection.query(this.#statements.stranded, values);
+    return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
+  }
+
+  async setPaused(endpoint: string, isPaused: boolean): Promise<void> {
+    const { pause, resume } = this.#statements;
+    await this.#connection.ask(isPaused ? pause : resume, [toStorableText(endpoint)]);
+  }
+
+  async isPaused(endpoint: string): Promise<boolean> {
+    return (await this.#connection.ask(this.#statements.isPaused, [toStorableText(endpoint)])).length > 0;
   }
 
   onWarning(report: InboxWarningReporter): void {
-    this.#warn = report;
+    this.#retention.onWarning(report);
   }
 
   /**
@@ -238,12 +259,12 @@ export class PostgresInboxStore implements InboxStore {
    * @throws InboxTimeoutError when there is no response within 10 s, as in `claim`, `settle`, `reopen`, `get` and `payload`
    */
   async ping(): Promise<void> {
-    await this.#ask(this.#statements.ping, []);
+    await this.#connection.ask(this.#statements.ping, []);
   }
 
   /** Waits for work in the background, at most 10 s. It does not close the client. */
   async close(): Promise<void> {
-    await answerInTime(this.#pruning, 'Postgres').catch(() => undefined);
+    await this.#retention.idle();
   }
 
   async #complete(
@@ -255,65 +276,5 @@ export class PostgresInboxStore implements InboxStore {
     const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
     const isHeld = await completeRun(client, this.#statements.complete, values);
     if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
-  }
-
-  #claimOnce(event: InboxEvent, handlerIds: readonly string[], lease: InboxLease): Promise<PostgresRow[]> {
-    return this.#ask(this.#statements.claim, [
-      ...toKey(event),
-      toStorableText(event.type),
-      toStorableText(event.occurredAt),
-      event.payload,
-      handlerIds.map(toStorableText),
-      toStorableText(lease.token),
-      lease.durationMs,
-      lease.takesOver ? toStorableText(lease.takesOver) : null,
-    ]);
-  }
-
-  #pruneExpired(): void {
-    const now = performance.now();
-    if (now < this.#nextPruneAt) return;
-    this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
-    // A failure must not fail the claim that started this. The next round deletes what is left.
-    this.#pruning = this.#prune(this.#statements.pruneByAge, this.#options.retentionMs)
-      .then(
-        ({ found, deleted }) => {
-          if (found > 0 && deleted === 0) this.#warn(MESSAGES.nothingDeleted(this.#tables.events));
-        },
-        (error) => this.#warn(MESSAGES.retentionFailed(this.#tables.events), error),
-      )
-      .catch(() => {});
-  }
-
-  /** Deletes old events, until there are no more, or none of a batch can be deleted. */
-  async #prune(statement: string, bound: number): Promise<{ found: number; deleted: number }> {
-    const total = { found: 0, deleted: 0 };
-    for (let mayHaveMore = true; mayHaveMore; ) {
-      const [row] = await this.#query(statement, [bound, PRUNE_BATCH_SIZE]);
-      const [seen, forgotten] = [Number(row?.seen), Number(row?.forgotten)];
-      total.found += seen;
-      total.deleted += forgotten;
-      mayHaveMore = seen >= PRUNE_BATCH_SIZE && forgotten > 0;
-    }
-    return total;
-  }
-
-  /** For statements about a single event. If one of them takes this long, its connection is probably lost. */
-  #ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
-    return answerInTime(this.#query(text, values), 'Postgres');
-  }
-
-  async #query(text: string, values: unknown[]): Promise<PostgresRow[]> {
-    if (this.#options.migrate) await this.#migrateOnce();
-    return retryConflicts(() => queryRows(this.#options.client, text, values));
-  }
-
-  #migrateOnce(): Promise<void> {
-    // A migration that hangs must not block every later call.
-    this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
-      this.#migrated = undefined;
-      throw error;
-    });
-    return this.#migrated;
   }
 }

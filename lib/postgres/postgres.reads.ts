@@ -1,13 +1,12 @@
 import {
   type InboxEntry,
   type InboxFilter,
-  type InboxKey,
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
-  type RunClaim,
   type RunState,
-} from '../inbox/inbox-store.js';
+} from '../inbox/inbox-queries.js';
+import { type RunClaim } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
@@ -170,8 +169,4 @@ function toInboxRun(run: StoredRun): InboxRun {
 /** The value of a text column. */
 export function textOf(row: PostgresRow, column: string): string {
   return fromStorableText(String(row[column]));
-}
-
-export function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toStorableText(endpoint), toStorableText(eventId)];
 }

@@ -106,6 +106,17 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
     CREATE UNIQUE INDEX inbox_events_by_seq ON ${events} (application, seq);
     CREATE INDEX inbox_events_by_age ON ${events} (application, received_at);
     CREATE INDEX inbox_runs_not_done ON ${runs} (application, state) WHERE state <> 'done';`,
+  // Only runs that workers have are due, so runs that deliveries execute do not pay for the index.
+  ({ events, runs, pauses }) => `
+    ALTER TABLE ${events} ADD COLUMN delivery text;
+    ALTER TABLE ${runs} ADD COLUMN due_at timestamptz, ADD COLUMN worker_attempts integer NOT NULL DEFAULT 0;
+    CREATE INDEX inbox_runs_due ON ${runs} (application, endpoint, handler_id, due_at) WHERE due_at IS NOT NULL;
+    CREATE TABLE ${pauses} (
+      application text COLLATE "C" NOT NULL,
+      endpoint text COLLATE "C" NOT NULL,
+      paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      PRIMARY KEY (application, endpoint)
+    );`,
 ];
 
 /** The names of the tables and of the store's application, quoted for SQL. */
@@ -116,6 +127,8 @@ export interface PostgresTables {
   readonly migrations: string;
   readonly events: string;
   readonly runs: string;
+  /** The endpoints whose workers are paused. */
+  readonly pauses: string;
 }
 
 /** Both names become part of SQL, so check them with {@link requireSchemaName} and `requireApplication`. */
@@ -126,6 +139,7 @@ export function postgresTables(schema: string, application: string): PostgresTab
     migrations: `"${schema}"."inbox_migrations"`,
     events: `"${schema}"."inbox_events"`,
     runs: `"${schema}"."inbox_runs"`,
+    pauses: `"${schema}"."inbox_pauses"`,
   };
 }
 

@@ -2,8 +2,6 @@ import { getSql, payloadSql, statsSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { TRANSACTION_MARK } from './postgres.transaction.js';
 
-export type PostgresStatements = ReturnType<typeof postgresStatements>;
-
 /**
  * The store's statements. Each one is a SELECT at the top level, even if it writes: clients such as TypeORM return the rows
  * of other commands in other shapes.
@@ -19,8 +17,6 @@ export function postgresStatements(tables: PostgresTables) {
     stats: statsSql(tables),
     get: getSql(tables),
     payload: payloadSql(tables),
-    pruneByTime: pruneSql(tables, 'to_timestamp($1::float8 / 1000)'),
-    pruneByAge: pruneSql(tables, "clock_timestamp() - $1::float8 * interval '1 millisecond'"),
     ping: `SELECT count(application)::float8 FROM ${tables.events} WHERE false`,
   });
 }
@@ -28,8 +24,8 @@ export function postgresStatements(tables: PostgresTables) {
 /**
  * Records the event and claims the runs that can be claimed.
  *
- * Values: endpoint, event id, type, occurred at, payload, handler ids, lease token, lease in ms, token to take over or
- * NULL.
+ * Values: endpoint, event id, type, occurred at, payload, delivery or NULL, handler ids, lease token, lease in ms, token to
+ * take over or NULL, and when workers may take the runs over, in ms, or NULL if the claim does not hand them over.
  *
  * Returns, for each handler, `claimed` with its attempt, or the state that prevented a claim. It returns both if the run
  * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
@@ -37,10 +33,10 @@ export function postgresStatements(tables: PostgresTables) {
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
   // A worker takes the attempt over, or the claim is repeated because its response was lost.
-  const goesOn = "(run.state = 'running' AND run.lease_token IN ($7::text, $9::text))";
+  const goesOn = "(run.state = 'running' AND run.lease_token IN ($8::text, $10::text))";
   const isClaimable = `(
       run.state = 'failed'
-      OR run.state = 'queued' AND $9::text IS NOT NULL
+      OR run.state = 'queued' AND $10::text IS NOT NULL
       OR run.state = 'running' AND run.lease_ends_at <= clock_timestamp()
       OR ${goesOn}
     )`;
@@ -48,22 +44,23 @@ function claimSql({ events, runs, application }: PostgresTables): string {
   // DO UPDATE sees each row as it is when it is locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH recorded AS (
-  INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload)
-  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea)
-  ON CONFLICT (application, endpoint, event_id) DO NOTHING
+  ${recordSql(events, application)}
 ), claimed AS (
   INSERT INTO ${runs} AS run
-    (application, endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at)
-  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'running', 1, clock_timestamp(), $7::text,
-    clock_timestamp() + $8::float8 * interval '1 millisecond'
-  FROM unnest($6::text[]) AS asked (handler_id)
+    (application, endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, due_at)
+  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'running', 1, clock_timestamp(), $8::text,
+    ${inMs('$9::float8')}, ${inMs('$11::float8')}
+  FROM unnest($7::text[]) AS asked (handler_id)
   ORDER BY asked.handler_id COLLATE "C"
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = 'running',
     attempts = run.attempts + CASE WHEN ${goesOn} THEN 0 ELSE 1 END,
     updated_at = clock_timestamp(),
-    lease_token = $7::text,
-    lease_ends_at = clock_timestamp() + $8::float8 * interval '1 millisecond',
+    lease_token = $8::text,
+    lease_ends_at = ${inMs('$9::float8')},
+    due_at = CASE WHEN run.due_at IS NULL THEN ${inMs('$11::float8')}
+      ELSE ${inMs('coalesce($11::float8, $9::float8)')} END,
+    worker_attempts = CASE WHEN ${goesOn} THEN run.worker_attempts ELSE 0 END,
     error_name = NULL,
     error_message = NULL
   WHERE ${isClaimable}
@@ -75,14 +72,27 @@ UNION ALL
 SELECT run.handler_id, run.state, NULL,
   ceil(extract(epoch FROM run.lease_ends_at - clock_timestamp()) * 1000)::float8
 FROM ${runs} AS run
-WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($6::text[])
+WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
   AND ${isClaimable} IS NOT TRUE`;
+}
+
+/** Records the event, if it is new. Values: endpoint, event id, type, occurred at, payload, delivery or NULL. */
+export function recordSql(events: string, application: string): string {
+  return `INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload, delivery)
+  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text)
+  ON CONFLICT (application, endpoint, event_id) DO NOTHING`;
+}
+
+/** A time so many ms from now; NULL for NULL. */
+export function inMs(ms: string): string {
+  return `clock_timestamp() + ${ms} * interval '1 millisecond'`;
 }
 
 /**
  * Records how several runs ended.
  *
- * Values: endpoint, event id, lists of handler ids, states, error names and error messages, lease token.
+ * Values: endpoint, event id, lists of handler ids, states, error names, error messages and waits of workers in ms, and the
+ * lease token.
  * Returns the ids of the handlers that were written.
  */
 function settleSql({ runs, application }: PostgresTables): string {
@@ -90,11 +100,12 @@ function settleSql({ runs, application }: PostgresTables): string {
     state: 'ended.state',
     errorName: 'ended.error_name',
     errorMessage: 'ended.error_message',
+    retryInMs: 'ended.retry_in_ms',
   };
   return `
 WITH given AS (
-  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
-    AS given (handler_id, state, error_name, error_message)
+  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
+    AS given (handler_id, state, error_name, error_message, retry_in_ms)
 ), ended AS (
   SELECT given.*
   FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
@@ -116,7 +127,12 @@ SELECT handler_id FROM written`;
  * Values: as for {@link settleSql}, with single values instead of lists.
  */
 function settleOneSql({ runs, application }: PostgresTables): string {
-  const settlement = { state: '$4::text', errorName: '$5::text', errorMessage: '$6::text' };
+  const settlement = {
+    state: '$4::text',
+    errorName: '$5::text',
+    errorMessage: '$6::text',
+    retryInMs: '$7::float8',
+  };
   return `
 WITH written AS (
   UPDATE ${runs} AS run SET${assignments(settlement)}
@@ -132,16 +148,21 @@ interface SettlementSql {
   readonly state: string;
   readonly errorName: string;
   readonly errorMessage: string;
+  readonly retryInMs: string;
 }
 
 /** A run keeps its lease token, so that {@link belongsToLease} recognizes a settlement that is repeated. */
-function assignments({ state, errorName, errorMessage }: SettlementSql): string {
+function assignments({ state, errorName, errorMessage, retryInMs }: SettlementSql): string {
   const whileRunning = (value: string, column: string) =>
     `CASE WHEN run.state = 'running' THEN ${value} ELSE run.${column} END`;
-  const startedAttempts = `run.attempts - CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END`;
+  const uncounted = `CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END`;
+  const dueAt = `CASE WHEN ${state} IN ('failed', 'queued') AND run.due_at IS NOT NULL
+      THEN ${inMs(`coalesce(${retryInMs}, 0)`)} END`;
   return `
     state = ${state},
-    attempts = ${whileRunning(startedAttempts, 'attempts')},
+    attempts = ${whileRunning(`run.attempts - ${uncounted}`, 'attempts')},
+    worker_attempts = ${whileRunning(`greatest(0, run.worker_attempts - ${uncounted})`, 'worker_attempts')},
+    due_at = ${whileRunning(dueAt, 'due_at')},
     updated_at = ${whileRunning('clock_timestamp()', 'updated_at')},
     lease_ends_at = NULL,
     error_name = ${whileRunning(errorName, 'error_name')},
@@ -153,7 +174,7 @@ function assignments({ state, errorName, errorMessage }: SettlementSql): string 
  * `complete`.
  */
 function belongsToLease(state: string): string {
-  return `run.lease_token = $7::text AND run.state IN ('running', ${state})`;
+  return `run.lease_token = $8::text AND run.state IN ('running', ${state})`;
 }
 
 /**
@@ -167,7 +188,8 @@ function completeSql({ runs, application }: PostgresTables): string {
   return `
 WITH completed AS (
   UPDATE ${runs} SET
-    state = 'done', updated_at = clock_timestamp(), lease_ends_at = NULL, error_name = NULL, error_message = NULL
+    state = 'done', updated_at = clock_timestamp(), lease_ends_at = NULL, due_at = NULL,
+    error_name = NULL, error_message = NULL
   WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text AND lease_token = $4::text
     AND state IN ('running', 'done') AND ${mark} = $5::text
   RETURNING handler_id
@@ -196,7 +218,8 @@ WITH wanted AS (
   FOR UPDATE
 ), reopened AS (
   UPDATE ${runs} AS run SET
-    state = 'failed', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL
+    state = 'failed', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL,
+    due_at = CASE WHEN run.due_at IS NOT NULL THEN clock_timestamp() END, worker_attempts = 0
   FROM wanted
   WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = wanted.handler_id
   RETURNING run.handler_id
@@ -219,44 +242,11 @@ WITH wanted AS (
   ORDER BY run.handler_id
   FOR UPDATE
 ), dismissed AS (
-  UPDATE ${runs} AS run SET state = 'done', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL
+  UPDATE ${runs} AS run SET
+    state = 'done', updated_at = clock_timestamp(), lease_token = NULL, lease_ends_at = NULL, due_at = NULL
   FROM wanted
   WHERE ${isOfEvent} AND run.handler_id = wanted.handler_id
   RETURNING run.handler_id
 )
 SELECT handler_id FROM dismissed ORDER BY handler_id`;
-}
-
-/**
- * Deletes a batch of events that were received before `bound`, an SQL expression of $1.
- *
- * Values: the bound, the size of the batch. Returns how many events were `seen` (fewer than the batch if there are no
- * more) and how many of those were `forgotten`.
- */
-function pruneSql({ events, runs, application }: PostgresTables, bound: string): string {
-  const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
-  const isItsRun =
-    'run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id';
-  // `held` locks the runs and reads their current state, so that an event that was claimed in between is kept.
-  return `
-WITH old AS MATERIALIZED (
-  SELECT event.application, event.endpoint, event.event_id
-  FROM ${events} AS event
-  WHERE event.application = ${application} AND event.received_at < ${bound}
-    AND NOT EXISTS (SELECT FROM ${runs} AS run WHERE ${isItsRun} AND ${isRunning})
-  ORDER BY event.received_at
-  LIMIT $2::integer
-  FOR UPDATE OF event SKIP LOCKED
-), held AS MATERIALIZED (
-  SELECT run.application, run.endpoint, run.event_id, run.state, run.lease_ends_at
-  FROM ${runs} AS run JOIN old AS event ON ${isItsRun}
-  FOR UPDATE OF run
-), forgotten AS (
-  DELETE FROM ${events} AS event
-  USING old
-  WHERE event.application = old.application AND event.endpoint = old.endpoint AND event.event_id = old.event_id
-    AND NOT EXISTS (SELECT FROM held AS run WHERE ${isItsRun} AND ${isRunning})
-  RETURNING 1
-)
-SELECT (SELECT count(*) FROM old)::float8 AS seen, (SELECT count(*) FROM forgotten)::float8 AS forgotten`;
 }

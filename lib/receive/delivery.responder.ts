@@ -3,8 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
-import { answerForReplay } from '../replay/replay-request.js';
-import { answerFor, type Outcome, outcomeOfError, type WebhookAnswer } from '../respond/outcome.js';
+import {
+  answerFor,
+  answerForReplay,
+  type Outcome,
+  outcomeOfError,
+  type WebhookAnswer,
+} from '../respond/outcome.js';
 import type { ReceiveOptions } from './receive.options.js';
 
 /** The part of Fastify's reply that this module uses. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { LogWriter } from '../dispatch/delivery.log.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
-import { LogWriter } from '../dispatch/log-writer.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
 import { EndpointUrl } from './endpoint.url.js';

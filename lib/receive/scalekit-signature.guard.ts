@@ -2,8 +2,8 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { WebhookVerificationError } from '../errors/errors.js';
-import { isReplayRequestId } from '../replay/replay-request.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
+import { isReplayRequestId } from '../verify/signature-headers.js';
 import { verifySignature } from '../verify/verify-signature.js';
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import {

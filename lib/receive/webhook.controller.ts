@@ -19,9 +19,9 @@ import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.j
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
-import { readReplayRequest } from '../replay/replay-request.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
+import { readReplayRequest } from '../verify/signature-headers.js';
 import { DeliveryResponder, type PlatformResponse } from './delivery.responder.js';
 import { type CapturedBytes, capturedBody, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { InboxKey, RunState } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 
 /** The states that have an index. `done` has none, because nearly every entry ends there. */
 export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const satisfies RunState[];

@@ -9,10 +9,10 @@ import {
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
+  RunCounter,
   type RunError,
   type RunState,
-} from '../inbox/inbox-store.js';
-import { RunCounter } from '../inbox/run-counts.js';
+} from '../inbox/inbox-queries.js';
 import { fromStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './redis.messages.js';
 import type { RedisInboxConnection } from './redis-inbox.connection.js';

@@ -7,15 +7,17 @@ import {
   requireRetentionMs,
 } from '../errors/settings.js';
 import {
-  DEFAULT_RETENTION_MS,
   type InboxEntry,
-  type InboxEvent,
   type InboxFilter,
   type InboxKey,
-  type InboxLease,
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+} from '../inbox/inbox-queries.js';
+import {
+  DEFAULT_RETENTION_MS,
+  type InboxEvent,
+  type InboxLease,
   type InboxStore,
   type RunClaim,
   type RunSettlement,

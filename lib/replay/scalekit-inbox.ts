@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
+import { requireWorkStore } from '../dispatch/inbox.runs.js';
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
-import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';
 import {
   checkOptions,
@@ -12,32 +12,31 @@ import {
   listOf,
   type OptionChecks,
   optional,
+  refuseSetting,
   requireDate,
   requireText,
 } from '../errors/settings.js';
-import { FILTER_CHECKS, PAGE_CHECKS } from '../inbox/inbox-queries.js';
-import type {
-  InboxEntry,
-  InboxFilter,
-  InboxKey,
-  InboxPage,
-  InboxPageRequest,
-  InboxRunCount,
-  InboxStore,
-} from '../inbox/inbox-store.js';
-import { parseReceivedEvent } from '../parse/parse-event.js';
+import {
+  FILTER_CHECKS,
+  type InboxEntry,
+  type InboxFilter,
+  type InboxKey,
+  type InboxPage,
+  type InboxPageRequest,
+  type InboxRunCount,
+  PAGE_CHECKS,
+} from '../inbox/inbox-queries.js';
+import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
+import { inboxEntries, inTime, receivedBefore, unknownEvent } from './stored-events.js';
 
 const MESSAGES = {
-  unknownEvent: (eventId: string, endpoint: string) =>
-    `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}. It was never received, or its retention has ended.`,
-  replayWithoutPayload: (eventId: string) =>
-    `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
-    'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
   dismissalOfUnknownRun: (eventId: string, id: string) =>
     `The event ${describeValue(eventId)} has no run of a handler with the id ${describeValue(id)}.`,
   replayFailed: (eventId: string, name: string, message: string) =>
     `The replay of ${describeValue(eventId)} failed (${name}: ${message}). Nothing ran; try again.`,
+  nothingToPause:
+    'Only workers that take runs from the inbox can be paused, so use an InboxTransport. BullMQ has queue.pause().',
   replayOfUnknownHandler: (id: string) => `No handler of this endpoint has the id ${describeValue(id)}.`,
 } as const;
 
@@ -57,24 +56,6 @@ export interface ReplayOptions {
 export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
 
 const REPLAY_CHECKS: OptionChecks<ReplayOptions> = { handlers: optional(listOf(requireText)) };
-
-const PAGE_SIZE = 100;
-
-/** The first `limit` entries that match, oldest first, including entries that arrive during the iteration. */
-export async function* inboxEntries(
-  store: InboxStore,
-  filter: InboxFilter,
-  limit: number,
-): AsyncGenerator<InboxEntry, void> {
-  let cursor: string | undefined;
-  for (let left = limit; left > 0; ) {
-    const page = await store.list(filter, { limit: Math.min(left, PAGE_SIZE), ...(cursor && { cursor }) });
-    yield* page.entries;
-    left -= page.entries.length;
-    cursor = page.nextCursor;
-    if (cursor === undefined) return;
-  }
-}
 
 /**
  * The inbox of one endpoint: shows which events it received and what happened to their runs, and replays events. It sees
@@ -164,7 +145,7 @@ export class ScalekitInbox {
     if (handlers !== undefined) listOf(requireText)('handlers', handlers);
     const key = this.#keyOf(eventId);
     const entry = await this.#options.inbox.get(key);
-    if (!entry) throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(eventId, key.endpoint));
+    if (!entry) throw unknownEvent(key);
     const unknown = handlers?.find((id) => !entry.runs.some(({ handlerId }) => handlerId === id));
     if (unknown !== undefined) {
       throw new InboxReplayError('handler_unknown', MESSAGES.dismissalOfUnknownRun(eventId, unknown));
@@ -203,8 +184,8 @@ export class ScalekitInbox {
     const key = this.#keyOf(received.event.id);
     try {
       await this.#requireHandlers(handlers);
-      if (!(await this.#answerInTime(this.#options.inbox.get(key)))) {
-        throw new InboxReplayError('event_unknown', MESSAGES.unknownEvent(key.eventId, key.endpoint));
+      if (!(await inTime(this.#options.inbox.get(key), this.#options.handlerTimeoutMs))) {
+        throw unknownEvent(key);
       }
       const reopen = () => this.#options.inbox.reopen(key, handlers);
       return { end: 'done', ...(await this.#dispatcher.handleAgain(received, reopen, handlers)) };
@@ -215,12 +196,6 @@ export class ScalekitInbox {
     }
   }
 
-  async #answerInTime<T>(answer: Promise<T>): Promise<T> {
-    const found = await waitAtMost(answer, this.#options.handlerTimeoutMs);
-    if (found === TIMED_OUT) throw new Error('the inbox did not answer in time');
-    return found;
-  }
-
   /** @throws InboxReplayError when one of the handlers does not exist */
   async #requireHandlers(handlers: readonly string[] | undefined): Promise<void> {
     await this.#dispatcher.findHandlers();
@@ -229,11 +204,40 @@ export class ScalekitInbox {
     throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));
   }
 
+  /**
+   * Keeps the workers of this endpoint from taking runs, in all processes, until {@link resume} is called; a restart does not
+   * change that. Deliveries are still stored and answered with 202, and attempts in progress end. It takes effect when a
+   * worker looks for runs, so within its `pollIntervalMs`.
+   *
+   * @throws ScalekitWebhooksConfigurationError without `InboxTransport` or `retryFailed`: there are no such workers
+   */
+  async pause(): Promise<void> {
+    await this.#withWorkers().setPaused(this.#options.name, true);
+  }
+
+  /** Lets the workers of this endpoint take runs again. See {@link pause}. */
+  async resume(): Promise<void> {
+    await this.#withWorkers().setPaused(this.#options.name, false);
+    this.#options.transport.inboxWork?.wake(this.#options.name);
+  }
+
+  /** Whether the workers of this endpoint are paused. See {@link pause}. */
+  async isPaused(): Promise<boolean> {
+    return this.#withWorkers().isPaused(this.#options.name);
+  }
+
+  /** The inbox, if workers take runs from it. */
+  #withWorkers(): InboxWorkStore {
+    const { transport, inbox } = this.#options;
+    if (!transport.inboxWork) refuseSetting('transport', MESSAGES.nothingToPause);
+    return requireWorkStore(inbox);
+  }
+
   async #replay(eventId: string, handlers?: readonly string[]): Promise<DispatchResult> {
     const key = this.#keyOf(eventId);
-    const received = await this.#receivedBefore(key);
-    const reopen = () => this.#options.inbox.reopen(key, handlers);
-    return this.#dispatcher.handleAgain(received, reopen, handlers);
+    const { inbox, validation, handlerTimeoutMs } = this.#options;
+    const received = await receivedBefore(inbox, key, validation, handlerTimeoutMs);
+    return this.#dispatcher.handleAgain(received, () => inbox.reopen(key, handlers), handlers);
   }
 
   async #replayAll(filter: ScalekitInboxFilter, handlers?: readonly string[]): Promise<ReplayCounts> {
@@ -254,18 +258,6 @@ export class ScalekitInbox {
     }
     if (missing && Object.keys(counts).length === 1) throw missing;
     return counts;
-  }
-
-  async #receivedBefore(key: InboxKey): Promise<ReceivedEvent> {
-    const { inbox, validation } = this.#options;
-    const payload = await this.#answerInTime(inbox.payload(key));
-    if (!payload) {
-      throw (await inbox.get(key))
-        ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
-        : new InboxReplayError('event_unknown', MESSAGES.unknownEvent(key.eventId, key.endpoint));
-    }
-    const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody });
   }
 
   #keyOf(eventId: string): InboxKey {

@@ -70,6 +70,11 @@ export function answerFor(
   return outcome === 'unavailable' ? { ...refused, retryAfterSeconds } : refused;
 }
 
+/** Why a replay was not possible, for the one who asked: they have the signing secret. */
+export function answerForReplay(answer: WebhookAnswer, replay: string): WebhookAnswer {
+  return { ...answer, body: { ...answer.body, replay } };
+}
+
 /** A delivery is rejected for a reason other than its signature or its event. */
 export class DeliveryRefusedError extends ScalekitWebhooksError {
   override readonly code = 'delivery_refused';

@@ -1,24 +1,28 @@
 import type {
   InboxEntry,
-  InboxEvent,
   InboxFilter,
   InboxKey,
-  InboxLease,
   InboxPage,
   InboxPageRequest,
   InboxRunCount,
-  InboxStore,
+  RunState,
+} from '../inbox/inbox-queries.js';
+import type {
+  InboxEvent,
+  InboxLease,
   InboxTransaction,
   InboxWarningReporter,
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
+import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
 import { claimRun, dismissRun, reopenRun, settleRun } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
+import { countStranded, enqueue, extend, isPaused, selectDue, setPaused, takeDue } from './sqlite.work.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
 import { inTransaction, makeDurable, retryWhileBusy, type SqliteDatabase } from './sqlite-database.js';
@@ -42,7 +46,7 @@ const PRUNE_BATCH_SIZE = 200;
  *
  * @example new SqliteInboxStore({ database: new DatabaseSync('inbox.db') })
  */
-export class SqliteInboxStore implements InboxStore {
+export class SqliteInboxStore implements InboxWorkStore {
   readonly #database: SqliteDatabase;
   readonly #tables: SqliteTables;
   readonly #retentionMs: number;
@@ -76,7 +80,7 @@ export class SqliteInboxStore implements InboxStore {
       const answers = new Map<string, RunClaim>();
       for (const handlerId of handlerIds) {
         const { claim, run } = claimRun(runs.get(handlerId), lease, now);
-        if (run) writer.writeRun(eventNumber, handlerId, run);
+        if (run) writer.writeRun(eventNumber, event.endpoint, handlerId, run);
         answers.set(handlerId, claim);
       }
       return answers;
@@ -101,7 +105,7 @@ export class SqliteInboxStore implements InboxStore {
         const run = runs.get(handlerId);
         const settled = settleRun(run, settlement, lease, now);
         if (!settled) return [];
-        if (settled !== run) writer.writeRun(eventNumber, handlerId, settled);
+        if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, settled);
         return [handlerId];
       });
     });
@@ -148,31 +152,20 @@ export class SqliteInboxStore implements InboxStore {
   }
 
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const now = Date.now();
-      const eventNumber = writer.findEvent(key);
-      if (eventNumber === undefined) return [];
-      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+    return this.#write((writer) =>
+      writer.changeRuns(key, (run, handlerId) => {
         const asked = handlerIds?.includes(handlerId) ?? false;
-        const reopened = handlerIds && !asked ? undefined : reopenRun(run, asked, now);
-        if (!reopened) return [];
-        writer.writeRun(eventNumber, handlerId, reopened);
-        return [handlerId];
-      });
-    });
+        return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
+      }),
+    );
   }
 
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const eventNumber = writer.findEvent(key);
-      if (eventNumber === undefined) return [];
-      return [...writer.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
-        const dismissed = dismissRun(run, Date.now());
-        if (!dismissed || handlerIds?.includes(handlerId) === false) return [];
-        writer.writeRun(eventNumber, handlerId, dismissed);
-        return [handlerId];
-      });
-    });
+    return this.#write((writer) =>
+      writer.changeRuns(key, (run, handlerId) =>
+        handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
+      ),
+    );
   }
 
   stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
@@ -205,6 +198,41 @@ export class SqliteInboxStore implements InboxStore {
       total += pruned;
       if (pruned < PRUNE_BATCH_SIZE) return total;
     }
+  }
+
+  async enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
+    const states = await this.#write((writer) => enqueue(writer, event, handlerIds));
+    await this.#pruneExpired();
+    return states;
+  }
+
+  async takeDue(request: DueRequest): Promise<DueRuns> {
+    // Most polls find nothing, and a read does not keep other processes from writing.
+    const { due, isPaused } = await this.#read((database) =>
+      selectDue(database, this.#tables, { ...request, limit: 1 }),
+    );
+    if (due.length === 0) return { runs: [], isPaused };
+    return this.#write((writer) => takeDue(this.#database, this.#tables, writer, request));
+  }
+
+  extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {
+    return this.#write((writer) => extend(writer, key, handlerId, lease));
+  }
+
+  stranded(
+    endpoint: string,
+    handlerIds: readonly string[],
+    dueForMs: number,
+  ): Promise<ReadonlyMap<string, number>> {
+    return this.#read((database) => countStranded(database, this.#tables, endpoint, handlerIds, dueForMs));
+  }
+
+  setPaused(endpoint: string, isPaused: boolean): Promise<void> {
+    return this.#write(() => setPaused(this.#database, this.#tables, endpoint, isPaused));
+  }
+
+  isPaused(endpoint: string): Promise<boolean> {
+    return this.#read((database) => isPaused(database, this.#tables, endpoint));
   }
 
   onWarning(report: InboxWarningReporter): void {

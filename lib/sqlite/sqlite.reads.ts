@@ -1,5 +1,4 @@
 import { isArrayBuffer } from 'node:util/types';
-import { positionOf } from '../inbox/inbox-queries.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -8,8 +7,9 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+  positionOf,
   type RunState,
-} from '../inbox/inbox-store.js';
+} from '../inbox/inbox-queries.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';

@@ -60,6 +60,15 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
     ) WITHOUT ROWID;
     CREATE INDEX ${handlers}_by_state ON ${handlers} (state, event_number);
   `,
+  // The endpoint is repeated in the runs, so that one index finds the due runs of an endpoint.
+  ({ payloads, handlers, pauses }) => `
+    ALTER TABLE ${payloads} ADD COLUMN delivery TEXT;
+    ALTER TABLE ${handlers} ADD COLUMN endpoint TEXT;
+    ALTER TABLE ${handlers} ADD COLUMN due_at INTEGER;
+    ALTER TABLE ${handlers} ADD COLUMN worker_attempts INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX ${handlers}_by_due ON ${handlers} (endpoint, handler_id, due_at) WHERE due_at IS NOT NULL;
+    CREATE TABLE ${pauses} (endpoint TEXT PRIMARY KEY, paused_at INTEGER NOT NULL);
+  `,
 ];
 
 /** The names of the tables. */
@@ -70,6 +79,8 @@ export interface SqliteTables {
   readonly payloads: string;
   /** Has one row for each run. */
   readonly handlers: string;
+  /** The endpoints whose workers are paused. */
+  readonly pauses: string;
 }
 
 export function sqliteTables(prefix: string): SqliteTables {
@@ -78,5 +89,6 @@ export function sqliteTables(prefix: string): SqliteTables {
     events: `${prefix}events`,
     payloads: `${prefix}payloads`,
     handlers: `${prefix}handlers`,
+    pauses: `${prefix}pauses`,
   };
 }

@@ -1,5 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxKey, InboxLease, InboxTransaction } from '../inbox/inbox-store.js';
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxLease, InboxTransaction } from '../inbox/inbox-store.js';
 import { TransactionFence } from '../inbox/transaction-fence.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';

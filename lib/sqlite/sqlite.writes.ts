@@ -1,5 +1,6 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxEvent, InboxKey, InboxLease, RunState } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
+import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { RunRecord } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './sqlite.messages.js';
@@ -30,21 +31,22 @@ export class SqliteWriter {
   }
 
   /** Returns the number of the new event. */
-  insertEvent({ endpoint, eventId, type, occurredAt, payload }: InboxEvent, now: number): number {
+  insertEvent(event: InboxEvent, now: number): number {
+    const { endpoint, eventId, type, occurredAt, payload, delivery } = event;
     const { events, payloads } = this.tables;
     this.database
       .prepare(
         `INSERT INTO ${events} (endpoint, event_id, type, occurred_at, received_at) VALUES (?, ?, ?, ?, ?)`,
       )
       .run(...[endpoint, eventId, type, occurredAt].map(toStorableText), now);
-    const [event] = selectJson<{ number: number }>(
+    const [inserted] = selectJson<{ number: number }>(
       this.database,
       "SELECT json_object('number', last_insert_rowid()) AS json",
     );
-    const number = event?.number ?? 0;
+    const number = inserted?.number ?? 0;
     this.database
-      .prepare(`INSERT INTO ${payloads} (event_number, payload) VALUES (?, ?)`)
-      .run(number, payload);
+      .prepare(`INSERT INTO ${payloads} (event_number, payload, delivery) VALUES (?, ?, ?)`)
+      .run(number, payload, delivery ? toStorableText(JSON.stringify(delivery)) : null);
     return number;
   }
 
@@ -54,23 +56,26 @@ export class SqliteWriter {
       this.database,
       `SELECT json_object(
         'handlerId', handler_id, 'state', state, 'attempts', attempts, 'updatedAt', updated_at,
-        'leaseToken', lease_token, 'leaseEndsAt', lease_ends_at, 'errorName', error_name, 'errorMessage', error_message
+        'leaseToken', lease_token, 'leaseEndsAt', lease_ends_at, 'errorName', error_name, 'errorMessage', error_message,
+        'dueAt', due_at, 'workerAttempts', worker_attempts
       ) AS json FROM ${this.tables.handlers} WHERE event_number = ?`,
       eventNumber,
     );
     return new Map(stored.map((run) => [fromStorableText(run.handlerId), toRunRecord(run)]));
   }
 
-  /** Inserts a run, or replaces it. */
-  writeRun(eventNumber: number, handlerId: string, run: RunRecord): void {
+  /** Inserts a run of an endpoint's event, or replaces it. */
+  writeRun(eventNumber: number, endpoint: string, handlerId: string, run: RunRecord): void {
     this.database
       .prepare(
         `INSERT OR REPLACE INTO ${this.tables.handlers} (
-          event_number, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, error_name, error_message
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          event_number, endpoint, handler_id, state, attempts, updated_at, lease_token, lease_ends_at,
+          error_name, error_message, due_at, worker_attempts
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         eventNumber,
+        toStorableText(endpoint),
         toStorableText(handlerId),
         run.state,
         run.attempts,
@@ -79,7 +84,29 @@ export class SqliteWriter {
         run.leaseEndsAt ?? null,
         run.error ? toStorableText(run.error.name) : null,
         run.error ? toStorableText(run.error.message) : null,
+        run.dueAt ?? null,
+        run.workerAttempts,
       );
+  }
+
+  /**
+   * Replaces runs of an event.
+   *
+   * @param change returns the new run, or undefined to leave the run as it is
+   * @returns the handler ids of the runs that were replaced
+   */
+  changeRuns(
+    key: InboxKey,
+    change: (run: RunRecord, handlerId: string) => RunRecord | undefined,
+  ): readonly string[] {
+    const eventNumber = this.findEvent(key);
+    if (eventNumber === undefined) return [];
+    return [...this.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+      const changed = change(run, handlerId);
+      if (!changed) return [];
+      this.writeRun(eventNumber, key.endpoint, handlerId, changed);
+      return [handlerId];
+    });
   }
 
   /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */
@@ -128,7 +155,7 @@ export function completeRun(
   const completed = transaction
     .prepare(
       `UPDATE ${tables.handlers}
-        SET state = 'done', updated_at = ?, lease_ends_at = NULL, error_name = NULL, error_message = NULL
+        SET state = 'done', updated_at = ?, lease_ends_at = NULL, error_name = NULL, error_message = NULL, due_at = NULL
         WHERE event_number = (SELECT number FROM ${tables.events} WHERE endpoint = ? AND event_id = ?)
           AND handler_id = ? AND state IN ('running', 'done') AND lease_token = ?
         RETURNING 1`,
@@ -158,6 +185,8 @@ interface StoredRun {
   readonly leaseEndsAt: number | null;
   readonly errorName: string | null;
   readonly errorMessage: string | null;
+  readonly dueAt: number | null;
+  readonly workerAttempts: number;
 }
 
 function toRunRecord(run: StoredRun): RunRecord {
@@ -168,6 +197,8 @@ function toRunRecord(run: StoredRun): RunRecord {
     updatedAt,
     leaseToken: leaseToken ?? undefined,
     leaseEndsAt: leaseEndsAt ?? undefined,
+    dueAt: run.dueAt ?? undefined,
+    workerAttempts: run.workerAttempts,
     error:
       errorName === null
         ? undefined

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SCALEKIT_EVENT_TYPES } from 'nestjs-scalekit-webhooks';
 import { answerFor, DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.js';
-import { resolveOptions } from '../../lib/scalekit-webhooks.options.js';
+import { resolveOptions } from '../../lib/scalekit-webhooks.resolve-options.js';
 import { cliCommands, cliHelp } from './cli-help.js';
 import { codeSpans, tableCells } from './markdown.js';
 import { PublicApi } from './public-api.js';
@@ -23,7 +23,8 @@ describe('tables of options', () => {
     ['docs/inboxes.md', 'sqlite-options', ['SqliteInboxOptions']],
     ['docs/inboxes.md', 'postgres-options', ['PostgresInboxOptions']],
     ['docs/inboxes.md', 'redis-options', ['RedisInboxOptions']],
-    ['docs/background-work-and-queues.md', 'bullmq-options', ['BullMqTransportOptions']],
+    ['docs/background-work.md', 'inbox-transport-options', ['InboxTransportOptions']],
+    ['docs/background-work.md', 'bullmq-options', ['BullMqTransportOptions']],
     ['docs/testing.md', 'create-delivery-options', ['CreateScalekitDeliveryOptions']],
     ['docs/testing.md', 'delivery-options', ['TestDeliveryOptions']],
     ['docs/testing.md', 'tester-options', ['ScalekitWebhookTesterOptions']],
@@ -70,6 +71,14 @@ describe('tables of members', () => {
     ['docs/testing.md', 'tester-methods', 'ScalekitWebhookTester'],
   ])('in %s: "%s" has those of %s', (file, table, type) => {
     expect(new Set(firstColumn(file, table))).toEqual(new Set(api.membersOf(type)));
+  });
+
+  it('in docs/inboxes.md: "inbox-work-store" has what InboxWorkStore adds', () => {
+    const inherited = api.membersOf('InboxStore');
+
+    expect(new Set(firstColumn('docs/inboxes.md', 'inbox-work-store'))).toEqual(
+      new Set(api.membersOf('InboxWorkStore').filter((member) => !inherited.includes(member))),
+    );
   });
 
   it.each([

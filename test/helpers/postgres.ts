@@ -39,6 +39,7 @@ export async function dropSchema(client: PostgresQueryable, schema: string): Pro
 
 export async function emptyInbox(client: PostgresQueryable, schema: string): Promise<void> {
   await client.query(`TRUNCATE "${schema}".inbox_events CASCADE`);
+  await client.query(`TRUNCATE "${schema}".inbox_pauses`);
 }
 
 /** Moves everything in an inbox into the past, as if time had passed. */
@@ -46,7 +47,8 @@ export async function passTime(client: PostgresQueryable, schema: string, ms: nu
   const earlier = `- ${ms} * interval '1 millisecond'`;
   await client.query(`UPDATE "${schema}".inbox_events SET received_at = received_at ${earlier}`);
   await client.query(
-    `UPDATE "${schema}".inbox_runs SET updated_at = updated_at ${earlier}, lease_ends_at = lease_ends_at ${earlier}`,
+    `UPDATE "${schema}".inbox_runs SET updated_at = updated_at ${earlier}, lease_ends_at = lease_ends_at ${earlier},
+      due_at = due_at ${earlier}`,
   );
 }
 

@@ -1,7 +1,15 @@
-import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
+import { type EventTransport, type InboxStore, InboxTransport } from 'nestjs-scalekit-webhooks';
 import type { TransactionalEffects } from './effects.js';
 import { FAILING_SETTLEMENTS, type Faults, withFailingScripts } from './faults.js';
-import { APPLICATION_NAME, type AppSettings, HANDLER_TIMEOUT_MS, usesPostgres } from './storm.settings.js';
+import {
+  APPLICATION_NAME,
+  type AppSettings,
+  HANDLER_TIMEOUT_MS,
+  usesPostgres,
+  usesQueue,
+  usesSqlite,
+  worksFromInbox,
+} from './storm.settings.js';
 
 /** The inbox of a mode and, if its database has transactions, the effects beside it. */
 export interface StormInbox {
@@ -24,11 +32,23 @@ export function openInbox(
   faults?: Faults,
 ): Promise<StormInbox> {
   if (usesPostgres(mode)) return onPostgres(postgresUrl, faults);
-  return mode === 'sqlite' ? onSqlite(sqliteFile, faults) : onRedis(redisPort, faults);
+  return usesSqlite(mode) ? onSqlite(sqliteFile, faults) : onRedis(redisPort, faults);
 }
 
-/** For the modes with a queue. */
-export async function openTransport({ redisPort: port }: AppSettings): Promise<EventTransport> {
+/** For the modes in which handlers do not run in the request. */
+export async function openTransport({ mode, redisPort }: AppSettings): Promise<EventTransport | undefined> {
+  if (usesQueue(mode)) return onQueue(redisPort);
+  if (!worksFromInbox(mode)) return undefined;
+  return new InboxTransport({
+    // More than the storm can use up: a dead run would be a fault.
+    attempts: 1000,
+    backoff: 200,
+    handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+    pollIntervalMs: 200,
+  });
+}
+
+async function onQueue(port: number): Promise<EventTransport> {
   const { Queue } = await import('bullmq');
   const { BullMqTransport } = await import('nestjs-scalekit-webhooks/bullmq');
   const queue = new Queue('storm', { connection: { host: '127.0.0.1', port } });

@@ -17,7 +17,6 @@ import {
   HANDLER_TIMEOUT_MS,
   type ListenCommand,
   SETTINGS_VARIABLE,
-  usesQueue,
 } from './storm.settings.js';
 
 const settings: AppSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}');
@@ -25,7 +24,7 @@ const settings: AppSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}')
 process.once('disconnect', () => process.exit());
 const journal = new Journal(settings.journalDirectory);
 const { inbox, effects } = await openInbox(settings, new Faults(journal));
-const transport = usesQueue(settings.mode) ? await openTransport(settings) : undefined;
+const transport = await openTransport(settings);
 process.once('message', ({ port }: ListenCommand) => listen(port));
 report('warm');
 

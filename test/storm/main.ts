@@ -2,7 +2,7 @@
 // settlements. It checks that no run is lost or dead, and that no transactional effect is repeated. It needs a build.
 import type { JournalLine } from './journal.js';
 import { type StormResult, storm } from './storm.js';
-import { runKey, STORM_MODES, type StormMode, type StormOptions } from './storm.settings.js';
+import { runKey, STORM_MODES, type StormMode, type StormOptions, usesSqlite } from './storm.settings.js';
 
 const { STORM_EVENTS, STORM_SEED, STORM_MODE, STORM_KILL_MS, STORM_LIMIT_S } = process.env;
 const options: StormOptions = {
@@ -51,7 +51,7 @@ function rowOf(result: StormResult): Record<string, string | number> {
     requests: result.requests,
     kills: result.kills,
     restarts: result.restarts,
-    'ended conn.': mode === 'sqlite' ? '-' : result.endedConnections,
+    'ended conn.': usesSqlite(mode) ? '-' : result.endedConnections,
     faults: result.faults,
     swallowed: hasTransactions ? result.swallowed : '-',
     early: result.early,
@@ -88,7 +88,7 @@ function calms(result: StormResult): (string | false)[] {
   const { mode, repeatedTransactional, endedConnections, faults, swallowed, early, kills } = result;
   return [
     kills === 0 && 'no process was killed',
-    endedConnections === 0 && mode !== 'sqlite' && 'no connection was ended',
+    endedConnections === 0 && !usesSqlite(mode) && 'no connection was ended',
     faults === 0 && 'no settlement failed',
     swallowed === 0 && repeatedTransactional !== undefined && 'no attempt swallowed an error',
     early === 0 && 'no event came too early',

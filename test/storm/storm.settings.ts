@@ -1,7 +1,15 @@
 import type { ScalekitEventType } from 'nestjs-scalekit-webhooks';
 
-/** Where the application keeps its inbox, and whether it has a queue. */
-export const STORM_MODES = ['postgres', 'sqlite', 'redis', 'bullmq-postgres', 'bullmq-redis'] as const;
+/** Where the application keeps its inbox, and how its handlers run: in the request, from the inbox, or from a queue. */
+export const STORM_MODES = [
+  'postgres',
+  'sqlite',
+  'redis',
+  'inbox-postgres',
+  'inbox-sqlite',
+  'bullmq-postgres',
+  'bullmq-redis',
+] as const;
 export type StormMode = (typeof STORM_MODES)[number];
 
 /** The size of a storm. */
@@ -79,7 +87,7 @@ export const FAULT_RATE = 8;
 export const APPLICATION_NAME = 'storm';
 
 export function usesPostgres(mode: StormMode): boolean {
-  return mode === 'postgres' || mode === 'bullmq-postgres';
+  return mode.endsWith('postgres');
 }
 
 export function usesRedis(mode: StormMode): boolean {
@@ -88,4 +96,12 @@ export function usesRedis(mode: StormMode): boolean {
 
 export function usesQueue(mode: StormMode): boolean {
   return mode === 'bullmq-postgres' || mode === 'bullmq-redis';
+}
+
+export function usesSqlite(mode: StormMode): boolean {
+  return mode.endsWith('sqlite');
+}
+
+export function worksFromInbox(mode: StormMode): boolean {
+  return mode.startsWith('inbox-');
 }

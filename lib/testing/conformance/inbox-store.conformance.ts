@@ -1,5 +1,6 @@
 import { checkOptions, type OptionChecks, requireFunction, requireText } from '../../errors/settings.js';
 import { describeClaims } from './inbox-store.claims.js';
+import { describeDue } from './inbox-store.due.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
 import { describeOperations } from './inbox-store.operations.js';
@@ -7,6 +8,7 @@ import { describePrune, describeReads } from './inbox-store.reads.js';
 import { describeReopen } from './inbox-store.reopen.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
+import { describeWork } from './inbox-store.work.js';
 
 const RUNNER_CHECKS: OptionChecks<ConformanceRunner> = {
   describe: requireFunction,
@@ -50,6 +52,8 @@ export function describeInboxStore(
     describeSettlements(harness, runner);
     describeReopen(harness, runner);
     describeTransactions(harness, runner);
+    describeWork(harness, runner);
+    describeDue(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
     describePrune(harness, runner);

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { objectWith } from '../../errors/settings.js';
 import {
-  INBOX_METHODS,
   type InboxEntry,
-  type InboxEvent,
   type InboxFilter,
   type InboxKey,
-  type InboxLease,
   type InboxPage,
+} from '../../inbox/inbox-queries.js';
+import {
+  INBOX_METHODS,
+  type InboxEvent,
+  type InboxLease,
   type InboxStore,
   type InboxTransaction,
   type RunClaim,

@@ -5,12 +5,13 @@ import {
   type ConformanceRunner,
   FAILURE,
 } from './inbox-store.harness.js';
+import { startWork, workTests } from './inbox-store.work.js';
 
 /** What operators ask of an inbox: to dismiss runs, and to count them. */
-export function describeOperations(
-  harness: ConformanceHarness,
-  { describe, it, expect }: ConformanceRunner,
-): void {
+export function describeOperations(harness: ConformanceHarness, runner: ConformanceRunner): void {
+  const { describe, it, expect } = runner;
+  const testWork = workTests(harness, runner);
+
   describe('dismiss', () => {
     for (const state of ['dead', 'failed'] as const) {
       it(`makes a ${state} run done without an attempt, and keeps its error`, async () => {
@@ -104,6 +105,17 @@ export function describeOperations(
         },
       ]);
       expect(await harness.store.stats(other.endpoint)).toEqual([counts[1]]);
+    });
+
+    testWork('count the runs that workers have, or wait for', async (store) => {
+      await store.enqueue(anEvent(), ['B.run']);
+      await startWork(store);
+
+      const counts = (await store.stats()).map(({ handlerId, state, count }) => [handlerId, state, count]);
+      expect(counts.sort()).toEqual([
+        ['A.run', 'running', 1],
+        ['B.run', 'queued', 1],
+      ]);
     });
 
     it('are empty for an empty inbox, and for events without handlers', async () => {

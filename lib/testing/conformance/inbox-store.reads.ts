@@ -1,4 +1,5 @@
-import type { InboxEvent, InboxFilter } from '../../inbox/inbox-store.js';
+import type { InboxFilter } from '../../inbox/inbox-queries.js';
+import type { InboxEvent } from '../../inbox/inbox-store.js';
 import {
   aLease,
   anEvent,

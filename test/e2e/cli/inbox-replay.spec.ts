@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import {
+  InboxTransport,
   NonRetryableEventError,
   OnScalekitEvent,
   ScalekitWebhooksModule,
@@ -9,13 +10,14 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { signWebhook } from 'nestjs-scalekit-webhooks/testing';
-import { replayRequestId } from '../../../lib/replay/replay-request.js';
+import { replayRequestId } from '../../../lib/verify/signature-headers.js';
 import { recordEvent } from '../../helpers/cli-inbox.js';
 import { deferred } from '../../helpers/deferred.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { run } from '../../helpers/running-app.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
 
 const FAILURE = { name: 'Error', message: 'no tenant' };
 const DEAD = { state: 'dead', error: FAILURE } as const;
@@ -286,5 +288,29 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
     expect(absent).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('"evt_none"') });
     expect(none).toEqual({ exitCode: 0, stdout: '', stderr: 'No events found.\n' });
     expect(sync).not.toHaveBeenCalled();
+  });
+
+  it('hands a dead run to the workers of an application with background work', async () => {
+    const id = await recordEvent(store, DEAD);
+    const inbox = new SqliteInboxStore({ database: openSqlite(file) });
+    const transport = new InboxTransport();
+    const background = await run(adapter, {
+      imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox, transport })],
+      providers: [Users],
+    });
+
+    const { exitCode, stdout } = await replay([
+      id,
+      '--url',
+      `${await background.getUrl()}/webhooks/scalekit`,
+    ]);
+
+    expect(stdout).toMatch(new RegExp(`^202 {2}organization\\.created ${id} `));
+    expect(exitCode).toBe(0);
+    await until(
+      () => store.get({ endpoint: 'default', eventId: id }),
+      (entry) => entry?.runs[0]?.state === 'done',
+    );
+    expect(sync).toHaveBeenCalledTimes(1);
   });
 });

@@ -11,11 +11,13 @@ import {
 } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
 import {
+  InboxTransport,
   MemoryInboxStore,
   OnScalekitEvent,
   ScalekitEventDispatcher,
   ScalekitInbox,
   ScalekitWebhooksModule,
+  type ScalekitWebhooksOptions,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { HandlerExplorer } from '../../../lib/dispatch/handler.explorer.js';
@@ -23,6 +25,7 @@ import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { deferred } from '../../helpers/deferred.js';
 import { run } from '../../helpers/running-app.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
 
 const seen: string[] = [];
 beforeEach(() => {
@@ -76,12 +79,12 @@ function moduleWith(metadata: ModuleMetadata): Type<object> {
 }
 
 describe.each(ADAPTERS)('the handlers of a lazily loaded module, on %s', (_name, adapter) => {
-  async function start() {
+  async function start(options: ScalekitWebhooksOptions = { inbox: new MemoryInboxStore() }) {
     const logger = new CapturedLogger();
     const app = await run(
       adapter,
       {
-        imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox: new MemoryInboxStore() })],
+        imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, ...options })],
         providers: [Eager],
       },
       undefined,
@@ -114,6 +117,24 @@ describe.each(ADAPTERS)('the handlers of a lazily loaded module, on %s', (_name,
       'user.created -> LazyPerEvent.created',
     ]);
     expect([...logger.ours('warn'), ...logger.ours('error')]).toEqual([]);
+  });
+
+  it('get the runs that wait for them in the inbox, without a delivery', async () => {
+    const inbox = new MemoryInboxStore();
+    const event = createScalekitEvent('user.created');
+    const { id: eventId, type, occurred_at: occurredAt } = event;
+    const key = { endpoint: 'default', eventId };
+    const payload = Buffer.from(JSON.stringify(event));
+    await inbox.enqueue({ ...key, type, occurredAt, payload }, ['Lazy.created']);
+    const { load } = await start({ inbox, transport: new InboxTransport({ pollIntervalMs: 20 }) });
+
+    await load({ providers: [Lazy] });
+
+    await until(
+      () => inbox.get(key),
+      (entry) => entry?.runs[0]?.state === 'done',
+    );
+    expect(seen).toEqual(['guard', 'lazy']);
   });
 
   it('are looked for only once', async () => {

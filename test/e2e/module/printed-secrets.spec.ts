@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { Queue } from 'bullmq';
 import { getMetadataStorage } from 'class-validator';
 import { Redis } from 'ioredis';
@@ -69,7 +70,9 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
   });
 
   const TABLE: Record<string, () => unknown> = {
-    ScalekitWebhooksModule: () => new main.ScalekitWebhooksModule(),
+    ScalekitWebhooksModule: () =>
+      [...app.get(ModulesContainer).values()].find(({ metatype }) => metatype === main.ScalekitWebhooksModule)
+        ?.instance,
     'ScalekitWebhooksModule.forRoot()': () => main.ScalekitWebhooksModule.forRoot({ signingSecret: SECRET }),
     'ScalekitWebhooksModule.forRootAsync()': () =>
       main.ScalekitWebhooksModule.forRootAsync({ useFactory: () => ({ signingSecret: SECRET }) }),
@@ -89,6 +92,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
       postgres.kyselyQueryable({ withoutPlugins() {}, transaction() {}, url: PASSWORD } as never),
     RedisInboxStore: () => new redis.RedisInboxStore({ client, application }),
     SqliteInboxStore: () => new sqlite.SqliteInboxStore({ database }),
+    InboxTransport: () => new main.InboxTransport(),
     BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
     ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
     ScalekitDeliverySimulator: () =>

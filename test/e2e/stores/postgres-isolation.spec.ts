@@ -68,6 +68,29 @@ await describeWithService('postgres', 'On a database whose default isolation lev
       expect(settled.filter(({ status }) => status === 'rejected')).toEqual([]);
     }, 30_000);
 
+    it('gives each of 200 runs to exactly one worker while they are enqueued, taken and settled', async () => {
+      const store = storeOn();
+      const done = [{ handlerId: 'A.run', state: 'done' as const }];
+      const events = Array.from({ length: 200 }, () => anEvent());
+      const taken: string[] = [];
+      const work = async () => {
+        while (taken.length < events.length) {
+          const lease = aLease({ durationMs: 60_000 });
+          const request = { endpoint: 'default', handlerIds: ['A.run'], limit: 5, lease };
+          const { runs } = await store.takeDue(request);
+          taken.push(...runs.map(({ eventId }) => eventId));
+          for (const run of runs) expect(await store.settle(run, done, lease)).toEqual(['A.run']);
+        }
+      };
+
+      await Promise.all([
+        ...events.map((event) => store.enqueue(event, ['A.run'])),
+        ...Array.from({ length: 4 }, work),
+      ]);
+
+      expect(taken.sort()).toEqual(events.map(({ eventId }) => eventId).sort());
+    }, 60_000);
+
     it('gives each run of one event to exactly one of 50 concurrent claimers', async () => {
       const event = anEvent();
       const store = storeOn();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
 import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
 import { Client } from 'pg';
-import { isConflict } from '../../../lib/postgres/postgres.conflicts.js';
+import { isConflict } from '../../../lib/postgres/postgres.connection.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
@@ -61,6 +61,30 @@ function itCommitsTogether(current: () => Database): void {
 
     expect(await store.transaction(event, 'A.run', lease, async () => 'result')).toBe('result');
     expect(await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual(['A.run']);
+  });
+
+  it('lets workers take runs, extend their leases and put them back', async () => {
+    const event = anEvent({
+      endpoint: aSchemaName(),
+      delivery: { id: 'msg_1', headers: { 'x-tenant': 'acme' } },
+    });
+    const lease = aLease();
+    const ids = ['A.run', 'B.run'];
+    const take = () => store.takeDue({ endpoint: event.endpoint, handlerIds: ids, limit: 9, lease });
+
+    expect([...(await store.enqueue(event, [...ids, 'Old.run'])).values()]).toEqual(Array(3).fill('queued'));
+    const { runs } = await take();
+    expect(runs.map(({ handlerId }) => handlerId).sort()).toEqual(ids);
+    expect(runs[0]).toMatchObject({ payload: event.payload, delivery: event.delivery, attempt: 1 });
+    expect(await store.extend(event, 'A.run', lease)).toBe(true);
+    const ends = ids.map((handlerId) => ({ handlerId, state: 'queued' as const, retryInMs: 0 }));
+    expect([...(await store.settle(event, ends, lease))].sort()).toEqual(ids);
+    expect([...(await store.stranded(event.endpoint, ids, 0))]).toEqual([['Old.run', 1]]);
+    await store.setPaused(event.endpoint, true);
+    expect(await take()).toEqual({ runs: [], isPaused: true });
+    await store.setPaused(event.endpoint, false);
+    expect((await take()).runs).toHaveLength(2);
+    expect(await store.isPaused(event.endpoint)).toBe(false);
   });
 
   it('fails the run if the work swallows an error of the database', async () => {

@@ -50,6 +50,22 @@ describe('MemoryInboxStore', () => {
     expect(await remembered(store)).toEqual(['evt_2', 'evt_3']);
   });
 
+  it('gives a run that failed after its completion back to the workers', async () => {
+    const store = new MemoryInboxStore();
+    const request = { endpoint: 'default', handlerIds: ['A.run'], limit: 1 };
+    const lease = { token: 'first', durationMs: 1000 };
+    await store.enqueue(anEvent('evt_1'), ['A.run']);
+    await store.takeDue({ ...request, lease });
+    await store.transaction(anEvent('evt_1'), 'A.run', lease, async () => {});
+    const next = { ...request, lease: { token: 'second', durationMs: 1000 } };
+    jest.advanceTimersByTime(1001);
+    expect((await store.takeDue(next)).runs).toEqual([]);
+
+    await store.settle(anEvent('evt_1'), [{ handlerId: 'A.run', state: 'failed' }], lease);
+
+    expect((await store.takeDue(next)).runs).toMatchObject([{ eventId: 'evt_1', attempt: 2 }]);
+  });
+
   it('forgets nothing when it already knows the event', async () => {
     const store = new MemoryInboxStore({ maxEvents: 2 });
 

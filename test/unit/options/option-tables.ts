@@ -1,5 +1,6 @@
 import { Test } from '@nestjs/testing';
 import {
+  InboxTransport,
   MemoryInboxStore,
   OnScalekitEvent,
   parseSigningSecret,
@@ -111,6 +112,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       validation: row(['strict', 'lenient', 'off']),
       inbox: row([new MemoryInboxStore()]),
       transport: row([{ start: noop }]),
+      retryFailed: BOOLEAN,
       handlerTimeoutMs: DURATION,
       retryable: FUNCTION,
       maxBodyBytes: row([1, 2 ** 30]),
@@ -215,6 +217,19 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       attempts: COUNT,
       ...BACKOFF,
       handlerTimeoutMs: DURATION,
+    },
+  },
+  {
+    type: 'InboxTransportOptions',
+    give: (options) => Reflect.construct(InboxTransport, [options]),
+    valid: { backoff: { type: 'exponential', delayMs: 5 }, worker: { concurrency: 5 } },
+    rows: {
+      worker: row([true, false, { concurrency: 5 }], [NO_MEMBERS]),
+      'worker.concurrency': COUNT,
+      attempts: COUNT,
+      ...BACKOFF,
+      handlerTimeoutMs: DURATION,
+      pollIntervalMs: DURATION,
     },
   },
   {

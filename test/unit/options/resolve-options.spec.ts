@@ -3,7 +3,7 @@ import { InlineTransport } from '../../../lib/dispatch/run.engine.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
 import { resolveEndpointOptions } from '../../../lib/receive/receive.options.js';
 import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.js';
-import { resolveOptions } from '../../../lib/scalekit-webhooks.options.js';
+import { resolveOptions } from '../../../lib/scalekit-webhooks.resolve-options.js';
 
 const ENDPOINT = { path: 'webhooks/scalekit', name: 'default' };
 

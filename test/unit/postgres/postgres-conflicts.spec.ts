@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isConflict, retryConflicts } from '../../../lib/postgres/postgres.conflicts.js';
+import { isConflict, retryConflicts } from '../../../lib/postgres/postgres.connection.js';
 
 const CONFLICT = Object.assign(new Error('could not serialize access'), { code: '40001' });
 

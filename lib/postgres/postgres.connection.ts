@@ -1,4 +1,46 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { answerInTime } from '../inbox/answer-timeout.js';
+import type { PostgresInboxOptions } from './postgres.options.js';
+import { postgresSchemaSql } from './postgres.schema.js';
+import { type PostgresRow, queryRows } from './postgres-queryable.js';
+
+type PostgresConnectionOptions = Readonly<Required<PostgresInboxOptions>>;
+
+/** The store's client: with the tables created before the first statement, time limits, and retries after conflicts. */
+export class PostgresConnection {
+  readonly #options: PostgresConnectionOptions;
+  #migrated: Promise<void> | undefined;
+
+  constructor(options: PostgresConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Creates the tables, or updates them. */
+  async migrate(): Promise<void> {
+    const { client, application, schema } = this.#options;
+    const sql = postgresSchemaSql({ application, schema });
+    await retryConflicts(() => queryRows(client, sql));
+  }
+
+  /** For statements about a single event. If one of them takes this long, its connection is probably lost. */
+  ask(text: string, values: unknown[]): Promise<PostgresRow[]> {
+    return answerInTime(this.query(text, values), 'Postgres');
+  }
+
+  async query(text: string, values: unknown[]): Promise<PostgresRow[]> {
+    if (this.#options.migrate) await this.#migrateOnce();
+    return retryConflicts(() => queryRows(this.#options.client, text, values));
+  }
+
+  #migrateOnce(): Promise<void> {
+    // A migration that hangs must not block every later call.
+    this.#migrated ??= answerInTime(this.migrate(), 'Postgres').catch((error) => {
+      this.#migrated = undefined;
+      throw error;
+    });
+    return this.#migrated;
+  }
+}
 
 const MAX_ATTEMPTS = 20;
 const FIRST_WAIT_MS = 4;

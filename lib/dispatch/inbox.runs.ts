@@ -1,0 +1,281 @@
+import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import type { RunState } from '../inbox/inbox-queries.js';
+import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
+import { type DueRun, type InboxWorkStore, isWorkStore, WORK_METHODS } from '../inbox/inbox-work.js';
+import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
+import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
+import type { WorkLog } from './delivery.log.js';
+import { MESSAGES } from './dispatch.messages.js';
+import type { EndpointRuns, TakenRun, WorkLimits } from './event-transport.js';
+import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
+import type { RetryablePredicate } from './handler-failure.js';
+import {
+  aggregateOutcome,
+  type DispatchResult,
+  type HandlerReport,
+  type HandlerReportState,
+  ReceivedEvent,
+} from './received-event.js';
+import { failedSettlement, RunInbox } from './run.inbox.js';
+import { backoffMs, CircuitBreaker, TIMED_OUT, waitAtMost, withTimeout } from './timeout.js';
+
+/** What taking runs from the inbox needs to know. */
+interface InboxRunsOptions {
+  readonly endpoint: string;
+  readonly inbox: InboxStore;
+  readonly log: WorkLog;
+  readonly handlerTimeoutMs: number;
+  readonly validation: ValidationMode;
+  readonly retryable?: RetryablePredicate;
+  /** Finds the handlers of modules that were loaded since. Never rejects. */
+  readonly findHandlers: () => Promise<void>;
+}
+
+/** How an attempt ended. */
+interface AttemptEnd {
+  readonly settlement: RunSettlement;
+  /** What the handler threw, if it did. */
+  readonly thrown?: unknown;
+  /** The limit that the attempt has exceeded. */
+  readonly limit?: string | undefined;
+}
+
+// A worker is in no hurry, but must notice that the inbox does not respond.
+const INBOX_TIMEOUT_MS = 5000;
+// A lease is extended often enough that two extensions may fail.
+const EXTENSIONS_PER_LEASE = 3;
+// Runs that have just become due may have a worker in another process.
+const STRANDED_FOR_MS = 60_000;
+
+/** The state in a report, by the state of a run that workers have. */
+const REPORTED = {
+  queued: 'queued',
+  running: 'queued',
+  failed: 'queued',
+  done: 'already_done',
+  dead: 'already_dead',
+} as const satisfies Record<RunState, HandlerReportState>;
+
+/** Hands the runs of deliveries to workers through the inbox, and takes the runs that are due. */
+export class InboxRuns implements EndpointRuns {
+  readonly endpoint: string;
+  readonly #store: InboxWorkStore;
+  readonly #inbox: RunInbox;
+  readonly #takes = new CircuitBreaker();
+  readonly #running = new Set<string>();
+  readonly #releases = new Set<Promise<unknown>>();
+  #isPaused = false;
+
+  /** @throws ScalekitWebhooksConfigurationError when workers cannot take runs from the inbox */
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly options: InboxRunsOptions,
+  ) {
+    this.endpoint = options.endpoint;
+    this.#store = requireWorkStore(options.inbox);
+    this.#inbox = new RunInbox(options);
+  }
+
+  /** Records a received event, and hands its runs to the workers. Never rejects. */
+  async enqueue(received: ReceivedEvent, only?: readonly string[]): Promise<DispatchResult> {
+    const ids = this.registry
+      .matching(received.event.type)
+      .map(({ id }) => id)
+      .filter((id) => only?.includes(id) ?? true);
+    const result = ids.length === 0 ? IGNORED : await this.#enqueue(received, ids);
+    this.options.log.result(received, result, new Map());
+    return result;
+  }
+
+  get backsOffForMs(): number {
+    return this.#takes.refusesForMs;
+  }
+
+  async take(limit: number, leaseMs: number): Promise<readonly TakenRun[] | undefined> {
+    const { endpoint } = this;
+    await this.options.findHandlers();
+    const lease = new RunLease(leaseMs);
+    const handlerIds = this.registry.ids;
+    try {
+      const taking = this.#takes.call(async () =>
+        this.#store.takeDue({ endpoint, handlerIds, limit, lease }),
+      );
+      const taken = await waitAtMost(taking, INBOX_TIMEOUT_MS);
+      if (taken === TIMED_OUT) {
+        this.#releaseLate(taking.then(({ runs }) => runs.map((run) => this.#toTakenRun(run, lease))));
+        const tooSlow = new Error(MESSAGES.inboxTooSlow);
+        this.#takes.failed(tooSlow);
+        throw tooSlow;
+      }
+      this.#reportPause(taken.isPaused);
+      return taken.runs.map((run) => this.#toTakenRun(run, lease));
+    } catch (error) {
+      this.options.log.workFault(error);
+      return undefined;
+    }
+  }
+
+  async reportStranded(): Promise<void> {
+    try {
+      const asked = this.#store.stranded(this.endpoint, this.registry.ids, STRANDED_FOR_MS);
+      const counts = await waitAtMost(asked, INBOX_TIMEOUT_MS);
+      if (counts === TIMED_OUT || counts.size === 0) return;
+      const texts = [...counts].map(([handlerId, runs]) => `${handlerId} (${runs})`);
+      this.options.log.work(MESSAGES.runsStranded(texts));
+    } catch (error) {
+      this.options.log.workFault(error);
+    }
+  }
+
+  /** The runs that are executed in this process now: handler and event. */
+  get running(): readonly string[] {
+    return [...this.#running];
+  }
+
+  /** Resolves when all work that nothing else waits for has ended. */
+  async drain(): Promise<void> {
+    await Promise.allSettled([this.#inbox.drain(), ...this.#releases]);
+  }
+
+  async #enqueue(received: ReceivedEvent, ids: readonly string[]): Promise<DispatchResult> {
+    const timeLeftMs = received.receivedAt.getTime() + this.options.handlerTimeoutMs - Date.now();
+    const states = await withTimeout(timeLeftMs, (timeout) =>
+      this.#inbox.enqueue(this.#store, received, ids, timeout),
+    );
+    if (!states) return { outcome: 'unavailable', handlers: [] };
+    const handlers = ids.map(
+      (handlerId): HandlerReport => ({ handlerId, state: REPORTED[states.get(handlerId) ?? 'queued'] }),
+    );
+    return { outcome: aggregateOutcome(handlers), handlers };
+  }
+
+  #toTakenRun(run: DueRun, batchLease: RunLease): TakenRun {
+    const lease = batchLease.ofOneRun();
+    return {
+      perform: async (limits) => {
+        const end = await this.#attempt(run, lease, limits);
+        this.#report(run, end);
+        await this.#settle(run, end.settlement, lease);
+      },
+      // Queued without an error, so that the attempt does not count.
+      release: () => this.#settle(run, { handlerId: run.handlerId, state: 'queued' }, lease),
+    };
+  }
+
+  /** Makes one attempt. Never rejects. */
+  async #attempt(run: DueRun, lease: RunLease, limits: WorkLimits): Promise<AttemptEnd> {
+    const { handlerId, workerAttempt } = run;
+    const handler = this.registry.byId(handlerId);
+    if (!handler) return failure(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
+    const { attempts = limits.attempts, backoff = limits.backoff } = handler;
+    if (workerAttempt > attempts) {
+      return dead(failure(handlerId, new Error(MESSAGES.runAbandoned(attempts))));
+    }
+    const end = await this.#execute(run, handler, lease, limits.timeoutMs);
+    const { settlement } = end;
+    if (settlement.state !== 'failed') return end;
+    if (workerAttempt >= attempts) return dead(end);
+    return { ...end, settlement: { ...settlement, retryInMs: backoffMs(backoff, workerAttempt) } };
+  }
+
+  #report(run: DueRun, { settlement, thrown, limit }: AttemptEnd): void {
+    const { handlerId, attempt } = run;
+    const { state, error } = settlement;
+    const { log } = this.options;
+    if (error)
+      log.attemptFailed(loggedEvent(run), { handlerId, attempt, state, thrown: thrown ?? error, limit });
+    else log.queuedEnd(loggedEvent(run), handlerId, 'inbox');
+  }
+
+  async #execute(
+    run: DueRun,
+    handler: EventHandler,
+    lease: RunLease,
+    timeoutMs: number,
+  ): Promise<AttemptEnd> {
+    const { inbox, retryable, validation, endpoint } = this.options;
+    const { attempt, handlerId } = run;
+    const extension = this.#keepExtended(run, lease);
+    try {
+      const received = toReceivedEvent(run, validation);
+      const context = new ScalekitEventContext(received, endpoint);
+      const running = this.#running;
+      const limits = { attempt, timeoutMs, lease, retryable };
+      const claimed = new ClaimedRun({ handler, received, context, inbox, running, ...limits });
+      const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
+      const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
+      if (end === TIMED_OUT) return { ...failure(handlerId, new Error(MESSAGES.queuedRunHangs)), limit };
+      return { settlement: end, thrown: claimed.thrown, limit };
+    } catch (error) {
+      // The event cannot be read, for example because this release validates more strictly.
+      return failure(handlerId, error);
+    } finally {
+      clearInterval(extension);
+    }
+  }
+
+  /** Extends the lease while the run is executed, so that a dead process loses it soon but a slow handler does not. */
+  #keepExtended(run: DueRun, lease: RunLease): NodeJS.Timeout {
+    const extend = async () => {
+      const askedAt = Date.now();
+      if (await this.#store.extend(run, run.handlerId, lease)) lease.extended(askedAt);
+    };
+    // If it fails until the lease ends, the settlement finds out.
+    return setInterval(() => extend().catch(() => {}), lease.durationMs / EXTENSIONS_PER_LEASE);
+  }
+
+  async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<void> {
+    await withTimeout(Math.max(lease.timeLeftMs(), INBOX_TIMEOUT_MS), (timeout) =>
+      this.#inbox.settle(loggedEvent(run), [end], lease, timeout),
+    );
+  }
+
+  /** Gives back runs that the inbox handed out when nobody waited for them any more. */
+  #releaseLate(taking: Promise<readonly TakenRun[]>): void {
+    const released = taking
+      .then((runs) => Promise.all(runs.map((run) => run.release())))
+      .catch(() => {})
+      .finally(() => this.#releases.delete(released));
+    this.#releases.add(released);
+  }
+
+  #reportPause(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    const { workPaused, workResumed } = MESSAGES;
+    this.options.log.work((isPaused ? workPaused : workResumed)(this.endpoint));
+  }
+}
+
+const IGNORED: DispatchResult = Object.freeze({ outcome: 'ignored', handlers: [] });
+
+/** @throws ScalekitWebhooksConfigurationError when workers cannot take runs from the store */
+export function requireWorkStore(inbox: InboxStore): InboxWorkStore {
+  if (isWorkStore(inbox)) return inbox;
+  const missing = WORK_METHODS.filter((method) => typeof Reflect.get(inbox, method) !== 'function');
+  throw new ScalekitWebhooksConfigurationError(
+    'inbox',
+    MESSAGES.inboxWithoutWork(inbox.constructor.name, missing),
+  );
+}
+
+function failure(handlerId: string, thrown: unknown): AttemptEnd {
+  return { settlement: failedSettlement(handlerId, thrown), thrown };
+}
+
+function dead(end: AttemptEnd): AttemptEnd {
+  return { ...end, settlement: { ...end.settlement, state: 'dead' } };
+}
+
+function loggedEvent({ eventId: id, type }: DueRun) {
+  return { event: { id, type } };
+}
+
+function toReceivedEvent(
+  { payload, delivery, receivedAt }: DueRun,
+  validation: ValidationMode,
+): ReceivedEvent {
+  const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const arrival = delivery ? { deliveryId: delivery.id, headers: delivery.headers } : {};
+  return new ReceivedEvent(parseReceivedEvent(rawBody, validation), { rawBody, receivedAt, ...arrival });
+}

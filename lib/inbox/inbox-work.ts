@@ -1,0 +1,102 @@
+import type { InboxKey, RunState } from './inbox-queries.js';
+import type { InboxEvent, InboxLease, InboxStore } from './inbox-store.js';
+
+/**
+ * An inbox whose runs workers can take: what `InboxTransport` and the option `retryFailed` need. All of these methods, or
+ * none, belong to a store.
+ *
+ * Workers have only the runs that were handed to them, by `enqueue` or by a claim with `retryInMs`, until these are done or
+ * dead. Each of them is **due** from a certain time on: a claim or `takeDue` makes it due when the lease has ended, and a
+ * settlement as `failed` or `queued` when its `retryInMs` is over. A claim without `retryInMs` leaves it with the workers.
+ *
+ * `complete`, `transaction` and `dismiss` make a run done, so no worker takes it any more. `reopen` makes a run due at once if workers
+ * had it, and gives it all of its attempts again.
+ */
+export interface InboxWorkStore extends InboxStore {
+  /**
+   * Records the event if it is new, and hands its runs to the workers. A handler that the entry does not have yet gets a run
+   * that is `queued`, without an attempt, and due at once. A `failed` run that workers do not have yet is `queued` again; one
+   * that is `running` is due when its lease has ended. Other runs stay as they are.
+   *
+   * It is atomic, and safe to repeat.
+   *
+   * @returns the state of the run of each of `handlerIds`
+   */
+  enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>>;
+
+  /**
+   * Takes due runs, which begin a new attempt under the request's lease: they are `running`, and due again when the lease
+   * has ended. Of any number of concurrent calls, exactly one gets a run. Of the runs of one handler, it takes those first
+   * that have been due the longest. It takes no runs while the endpoint is paused.
+   *
+   * Its time must not grow with the number of runs that are due, or that other handlers have.
+   */
+  takeDue(request: DueRequest): Promise<DueRuns>;
+
+  /**
+   * Lets the lease of a run begin anew, for `lease.durationMs` from now on, if the run is `running` under it. It is due
+   * again when the lease has ended.
+   *
+   * @returns whether the lease still holds the run
+   */
+  extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean>;
+
+  /**
+   * How many runs of handlers other than these have been due for at least `dueForMs`, by handler id: workers that have
+   * only these handlers cannot take them.
+   */
+  stranded(
+    endpoint: string,
+    handlerIds: readonly string[],
+    dueForMs: number,
+  ): Promise<ReadonlyMap<string, number>>;
+
+  /** Keeps all workers from taking runs of an endpoint, or lets them again. It outlives the processes. */
+  setPaused(endpoint: string, isPaused: boolean): Promise<void>;
+
+  /** Whether an endpoint is paused. */
+  isPaused(endpoint: string): Promise<boolean>;
+}
+
+/** Which due runs a worker takes. */
+export interface DueRequest {
+  readonly endpoint: string;
+  /** The handlers that the worker has. It gets no runs of others. */
+  readonly handlerIds: readonly string[];
+  /** How many runs to take at most. */
+  readonly limit: number;
+  readonly lease: InboxLease;
+}
+
+/** The runs that a worker took. */
+export interface DueRuns {
+  readonly runs: readonly DueRun[];
+  /** Whether the endpoint is paused, so that there are no runs. */
+  readonly isPaused: boolean;
+}
+
+/** A run that a worker took, with its event. */
+export interface DueRun extends InboxEvent {
+  readonly handlerId: string;
+  /** When the event was first received, by the store's clock. */
+  readonly receivedAt: Date;
+  /** The number of this attempt, from 1. */
+  readonly attempt: number;
+  /** The number of this attempt among those of workers, from 1. A delivery's claim and `reopen` begin the count anew. */
+  readonly workerAttempt: number;
+}
+
+/** The methods that a store needs for workers, next to those of every store. */
+export const WORK_METHODS = [
+  'enqueue',
+  'takeDue',
+  'extend',
+  'stranded',
+  'setPaused',
+  'isPaused',
+] as const satisfies (keyof InboxWorkStore)[];
+
+/** Whether workers can take runs from a store. */
+export function isWorkStore(store: InboxStore): store is InboxWorkStore {
+  return WORK_METHODS.every((method) => typeof Reflect.get(store, method) === 'function');
+}

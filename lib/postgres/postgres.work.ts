@@ -1,0 +1,147 @@
+import type { InboxDelivery } from '../inbox/inbox-store.js';
+import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
+import { fromStorableText } from '../inbox/storable-text.js';
+import { textOf } from './postgres.reads.js';
+import type { PostgresTables } from './postgres.schema.js';
+import { inMs, recordSql } from './postgres.sql.js';
+import type { PostgresRow } from './postgres-queryable.js';
+
+/** The statements for workers. */
+export function workStatements(tables: PostgresTables) {
+  const { pauses, application } = tables;
+  return Object.freeze({
+    enqueue: enqueueSql(tables),
+    takeDue: takeDueSql(tables),
+    extend: extendSql(tables),
+    stranded: strandedSql(tables),
+    isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
+    pause: `WITH paused AS (
+  INSERT INTO ${pauses} (application, endpoint) VALUES (${application}, $1::text) ON CONFLICT DO NOTHING
+) SELECT true AS written`,
+    resume: `WITH resumed AS (
+  DELETE FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text
+) SELECT true AS written`,
+  });
+}
+
+/**
+ * Records the event, and hands its runs to the workers.
+ *
+ * Values: those of `recordSql`, handler ids. Returns the state of each handler's run, and nothing for a run that another
+ * transaction inserted during the statement.
+ */
+function enqueueSql({ events, runs, application }: PostgresTables): string {
+  // The ORDER BY makes all statements lock rows in the same order, so that two of them cannot deadlock.
+  return `
+WITH recorded AS (
+  ${recordSql(events, application)}
+), handed_over AS (
+  INSERT INTO ${runs} AS run (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at)
+  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'queued', 0, clock_timestamp(), clock_timestamp()
+  FROM unnest($7::text[]) AS asked (handler_id)
+  ORDER BY asked.handler_id COLLATE "C"
+  ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
+    state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
+    updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
+    due_at = greatest(run.lease_ends_at, clock_timestamp())
+  WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
+  RETURNING run.handler_id, run.state
+)
+SELECT handler_id, state FROM handed_over
+UNION ALL
+SELECT run.handler_id, run.state FROM ${runs} AS run
+WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
+  AND NOT EXISTS (SELECT FROM handed_over WHERE handed_over.handler_id = run.handler_id)`;
+}
+
+/**
+ * Takes due runs. It reads at most as many of each handler as it takes in all, whatever the number of those that wait, and
+ * passes over rows that others have locked.
+ *
+ * Values: endpoint, handler ids, limit, lease token, lease in ms. Returns a row for each run, or a single one without a run;
+ * both say whether the endpoint is paused.
+ */
+function takeDueSql({ events, runs, pauses, application }: PostgresTables): string {
+  const isItsRun =
+    'run.application = due.application AND run.endpoint = due.endpoint AND run.event_id = due.event_id AND run.handler_id = due.handler_id';
+  // statement_timestamp(), because an index condition cannot use clock_timestamp().
+  return `
+WITH pause AS MATERIALIZED (
+  SELECT EXISTS (SELECT FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text) AS is_paused
+), due AS MATERIALIZED (
+  SELECT waiting.*
+  FROM unnest($2::text[]) AS known (handler_id)
+  CROSS JOIN LATERAL (
+    SELECT run.application, run.endpoint, run.event_id, run.handler_id
+    FROM ${runs} AS run
+    WHERE run.application = ${application} AND run.endpoint = $1::text AND run.handler_id = known.handler_id
+      AND run.due_at <= statement_timestamp()
+    ORDER BY run.due_at
+    LIMIT $3::integer
+    FOR UPDATE SKIP LOCKED
+  ) AS waiting
+  WHERE NOT (SELECT is_paused FROM pause)
+  LIMIT $3::integer
+), taken AS (
+  UPDATE ${runs} AS run SET
+    state = 'running', attempts = run.attempts + 1, worker_attempts = run.worker_attempts + 1, updated_at = clock_timestamp(),
+    lease_token = $4::text, lease_ends_at = ${inMs('$5::float8')}, due_at = ${inMs('$5::float8')},
+    error_name = NULL, error_message = NULL
+  FROM due
+  WHERE ${isItsRun}
+  RETURNING run.application, run.endpoint, run.event_id, run.handler_id, run.attempts, run.worker_attempts
+)
+SELECT pause.is_paused, run.handler_id, run.attempts, run.worker_attempts,
+  event.endpoint, event.event_id, event.type, event.occurred_at, encode(event.payload, 'base64') AS payload, event.delivery,
+  floor(extract(epoch FROM event.received_at) * 1000)::float8 AS received_at
+FROM pause LEFT JOIN (
+  taken AS run JOIN ${events} AS event
+    ON event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id
+) ON true`;
+}
+
+/** Lets the lease of a run begin anew. Values: endpoint, event id, handler id, lease token, lease in ms. */
+function extendSql({ runs, application }: PostgresTables): string {
+  return `
+WITH extended AS (
+  UPDATE ${runs} AS run SET
+    lease_ends_at = ${inMs('$5::float8')},
+    due_at = CASE WHEN run.due_at IS NOT NULL THEN ${inMs('$5::float8')} END
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
+    AND run.state = 'running' AND run.lease_token = $4::text
+  RETURNING run.handler_id
+)
+SELECT handler_id FROM extended`;
+}
+
+/** Counts the due runs of other handlers. Values: endpoint, handler ids, since how many ms they are due. */
+function strandedSql({ runs, application }: PostgresTables): string {
+  return `
+SELECT handler_id, count(*)::float8 AS runs
+FROM ${runs}
+WHERE application = ${application} AND endpoint = $1::text AND handler_id <> ALL ($2::text[])
+  AND due_at <= statement_timestamp() - $3::float8 * interval '1 millisecond'
+GROUP BY handler_id`;
+}
+
+/** Reads the rows of the statement that takes due runs. */
+export function toDueRuns(rows: readonly PostgresRow[]): DueRuns {
+  const taken = rows.filter((row) => row.handler_id !== null);
+  return { runs: taken.map(toDueRun), isPaused: rows[0]?.is_paused === true };
+}
+
+function toDueRun(row: PostgresRow): DueRun {
+  const delivery: InboxDelivery | null = JSON.parse(fromStorableText(String(row.delivery ?? null)));
+  return {
+    endpoint: textOf(row, 'endpoint'),
+    eventId: textOf(row, 'event_id'),
+    type: textOf(row, 'type'),
+    occurredAt: textOf(row, 'occurred_at'),
+    payload: Buffer.from(String(row.payload), 'base64'),
+    ...(delivery && { delivery }),
+    receivedAt: new Date(Number(row.received_at)),
+    handlerId: textOf(row, 'handler_id'),
+    attempt: Number(row.attempts),
+    workerAttempt: Number(row.worker_attempts),
+  };
+}
