@@ -1,3 +1,6 @@
+import { ScalekitWebhooksError } from '../errors/errors.js';
+import { sanitizeLine } from '../errors/printable.js';
+
 /** The streams and environment that the CLI uses, so that tests can run it in their own process. */
 export interface CliIo {
   readonly stdout: CliStream;
@@ -14,4 +17,26 @@ type CliStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 export interface CliContext {
   readonly io: CliIo;
   exitCode: number;
+}
+
+/** The command was valid but could not do its work. Exits with 1. */
+export class CliFailureError extends ScalekitWebhooksError {
+  override readonly code = 'cli_failed';
+}
+
+/** The command was called with missing or invalid arguments. Exits with 2. */
+export class CliUsageError extends ScalekitWebhooksError {
+  override readonly code = 'cli_usage';
+}
+
+/** The reason for a failure, on one line. If several connection attempts failed, the error has a code but no message. */
+export function reasonOf(error: unknown): string {
+  return sanitizeLine(errorField(error, 'message') || errorField(error, 'code') || 'unknown reason');
+}
+
+/** A text field of a thrown value, which can be anything. Errors from Node have a `code`. */
+export function errorField(error: unknown, name: 'code' | 'message' | 'name'): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === 'string' ? value : undefined;
 }

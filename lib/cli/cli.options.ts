@@ -5,9 +5,9 @@ import {
   type SigningSecret,
   splitSecrets,
 } from '../verify/signing-secret.js';
-import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliIo } from './cli-io.js';
+import { CliUsageError } from './cli-io.js';
 
 /** The URL of an endpoint with the default path, on the default port of a Nest application. */
 export const DEFAULT_URL = 'http://localhost:3000/webhooks/scalekit';

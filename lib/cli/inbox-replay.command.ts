@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { sanitizeLine } from '../errors/printable.js';
 import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
-import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import {
   collect,
@@ -13,6 +13,7 @@ import {
   parsePositiveInteger,
 } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import { CliFailureError, CliUsageError } from './cli-io.js';
 import type { EndpointAnswer } from './endpoint-answer.js';
 import {
   addFilterOptions,
@@ -24,7 +25,6 @@ import {
   readEntries,
 } from './inbox.options.js';
 import { withInbox } from './open-inbox.js';
-import { sanitizeLine } from './printable.js';
 import {
   DeliveryReport,
   type DeliveryResponse,

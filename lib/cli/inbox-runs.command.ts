@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { sanitizeLine } from '../errors/printable.js';
 import { type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
 import { type InboxStore } from '../inbox/inbox-store.js';
-import { CliFailureError, CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { collect, parsePositiveInteger } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import { CliFailureError, CliUsageError } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -14,7 +15,6 @@ import {
   readEntries,
 } from './inbox.options.js';
 import { withInbox } from './open-inbox.js';
-import { sanitizeLine } from './printable.js';
 
 const DEFAULT_LIMIT = 1000;
 

@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { sanitizeLine, sanitizeText } from '../errors/printable.js';
 import type { InboxEntry } from '../inbox/inbox-queries.js';
-import { CliFailureError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { parsePositiveInteger } from './cli.options.js';
 import type { CliContext } from './cli-io.js';
+import { CliFailureError } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -16,7 +17,6 @@ import {
 import { addInboxReplayCommand } from './inbox-replay.command.js';
 import { addInboxDismissCommand, addInboxStatsCommand } from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';
-import { sanitizeLine, sanitizeText } from './printable.js';
 
 /** `inbox`: inspects, replays and prunes the events in an application's inbox. */
 export function addInboxCommand(program: Command, context: CliContext): void {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { CliUsageError, errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import { CliUsageError, errorField } from './cli-io.js';
 
 /** A file that a command needs cannot be read. */
 class UnreadableFileError extends CliUsageError {

@@ -1,12 +1,12 @@
 import cliProgress from 'cli-progress';
+import { sanitizeLine } from '../errors/printable.js';
 import { signWebhook } from '../verify/sign-webhook.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
 import type { SigningSecret } from '../verify/signing-secret.js';
-import { errorField } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliIo } from './cli-io.js';
+import { errorField } from './cli-io.js';
 import { adviceFor, type EndpointAnswer, readEndpointAnswer } from './endpoint-answer.js';
-import { sanitizeLine } from './printable.js';
 
 const TIMEOUT_SECONDS = 30;
 const SHOWN_BODY_LENGTH = 120;

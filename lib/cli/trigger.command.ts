@@ -4,10 +4,10 @@ import { unlistedScalekitEvent } from '../events/scalekit-event.types.js';
 import { createScalekitEvent, mergeOverrides } from '../samples/create-scalekit-event.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
-import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
+import { CliUsageError } from './cli-io.js';
 import { readTextFile } from './input-files.js';
 import { DeliveryReport, forEachConcurrently, sendDelivery } from './send-delivery.js';
 

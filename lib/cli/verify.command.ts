@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { DEFAULT_TOLERANCE_SECONDS } from '../verify/verify-signature.js';
-import { CliUsageError } from './cli.errors.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { findSecrets, parseSeconds } from './cli.options.js';
 import type { CliContext } from './cli-io.js';
+import { CliUsageError } from './cli-io.js';
 import { explainSignature } from './explain-signature.js';
 import { readInputFile, readTextFile } from './input-files.js';
 

@@ -26,3 +26,13 @@ const SIGNING_SECRET = /whsec_[^\s,]+/g;
 export function withoutSecrets(text: string): string {
   return text.replaceAll(SIGNING_SECRET, 'whsec_…');
 }
+
+/** Puts untrusted text on one line, without characters that could control the terminal. */
+export function sanitizeLine(text: string): string {
+  return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
+}
+
+/** Keeps the lines of untrusted text, and escapes characters that could control the terminal as JSON does. */
+export function sanitizeText(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{C}/gu, escapeUnits);
+}
