@@ -40,5 +40,8 @@ export const MESSAGES = {
     `A signed delivery to POST ${path} was answered with ${status} before it reached this module, so no handler ran. ` +
     'If a global guard answered, exempt the endpoint with the controllerDecorators option. If a middleware or another ' +
     'route answered, remove it or change its path, or change the path option of the endpoint. This is logged once.',
+  answeredByApplication:
+    'An interceptor or a filter of the application answered in the place of the handlers. Let interceptors pass on ' +
+    'deliveries with next.handle().',
   wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

@@ -5,6 +5,7 @@ import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import { isReplayRequestId } from '../verify/signature-headers.js';
 import { verifySignature } from '../verify/verify-signature.js';
+import { DeliveryResponder, type PlatformResponse } from './delivery.responder.js';
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import {
   type CapturedBytes,
@@ -84,13 +85,16 @@ export class ScalekitSignatureGuard implements CanActivate {
   constructor(
     @Inject(DeliveryReader) private readonly reader: DeliveryReader,
     @Inject(DeliveryVerifier) private readonly verifier: DeliveryVerifier,
+    @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<WebhookRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<WebhookRequest>();
     const body = await this.reader.bodyOf(request, streamOf(request));
     body.arrive();
     body.verified = await this.verifier.verify(body, request.params);
+    this.responder.reserve(http.getResponse<PlatformResponse>());
     return true;
   }
 }

@@ -45,9 +45,18 @@ export function createWebhookController(path: string, decorators: readonly Class
 
     @Post()
     @UseGuards(ScalekitSignatureGuard)
-    async receive(@Req() request: PlatformRequest, @Res() response: PlatformResponse): Promise<void> {
-      const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request));
-      this.responder.answer(response, outcome, { retryAfterSeconds, replay: end });
+    async receive(
+      @Req() request: PlatformRequest,
+      // With passthrough, Nest sends a result, also that of an interceptor which does not call this method.
+      @Res({ passthrough: true }) response: PlatformResponse,
+    ): Promise<void> {
+      try {
+        const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request));
+        await this.responder.answer(response, outcome, { retryAfterSeconds, replay: end });
+      } catch (error) {
+        if (!(error instanceof ScalekitWebhooksError)) throw error;
+        await this.responder.refuse(response, error);
+      }
     }
 
     /** @throws ScalekitWebhooksError that says why the delivery is refused */
@@ -82,12 +91,12 @@ function requireEnvironment(event: ScalekitEvent<'*'>, allowed: ReadonlySet<stri
   throw new DeliveryRefusedError('wrong_environment', MESSAGES.wrongEnvironment);
 }
 
-/** Responds to deliveries that are rejected. It is bound to the controller, so it runs instead of global filters. */
+/** Responds to deliveries that the guard rejects. It is bound to the controller, so it runs instead of global filters. */
 @Catch(ScalekitWebhooksError)
 class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
   constructor(@Inject(DeliveryResponder) private readonly responder: DeliveryResponder) {}
 
-  catch(error: ScalekitWebhooksError, host: ArgumentsHost): void {
-    this.responder.refuse(host.switchToHttp().getResponse<PlatformResponse>(), error);
+  async catch(error: ScalekitWebhooksError, host: ArgumentsHost): Promise<void> {
+    await this.responder.refuse(host.switchToHttp().getResponse<PlatformResponse>(), error);
   }
 }
