@@ -13,6 +13,12 @@ export interface SigningOptions {
 }
 
 export const PATH = '/webhooks/scalekit';
+/** The path of a route that is not the endpoint's. */
+export const HOST_PATH = 'host';
+/** How many events the server remembers, so that its memory does not grow with their number. */
+export const REMEMBERED_EVENTS = 1000;
+/** The default of the `maxBodyBytes` option. */
+export const MAX_BODY_BYTES = 1024 * 1024;
 
 /** An event of any type, listed or not. */
 export function randomEvent(random: Random): object {

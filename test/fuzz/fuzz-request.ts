@@ -26,6 +26,17 @@ export function valuesOf({ headers }: FuzzRequest, name: string): string[] {
   return headers.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value);
 }
 
+/** Without the headers of both signature schemes. */
+export function withoutSignature(request: FuzzRequest): FuzzRequest {
+  return withHeaders(
+    request,
+    ['webhook-id'],
+    ['webhook-timestamp'],
+    ['webhook-signature'],
+    ['scalekit-signature'],
+  );
+}
+
 /** Replaces all headers of the given names. A name without a value is only removed. */
 export function withHeaders(
   request: FuzzRequest,

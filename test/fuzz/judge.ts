@@ -23,9 +23,10 @@ export function judgeMalformed(
   statuses: readonly number[],
 ): string | undefined {
   const found = `got ${statuses.join(', ') || 'no answer'}`;
+  if (statuses.length === 0 && mayBeSilent) return undefined;
   if (expected)
     return expected.join() === statuses.join() ? undefined : `${found}, expected ${expected.join(', ')}`;
-  if (statuses.length === 0) return mayBeSilent ? undefined : found;
+  if (statuses.length === 0) return found;
   return statuses.some((status) => status >= 500 || (isAccepted(status) && !isComplete)) ? found : undefined;
 }
 

@@ -2,93 +2,96 @@
 //   FUZZ_REQUESTS   how many requests to send to each platform
 //   FUZZ_SEED       repeats a run
 //   FUZZ_ONLY       sends only the request with this number
-import { type ChildProcess, fork } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { bodyCase } from './bodies.js';
 import { fuzzCase } from './cases.js';
 import { FuzzClient } from './client.js';
+import { FuzzedServer } from './fuzzed-server.js';
 import { judge, judgeMalformed } from './judge.js';
 import { malformedCase } from './malformed.js';
+import { costOfWithheld, describe, judgeGrowth, measure, toMb, WITHHELD } from './memory.js';
 import { Random } from './random.js';
-import type { ServerReport } from './server.js';
+import { Tally } from './tally.js';
 
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 100_000);
 const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
 const ONLY = process.env.FUZZ_ONLY === undefined ? undefined : Number(process.env.FUZZ_ONLY);
 const CONNECTIONS = 16;
 const MALFORMED_SHARE = 0.02;
-const CLOSE_TIMEOUT_MS = 20_000;
+const BODY_SHARE = 0.03;
+// Until then, the server compiles code and fills its inbox, so that its memory still grows.
+const WARM_UP = 10_000;
+const COST_OF_CONNECTION = 20_000;
 const MAX_SHOWN_FAILURES = 20;
 
-class Tally {
-  readonly #statuses = new Map<string, number>();
-  readonly #failures = new Map<string, { count: number; readonly first?: number }>();
-
-  count(status: number | 'none'): void {
-    this.#statuses.set(String(status), (this.#statuses.get(String(status)) ?? 0) + 1);
-  }
-
-  fail(problem: string, first?: number): void {
-    const failure = this.#failures.get(problem);
-    if (failure) failure.count += 1;
-    else this.#failures.set(problem, { count: 1, ...(first !== undefined && { first }) });
-  }
-
-  get statuses(): string {
-    return [...this.#statuses]
-      .sort(([a], [b]) => a.localeCompare(b))
-      .map(([status, count]) => `${status}: ${count}`)
-      .join(', ');
-  }
-
-  get failed(): number {
-    return [...this.#failures.values()].reduce((total, { count }) => total + count, 0);
-  }
-
-  /** One line for each problem. */
-  get failures(): string[] {
-    return Array.from(this.#failures, ([problem, { count, first }]) => {
-      const repeat = first === undefined ? '' : `; to repeat it, use FUZZ_SEED=${SEED} FUZZ_ONLY=${first}`;
-      return `${count} × ${problem}${repeat}`;
-    });
-  }
-}
-
 for (const adapter of ['express', 'fastify']) {
-  const tally = new Tally();
+  const tally = new Tally(SEED);
   const start = performance.now();
-  await fuzz(adapter, tally);
+  const memory = await fuzz(adapter, tally);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const total = ONLY === undefined ? REQUESTS : 1;
   console.log(
     `fuzz ${adapter}: ${total} requests in ${seconds} s, seed ${SEED} | ${tally.statuses} | ${tally.failed} failures`,
   );
+  for (const line of memory) console.log(`  ${line}`);
   for (const failure of tally.failures.slice(0, MAX_SHOWN_FAILURES)) console.log(`  ${failure}`);
   if (tally.failed > 0) process.exitCode = 1;
 }
 
-async function fuzz(adapter: string, tally: Tally): Promise<void> {
-  const server = fork(new URL('./server.js', import.meta.url), [adapter]);
-  const [{ port = 0 }] = (await once(server, 'message')) as [ServerReport];
-  server.once('exit', (code) => {
+/** @returns what is to be said of the server's memory */
+async function fuzz(adapter: string, tally: Tally): Promise<string[]> {
+  const server = await FuzzedServer.start(adapter, (code) => {
     if (code !== 0) tally.fail(`the server exited with code ${code}`);
   });
-  const client = new FuzzClient(port, CONNECTIONS);
-  let index = ONLY ?? 0;
-  const end = ONLY === undefined ? REQUESTS : ONLY + 1;
+  const memory =
+    ONLY === undefined
+      ? await fuzzAll(server, adapter, tally)
+      : await fuzzFrom(server, ONLY, ONLY + 1, tally);
+  await close(server, tally);
+  return memory ?? [];
+}
+
+async function fuzzAll(server: FuzzedServer, adapter: string, tally: Tally): Promise<string[]> {
+  const warmUp = Math.min(WARM_UP, REQUESTS / 2);
+  await fuzzFrom(server, 0, warmUp, tally);
+  const before = await measure(server);
+  await fuzzFrom(server, warmUp, REQUESTS, tally);
+  const after = await measure(server);
+  const growth = judgeGrowth(before, after);
+  // A short run has not warmed up.
+  if (growth && warmUp === WARM_UP) tally.fail(growth);
+
+  const { notSigned, signed, parsedByNest } = await costOfWithheld(server);
+  // Fastify's parser does not decompress either, so that there the connections alone make the difference.
+  const allowed = Math.max(parsedByNest, WITHHELD * COST_OF_CONNECTION);
+  if (Math.max(notSigned, signed) > allowed) tally.fail('requests that stop halfway take too much memory');
+  return [
+    `memory: ${describe(before)} before, ${describe(after)} after`,
+    `${WITHHELD} compressed requests that stop halfway take ${toMb(notSigned)} MB if not signed, ${toMb(signed)} MB if ` +
+      `they look signed, and ${toMb(parsedByNest)} MB on a route with the parser of ${adapter}`,
+  ];
+}
+
+async function fuzzFrom(server: FuzzedServer, start: number, end: number, tally: Tally): Promise<undefined> {
+  const client = new FuzzClient(server.port, CONNECTIONS);
+  let index = start;
   const worker = async () => {
-    while (index < end && server.exitCode === null) await fuzzOnce(client, index++, tally);
+    while (index < end && !server.hasExited) await fuzzOnce(client, index++, tally);
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
   client.close();
-  await close(server, tally);
+}
+
+function caseOf(index: number) {
+  const random = new Random(SEED, index, 1);
+  const share = random.next();
+  if (share < MALFORMED_SHARE) return malformedCase(random);
+  if (share < MALFORMED_SHARE + BODY_SHARE) return bodyCase(random);
+  return fuzzCase(SEED, index);
 }
 
 async function fuzzOnce(client: FuzzClient, index: number, tally: Tally): Promise<void> {
-  const random = new Random(SEED, index, 1);
-  const malformed = random.chance(MALFORMED_SHARE) ? malformedCase(random) : undefined;
-  const given = malformed ?? fuzzCase(SEED, index);
+  const given = caseOf(index);
   try {
     let problem: string | undefined;
     if ('chunks' in given) {
@@ -108,19 +111,14 @@ async function fuzzOnce(client: FuzzClient, index: number, tally: Tally): Promis
 }
 
 /** Asks the server to close, which works only if no request hangs, and reads its report. */
-async function close(server: ChildProcess, tally: Tally): Promise<void> {
-  if (server.exitCode !== null) return;
-  server.send('close');
-  const answer = await Promise.race([
-    once(server, 'message'),
-    sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
-  ]);
-  if (answer) {
-    const [{ handled, faults }] = answer as [ServerReport];
-    for (const fault of faults) tally.fail(fault);
-    if (ONLY === undefined && handled === 0) tally.fail('no event was handled');
-  } else {
-    tally.fail(`the server did not close within ${CLOSE_TIMEOUT_MS / 1000} s`);
-    server.kill('SIGKILL');
+async function close(server: FuzzedServer, tally: Tally): Promise<void> {
+  if (server.hasExited) return;
+  const report = await server.ask('close');
+  if (!report) {
+    tally.fail('the server did not close');
+    server.kill();
+    return;
   }
+  for (const fault of report.faults) tally.fail(fault);
+  if (ONLY === undefined && report.handled === 0) tally.fail('no event was handled');
 }

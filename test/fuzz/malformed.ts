@@ -211,12 +211,13 @@ const KINDS: Readonly<Record<string, Maker>> = {
   },
 };
 
+/** A request that is not HTTP as it should be. */
 export function malformedCase(random: Random): MalformedCase {
   const [kind, make] = random.pick(Object.entries(KINDS));
   return { kind, ...make(random, validDelivery(random)) };
 }
 
-function head(request: FuzzRequest, framing: readonly Header[], connection = 'close'): Buffer {
+export function head(request: FuzzRequest, framing: readonly Header[], connection = 'close'): Buffer {
   const headers: Header[] = [
     ['Host', '127.0.0.1'],
     ['Connection', connection],
@@ -227,6 +228,6 @@ function head(request: FuzzRequest, framing: readonly Header[], connection = 'cl
   return Buffer.from(`${request.method} ${request.path} HTTP/1.1\r\n${lines}\r\n`, 'latin1');
 }
 
-function chunk(body: Buffer): Buffer {
+export function chunk(body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n')]);
 }
