@@ -96,13 +96,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   exports: [ScalekitEventDispatcher, ScalekitInbox],
 })
 export class ScalekitWebhooksModule extends ConfigurableModuleClass implements NestModule {
-  constructor(@Inject(EndpointRoutes) private readonly routes: EndpointRoutes) {
+  readonly #routes: EndpointRoutes;
+
+  constructor(@Inject(EndpointRoutes) routes: EndpointRoutes) {
     super();
+    this.#routes = routes;
   }
 
   /** Nest calls it before it registers the routes. */
   configure(): void {
-    this.routes.requireOwnPath();
+    this.#routes.requireOwnPath();
   }
 
   /**

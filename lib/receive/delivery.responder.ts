@@ -39,10 +39,13 @@ export class DeliveryResponder {
   // Fastify sends a response only after its hooks, so the response itself does not tell.
   readonly #answered = new WeakSet<PlatformResponse>();
 
-  constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
-    @Inject(DeliveryLog) private readonly log: DeliveryLog,
-  ) {}
+  readonly #options: ReceiveOptions;
+  readonly #log: DeliveryLog;
+
+  constructor(@Inject(RESOLVED_OPTIONS) options: ReceiveOptions, @Inject(DeliveryLog) log: DeliveryLog) {
+    this.#options = options;
+    this.#log = log;
+  }
 
   /** Responds, unless a response was sent. Resolves when nothing that is sent afterwards can have an effect. */
   async answer(
@@ -52,7 +55,7 @@ export class DeliveryResponder {
   ): Promise<void> {
     if (this.#isAnswered(response)) return;
     this.#answered.add(response);
-    const answer = answerFor(outcome, this.options.statusCodes, retryAfterSeconds);
+    const answer = answerFor(outcome, this.#options.statusCodes, retryAfterSeconds);
     await send(response, replay === undefined ? answer : answerForReplay(answer, replay));
   }
 
@@ -60,7 +63,7 @@ export class DeliveryResponder {
   async refuse(response: PlatformResponse, error: ScalekitWebhooksError): Promise<void> {
     if (this.#isAnswered(response)) return;
     const outcome = outcomeOfError(error);
-    this.log.refusal(outcome, error);
+    this.#log.refusal(outcome, error);
     await this.answer(response, outcome);
   }
 
@@ -74,7 +77,7 @@ export class DeliveryResponder {
       return response;
     };
     // Also for what is written past these methods, such as a stream.
-    nodeResponse(response).statusCode = this.options.statusCodes.unavailable;
+    nodeResponse(response).statusCode = this.#options.statusCodes.unavailable;
     replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });
   }
 

@@ -25,23 +25,31 @@ export class EndpointSecrets implements OnModuleInit {
   #fixed: readonly EndpointSecret[] = [];
   #resolver?: SigningSecretResolver;
 
+  readonly #options: ReceiveOptions;
+  readonly #moduleRef: ModuleRef;
+  readonly #host: HttpAdapterHost;
+
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-  ) {}
+    @Inject(RESOLVED_OPTIONS) options: ReceiveOptions,
+    @Inject(ModuleRef) moduleRef: ModuleRef,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+  ) {
+    this.#options = options;
+    this.#moduleRef = moduleRef;
+    this.#host = host;
+  }
 
   /** @throws ScalekitWebhooksConfigurationError if a secret is missing, empty, or cannot be decoded */
   async onModuleInit(): Promise<void> {
-    const { name, signingSecret, verifier } = this.options;
-    const setting = signingSecret === undefined ? await environmentSecrets(this.moduleRef) : signingSecret;
+    const { name, signingSecret, verifier } = this.#options;
+    const setting = signingSecret === undefined ? await environmentSecrets(this.#moduleRef) : signingSecret;
     if (typeof setting === 'function') {
       this.#resolver = setting;
       return;
     }
     const texts = [setting].flat();
     // A worker without HTTP receives nothing, so it needs no secret.
-    if (texts.length === 0 && !verifier && this.host.httpAdapter) {
+    if (texts.length === 0 && !verifier && this.#host.httpAdapter) {
       throw new ScalekitWebhooksConfigurationError('signingSecret', MESSAGES.secretMissing(name));
     }
     this.#fixed = texts.map(toEndpointSecret);

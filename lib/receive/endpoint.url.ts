@@ -9,11 +9,19 @@ import { patternOf } from './route-paths.js';
 export class EndpointUrl implements OnModuleInit {
   #pattern?: { readonly expression: RegExp; readonly params: readonly string[] };
 
+  readonly #endpoint: EndpointOptions;
+  readonly #modules: ModulesContainer;
+  readonly #config: ApplicationConfig;
+
   constructor(
-    @Inject(ENDPOINT_OPTIONS) private readonly endpoint: EndpointOptions,
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-  ) {}
+    @Inject(ENDPOINT_OPTIONS) endpoint: EndpointOptions,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(ApplicationConfig) config: ApplicationConfig,
+  ) {
+    this.#endpoint = endpoint;
+    this.#modules = modules;
+    this.#config = config;
+  }
 
   onModuleInit(): void {
     this.#pattern = patternOf(this.path);
@@ -21,15 +29,15 @@ export class EndpointUrl implements OnModuleInit {
 
   /** The path with the global prefix. Complete once `main.ts` has configured the application. */
   get path(): string {
-    const module = this.#modules[this.order];
-    const [route] = module ? postRoutes([module], this.modules, this.config) : [];
-    return route?.path ?? `/${this.endpoint.path}`;
+    const module = [...this.#modules.values()][this.order];
+    const [route] = module ? postRoutes([module], this.#modules, this.#config) : [];
+    return route?.path ?? `/${this.#endpoint.path}`;
   }
 
   /** The place of the endpoint's route among those of the application. */
   get order(): number {
-    return this.#modules.findIndex(
-      ({ providers }) => providers.get(ENDPOINT_OPTIONS)?.instance === this.endpoint,
+    return [...this.#modules.values()].findIndex(
+      ({ providers }) => providers.get(ENDPOINT_OPTIONS)?.instance === this.#endpoint,
     );
   }
 
@@ -41,9 +49,5 @@ export class EndpointUrl implements OnModuleInit {
     return Object.fromEntries(
       this.#pattern?.params.map((name, index) => [name, match[index + 1] ?? '']) ?? [],
     );
-  }
-
-  get #modules() {
-    return [...this.modules.values()];
   }
 }

@@ -25,13 +25,20 @@ export class DeliveryCapture {
   readonly #logger: Logger;
   #hasReportedBypass = false;
 
+  readonly #reader: DeliveryReader;
+  readonly #verifier: DeliveryVerifier;
+  readonly #responder: DeliveryResponder;
+
   constructor(
     @Inject(ENDPOINT_OPTIONS) { name }: EndpointOptions,
     @Inject(EndpointUrl) readonly url: EndpointUrl,
-    @Inject(DeliveryReader) private readonly reader: DeliveryReader,
-    @Inject(DeliveryVerifier) private readonly verifier: DeliveryVerifier,
-    @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
+    @Inject(DeliveryReader) reader: DeliveryReader,
+    @Inject(DeliveryVerifier) verifier: DeliveryVerifier,
+    @Inject(DeliveryResponder) responder: DeliveryResponder,
   ) {
+    this.#reader = reader;
+    this.#verifier = verifier;
+    this.#responder = responder;
     this.#logger = new Logger(`ScalekitWebhooks:${name}`);
   }
 
@@ -47,7 +54,7 @@ export class DeliveryCapture {
   ): Promise<CapturedBytes | undefined> {
     const stream = streamOf(request);
     try {
-      const body = await this.reader.capture(request, stream);
+      const body = await this.#reader.capture(request, stream);
       const sent = nodeResponse(response);
       sent.once('close', () => {
         // Frees the body if nobody has read it.
@@ -57,7 +64,7 @@ export class DeliveryCapture {
       return body;
     } catch (error) {
       if (!(error instanceof ScalekitWebhooksError)) throw error;
-      await this.responder.refuse(response, error);
+      await this.#responder.refuse(response, error);
       return undefined;
     }
   }
@@ -66,7 +73,7 @@ export class DeliveryCapture {
   async #reportBypass(body: CapturedBytes, params: Params, status: number): Promise<void> {
     if (this.#hasReportedBypass) return;
     try {
-      await this.verifier.verify(body, params);
+      await this.#verifier.verify(body, params);
       if (this.#hasReportedBypass) return;
       this.#hasReportedBypass = true;
       this.#logger.error(MESSAGES.bypassed(this.url.path, status));
@@ -83,23 +90,22 @@ export class DeliveryCapture {
 @Injectable()
 export class RawBodyCapture {
   constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(DeliveryCapture) private readonly capture: DeliveryCapture,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(DeliveryCapture) capture: DeliveryCapture,
   ) {
     // `Test.createTestingModule` sets the adapter after it has created the providers.
-    if (host.httpAdapter) this.#install();
-    else host.init$.subscribe(() => this.#install());
+    if (host.httpAdapter) install(host.httpAdapter, capture);
+    else host.init$.subscribe(() => install(host.httpAdapter, capture));
   }
+}
 
-  #install(): void {
-    const { httpAdapter } = this.host;
-    // An application context, such as a queue worker, has no HTTP server.
-    if (!httpAdapter) return;
-    const platform = httpAdapter.getType();
-    if (platform === 'express') captureOnExpress(httpAdapter, this.capture);
-    else if (platform === 'fastify') captureOnFastify(httpAdapter, this.capture);
-    else throw new ScalekitWebhooksConfigurationError('platform', MESSAGES.platformUnknown(platform));
-  }
+/** @param adapter missing in an application context, such as a queue worker, which has no HTTP server */
+function install(adapter: HttpServer | undefined, capture: DeliveryCapture): void {
+  if (!adapter) return;
+  const platform = adapter.getType();
+  if (platform === 'express') captureOnExpress(adapter, capture);
+  else if (platform === 'fastify') captureOnFastify(adapter, capture);
+  else throw new ScalekitWebhooksConfigurationError('platform', MESSAGES.platformUnknown(platform));
 }
 
 /** The part of Express that this module uses. */

@@ -105,7 +105,11 @@ export function isUnread({ readableDidRead, readableEnded, destroyed }: Readable
 /** Reads the bodies of deliveries to one endpoint, within its limits. */
 @Injectable()
 export class DeliveryReader {
-  constructor(@Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions) {}
+  readonly #options: ReceiveOptions;
+
+  constructor(@Inject(RESOLVED_OPTIONS) options: ReceiveOptions) {
+    this.#options = options;
+  }
 
   /**
    * Captures the body of a request, and leaves the request as it was.
@@ -115,7 +119,7 @@ export class DeliveryReader {
   async capture(request: PlatformRequest, stream: RequestStream): Promise<CapturedBytes> {
     const receivedAt = new Date();
     const { headers } = request;
-    const { maxBodyBytes } = this.options;
+    const { maxBodyBytes } = this.#options;
     try {
       this.#requireAcceptable(headers);
       const length = Number(ownValue(headers, 'content-length') ?? 0);
@@ -144,13 +148,13 @@ export class DeliveryReader {
     // First, because no stranger may make the endpoint report that it is misconfigured.
     this.#requireAcceptable(headers);
     if (!kept) throw refusedBody('misconfigured');
-    if (kept.length > this.options.maxBodyBytes) throw refusedBody('body_too_large');
+    if (kept.length > this.#options.maxBodyBytes) throw refusedBody('body_too_large');
     return keepBody(request, new CapturedBytes(kept, headers, new Date()));
   }
 
   /** Refuses by the headers alone, so that a stranger's body takes up no memory. */
   #requireAcceptable(headers: IncomingHttpHeaders): void {
-    const { verifier, maxBodyBytes } = this.options;
+    const { verifier, maxBodyBytes } = this.#options;
     // Another verifier may need other headers.
     if (!verifier) schemesPresent(collectSignatureHeaders(headers));
     if (

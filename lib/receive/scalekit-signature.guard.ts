@@ -25,10 +25,16 @@ import type {
 /** Verifies the deliveries to one endpoint. */
 @Injectable()
 export class DeliveryVerifier {
+  readonly #options: ReceiveOptions;
+  readonly #secrets: EndpointSecrets;
+
   constructor(
-    @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
-    @Inject(EndpointSecrets) private readonly secrets: EndpointSecrets,
-  ) {}
+    @Inject(RESOLVED_OPTIONS) options: ReceiveOptions,
+    @Inject(EndpointSecrets) secrets: EndpointSecrets,
+  ) {
+    this.#options = options;
+    this.#secrets = secrets;
+  }
 
   /**
    * @param params the path parameters of the request
@@ -39,8 +45,8 @@ export class DeliveryVerifier {
     { bytes: payload, headers }: CapturedBytes,
     params: SigningSecretRequest['params'],
   ): Promise<VerifiedDelivery> {
-    const { name, verifier, toleranceSeconds } = this.options;
-    const found = await this.secrets.for({ endpoint: name, headers, params });
+    const { name, verifier, toleranceSeconds } = this.#options;
+    const found = await this.#secrets.for({ endpoint: name, headers, params });
     if (verifier) {
       const secrets = found.map(({ text }) => text);
       const verified = await verifyWith(verifier, { payload, headers: singleValued(headers), secrets });
@@ -82,19 +88,27 @@ type WebhookRequest = PlatformRequest & Pick<SigningSecretRequest, 'params'>;
 /** Lets a request pass if Scalekit signed its body. Throws the reason otherwise. */
 @Injectable()
 export class ScalekitSignatureGuard implements CanActivate {
+  readonly #reader: DeliveryReader;
+  readonly #verifier: DeliveryVerifier;
+  readonly #responder: DeliveryResponder;
+
   constructor(
-    @Inject(DeliveryReader) private readonly reader: DeliveryReader,
-    @Inject(DeliveryVerifier) private readonly verifier: DeliveryVerifier,
-    @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
-  ) {}
+    @Inject(DeliveryReader) reader: DeliveryReader,
+    @Inject(DeliveryVerifier) verifier: DeliveryVerifier,
+    @Inject(DeliveryResponder) responder: DeliveryResponder,
+  ) {
+    this.#reader = reader;
+    this.#verifier = verifier;
+    this.#responder = responder;
+  }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<WebhookRequest>();
-    const body = await this.reader.bodyOf(request, streamOf(request));
+    const body = await this.#reader.bodyOf(request, streamOf(request));
     body.arrive();
-    body.verified = await this.verifier.verify(body, request.params);
-    this.responder.reserve(http.getResponse<PlatformResponse>());
+    body.verified = await this.#verifier.verify(body, request.params);
+    this.#responder.reserve(http.getResponse<PlatformResponse>());
     return true;
   }
 }

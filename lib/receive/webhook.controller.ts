@@ -36,12 +36,22 @@ export function createWebhookController(path: string, decorators: readonly Class
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseFilters(WebhookRefusalFilter)
   class ScalekitWebhookController {
+    readonly #options: ReceiveOptions;
+    readonly #dispatcher: ScalekitEventDispatcher;
+    readonly #inbox: ScalekitInbox;
+    readonly #responder: DeliveryResponder;
+
     constructor(
-      @Inject(RESOLVED_OPTIONS) private readonly options: ReceiveOptions,
-      @Inject(ScalekitEventDispatcher) private readonly dispatcher: ScalekitEventDispatcher,
-      @Inject(ScalekitInbox) private readonly inbox: ScalekitInbox,
-      @Inject(DeliveryResponder) private readonly responder: DeliveryResponder,
-    ) {}
+      @Inject(RESOLVED_OPTIONS) options: ReceiveOptions,
+      @Inject(ScalekitEventDispatcher) dispatcher: ScalekitEventDispatcher,
+      @Inject(ScalekitInbox) inbox: ScalekitInbox,
+      @Inject(DeliveryResponder) responder: DeliveryResponder,
+    ) {
+      this.#options = options;
+      this.#dispatcher = dispatcher;
+      this.#inbox = inbox;
+      this.#responder = responder;
+    }
 
     @Post()
     @UseGuards(ScalekitSignatureGuard)
@@ -52,16 +62,16 @@ export function createWebhookController(path: string, decorators: readonly Class
     ): Promise<void> {
       try {
         const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request));
-        await this.responder.answer(response, outcome, { retryAfterSeconds, replay: end });
+        await this.#responder.answer(response, outcome, { retryAfterSeconds, replay: end });
       } catch (error) {
         if (!(error instanceof ScalekitWebhooksError)) throw error;
-        await this.responder.refuse(response, error);
+        await this.#responder.refuse(response, error);
       }
     }
 
     /** @throws ScalekitWebhooksError that says why the delivery is refused */
     async #dispatch(body: CapturedBytes | undefined): Promise<DeliveryResult> {
-      const { validation, environmentIds } = this.options;
+      const { validation, environmentIds } = this.#options;
       if (!body?.verified) {
         throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
       }
@@ -69,7 +79,7 @@ export function createWebhookController(path: string, decorators: readonly Class
       requireEnvironment(parsed.event, environmentIds);
       const replay = readReplayRequest(body.verified.deliveryId);
       if (replay) {
-        return this.inbox.replayReceived(new ReceivedEvent(parsed, { rawBody: body.bytes }), replay);
+        return this.#inbox.replayReceived(new ReceivedEvent(parsed, { rawBody: body.bytes }), replay);
       }
       const received = new ReceivedEvent(parsed, {
         deliveryId: body.verified.deliveryId,
@@ -78,7 +88,7 @@ export function createWebhookController(path: string, decorators: readonly Class
         headers: body.headers,
         isAwaited: true,
       });
-      return this.dispatcher.handle(received);
+      return this.#dispatcher.handle(received);
     }
   }
   applyDecorators(...decorators)(ScalekitWebhookController);
@@ -94,9 +104,13 @@ function requireEnvironment(event: ScalekitEvent<'*'>, allowed: ReadonlySet<stri
 /** Responds to deliveries that the guard rejects. It is bound to the controller, so it runs instead of global filters. */
 @Catch(ScalekitWebhooksError)
 class WebhookRefusalFilter implements ExceptionFilter<ScalekitWebhooksError> {
-  constructor(@Inject(DeliveryResponder) private readonly responder: DeliveryResponder) {}
+  readonly #responder: DeliveryResponder;
+
+  constructor(@Inject(DeliveryResponder) responder: DeliveryResponder) {
+    this.#responder = responder;
+  }
 
   async catch(error: ScalekitWebhooksError, host: ArgumentsHost): Promise<void> {
-    await this.responder.refuse(host.switchToHttp().getResponse<PlatformResponse>(), error);
+    await this.#responder.refuse(host.switchToHttp().getResponse<PlatformResponse>(), error);
   }
 }
