@@ -228,9 +228,19 @@ export class LogWriter {
       const entry = new LogEntry(message, fields, failure?.details);
       const format = formatOf(this.#logger);
       if (format === 'other') Object.assign(entry, { msg: message });
-      this.#logger[level](fields && format !== 'text' ? entry : String(entry));
+      this.#write(level, fields && format !== 'text' ? [entry, String(entry)] : [String(entry)]);
     } catch {
       // There is nowhere left to report it.
+    }
+  }
+
+  /** Writes the first form of a line that the logger takes: some loggers throw for anything but a text. */
+  #write(level: LogLevel, [form, ...others]: readonly (LogEntry | string)[]): void {
+    try {
+      this.#logger[level](form);
+    } catch (error) {
+      if (others.length === 0) throw error;
+      this.#write(level, others);
     }
   }
 }

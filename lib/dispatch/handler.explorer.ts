@@ -143,7 +143,7 @@ export class HandlerExplorer {
     return async (event, delivery, context) => {
       const moduleRef: ModuleRef = host.getProviderByKey(ModuleRef).instance;
       const contextId = this.#contextIdOf(context, moduleRef);
-      const instance = await moduleRef.resolve(token, contextId, { strict: true });
+      const instance = await moduleRef.resolve(token, contextId, { strict: true, each: false });
       const method = { instance, name, declared, metatype, moduleKey: host.token, contextId };
       return this.invoker.bind(method)(event, delivery);
     };

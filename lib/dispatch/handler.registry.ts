@@ -1,5 +1,6 @@
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import { withoutPrototype } from '../parse/compile-rules.js';
 import type { HandlerRetries } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
@@ -52,7 +53,9 @@ export class HandlerRegistry {
   }
 
   /** Replaces the handlers: modules that are loaded later can have more. */
-  replace(handlers: readonly EventHandler[]): void {
+  replace(given: readonly EventHandler[]): void {
+    // What a handler does not have must not come from `Object.prototype`.
+    const handlers = given.map(withoutPrototype);
     const byPattern = new Map<string, EventHandler[]>();
     for (const handler of handlers) {
       for (const pattern of new Set(handler.patterns)) {

@@ -1,7 +1,7 @@
 import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { rulesOf } from './compile-rules.js';
+import { propertyOf, rulesOf } from './compile-rules.js';
 import { eventClassFor, findIssues, hydrateEvent, isJsonObject } from './validate-event.js';
 
 /** Error messages: what happened, then what to do. None contains a payload or a value of a field. */
@@ -41,7 +41,10 @@ export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent
   const value = parseJson(bytes);
   if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNotAnObject);
   const event = hydrateEvent(value);
-  const issues = findIssues(mode === 'off' ? UnknownScalekitEvent : eventClassFor(event.type), event);
+  const issues = findIssues(
+    mode === 'off' ? UnknownScalekitEvent : eventClassFor(propertyOf(event, 'type')),
+    event,
+  );
   if (issues.length > 0) requireEnvelope(issues);
   if (mode === 'off') return { event, issues: [] };
   if (mode === 'strict' && issues.length > 0) {

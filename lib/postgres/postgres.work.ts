@@ -72,15 +72,17 @@ WITH pause AS MATERIALIZED (
   SELECT waiting.*
   FROM unnest($2::text[]) AS known (handler_id)
   CROSS JOIN LATERAL (
-    SELECT run.application, run.endpoint, run.event_id, run.handler_id
+    SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.due_at
     FROM ${runs} AS run
     WHERE run.application = ${application} AND run.endpoint = $1::text AND run.handler_id = known.handler_id
       AND run.due_at <= statement_timestamp()
+      AND (run.state IN ('queued', 'failed') OR run.state = 'running' AND run.lease_ends_at <= statement_timestamp())
     ORDER BY run.due_at
     LIMIT $3::integer
     FOR UPDATE SKIP LOCKED
   ) AS waiting
   WHERE NOT (SELECT is_paused FROM pause)
+  ORDER BY waiting.due_at
   LIMIT $3::integer
 ), taken AS (
   UPDATE ${runs} AS run SET

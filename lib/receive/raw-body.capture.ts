@@ -171,13 +171,23 @@ function captureFirst(
   response: ServerResponse,
 ): Promise<CapturedBytes | undefined> | undefined {
   if (request.method !== 'POST' || capturedBody(request) || !isUnread(request)) return undefined;
-  const path: string = Reflect.get(application.request, 'path', request) ?? '';
+  const path = routedPath(application, request);
+  if (path === undefined) return undefined;
   for (const capture of captures) {
     const params = capture.url.paramsOf(path);
     if (params)
       return capture.capture(request, response, params).then((body) => body && hideBody(request, body));
   }
   return undefined;
+}
+
+/** The path that Express compares with its routes. Undefined for a URL that it cannot parse, which has no route. */
+function routedPath(application: ExpressApplication, request: ExpressRequest): string | undefined {
+  try {
+    return Reflect.get(application.request, 'path', request);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Lets body parsers skip the request: those of Express 4 look at the mark, and those of Express 5 at the headers. */

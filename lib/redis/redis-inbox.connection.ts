@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
+import { describeValue } from '../errors/settings.js';
 import { answerInTime } from '../inbox/answer-timeout.js';
-import { MESSAGES } from './redis.messages.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {
@@ -83,3 +83,13 @@ export class RedisInboxConnection {
     }
   }
 }
+
+/** Error texts: what happened, then what to do. None contains a secret or a payload. */
+export const MESSAGES = {
+  redisFailed: (reason: string) => `The inbox could not use Redis: ${reason}`,
+  notRedisClient: (missing: string) => `client must be an ioredis client; it has no ${missing}() method.`,
+  keyPrefixInvalid: (found: unknown) =>
+    `keyPrefix takes 1 or more characters, but not "{" or "}"; found ${describeValue(found)}.`,
+  cursorInvalid: (found: unknown) =>
+    `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
+} as const;

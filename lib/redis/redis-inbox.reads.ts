@@ -14,8 +14,7 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { fromStorableText } from '../inbox/storable-text.js';
-import { MESSAGES } from './redis.messages.js';
-import type { RedisInboxConnection } from './redis-inbox.connection.js';
+import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
 import {
   BUCKETS,
   INDEXED_STATES,

@@ -23,8 +23,12 @@ import {
   type RunSettlement,
 } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
-import { MESSAGES } from './redis.messages.js';
-import { type RedisClientLike, RedisInboxConnection, type RedisScript } from './redis-inbox.connection.js';
+import {
+  MESSAGES,
+  type RedisClientLike,
+  RedisInboxConnection,
+  type RedisScript,
+} from './redis-inbox.connection.js';
 import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
 import { CLAIM, DISMISS, REOPEN, SETTLE } from './redis-inbox.scripts.js';

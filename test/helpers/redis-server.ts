@@ -78,10 +78,7 @@ export class RedisCluster {
 
   static async start(): Promise<RedisCluster> {
     const servers: RedisServer[] = [];
-    for (let number = 0; number < 3; number += 1) {
-      const busPort = String(await freePort());
-      servers.push(await RedisServer.start('--cluster-enabled', 'yes', '--cluster-port', busPort));
-    }
+    for (let number = 0; number < 3; number += 1) servers.push(await startNode());
     const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
     await promisify(execFile)('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes']);
     const client = new Cluster(servers.map(({ port }) => ({ host: '127.0.0.1', port })));
@@ -91,6 +88,17 @@ export class RedisCluster {
   async stop(): Promise<void> {
     this.client.disconnect();
     await Promise.all(this.servers.map((server) => server.stop()));
+  }
+}
+
+/** Another process may take a port between its choice and its use, so this tries again with others. */
+async function startNode(triesLeft = 4): Promise<RedisServer> {
+  const busPort = String(await freePort());
+  try {
+    return await RedisServer.start('--cluster-enabled', 'yes', '--cluster-port', busPort);
+  } catch (error) {
+    if (triesLeft === 0) throw error;
+    return startNode(triesLeft - 1);
   }
 }
 

@@ -71,6 +71,15 @@ export function describeDue(harness: ConformanceHarness, runner: ConformanceRunn
       expect(eventIdsOf(await take(store))).toEqual([events[2]?.eventId]);
     });
 
+    test('takes those first that have waited longest, whatever their handlers are', async (store) => {
+      const waiting = anEvent();
+      await store.enqueue(waiting, ['B.run']);
+      await harness.advance(5);
+      for (const event of [anEvent(), anEvent(), anEvent()]) await store.enqueue(event, ['A.run']);
+
+      expect(eventIdsOf(await take(store, ['A.run', 'B.run'], aLease(), 1))).toEqual([waiting.eventId]);
+    });
+
     test('gives each run to exactly one of many workers', async (store) => {
       const events = Array.from({ length: 30 }, () => anEvent());
       await Promise.all(events.map((event) => store.enqueue(event, ['A.run'])));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { OnScalekitEvent, ScalekitWebhooksModule, unlistedScalekitEvent } from 'nestjs-scalekit-webhooks';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { run, runOnExpress } from '../../helpers/running-app.js';
+import { OTHER_SECRET } from '../../helpers/secrets.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
 
 class Handlers {
@@ -84,5 +86,19 @@ describe('the warnings at startup', () => {
     expect(logger.ours('warn').filter((text) => text.startsWith('Misspelled.created handles'))).toHaveLength(
       1,
     );
+  });
+});
+
+describe('a logger that throws for anything but a text', () => {
+  it('gets the lines that others get as objects', async () => {
+    const lines: string[] = [];
+    const write = (line: string) => void lines.push(line.trim());
+    const logger = { log: write, warn: write, error: write, debug: write };
+    const app = await runOnExpress({ imports: [forRoot()], providers: [Handlers] }, undefined, { logger });
+    const tester = new ScalekitWebhookTester(app);
+
+    await tester.deliver(createScalekitEvent('user.created'), { secret: OTHER_SECRET });
+
+    expect(lines).toContainEqual(expect.stringContaining('signature_mismatch'));
   });
 });
