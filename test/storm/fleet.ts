@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { endProcess, isRunning } from '../helpers/child-process.js';
+import { endProcess } from '../helpers/child-process.js';
 import { type AppReport, type AppSettings, type ListenCommand, SETTINGS_VARIABLE } from './storm.settings.js';
 
 const APP = new URL('./app.js', import.meta.url);
@@ -8,20 +8,20 @@ const START_TIMEOUT_MS = 30_000;
 /** A process of the application. */
 class Member {
   listensSince = 0;
+  /** Whether the fleet has ended it, or is about to. */
+  isDoomed = false;
   readonly #child: ChildProcess;
   readonly #warm: Promise<void>;
 
-  constructor(settings: AppSettings, onExit: (pid: number) => void) {
+  constructor(settings: AppSettings, onCrash: (pid: number) => void) {
     const env = { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) };
     this.#child = fork(APP, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#child.once('exit', () => onExit(this.pid));
+    this.#child.once('exit', () => {
+      if (!this.isDoomed) onCrash(this.pid);
+    });
     this.#warm = this.#hear('warm');
     // A spare process may be ended before anything waits for it.
     this.#warm.catch(() => undefined);
-  }
-
-  get isUp(): boolean {
-    return isRunning(this.#child);
   }
 
   get pid(): number {
@@ -38,6 +38,7 @@ class Member {
   }
 
   kill(): Promise<void> {
+    this.isDoomed = true;
     return endProcess(this.#child);
   }
 
@@ -89,7 +90,7 @@ export class Fleet {
   /** Kills the process that has listened the longest, and replaces it. */
   async killOldest(): Promise<void> {
     const [oldest, ...others] = this.#members
-      .filter(({ isUp, listensSince }) => isUp && listensSince > 0)
+      .filter(({ isDoomed, listensSince }) => !isDoomed && listensSince > 0)
       .sort((a, b) => a.listensSince - b.listensSince);
     // Wait until all are up: on a slow machine, processes are killed faster than they start.
     if (!oldest || others.length < this.ports.length - 1) return;
@@ -104,9 +105,7 @@ export class Fleet {
   }
 
   #hire(): Member {
-    return new Member(this.settings, (pid) => {
-      if (!this.#closing && !this.killed.has(pid)) this.#crash(`process ${pid} ended on its own`);
-    });
+    return new Member(this.settings, (pid) => this.#crash(`process ${pid} ended on its own`));
   }
 
   #crash(reason: string): void {
