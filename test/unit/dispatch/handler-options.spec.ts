@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { MESSAGES } from '../../../lib/dispatch/dispatch.messages.js';
 import {
+  handlerDeclarations,
   type OnScalekitEventOptions,
   resolveHandlerOptions,
 } from '../../../lib/dispatch/handler-metadata.js';
@@ -39,5 +41,29 @@ describe('stacked decorators', () => {
 
   it('cannot disagree on a timeout', () => {
     expect(() => merge(['a', { timeoutMs: 1 }], ['b', { timeoutMs: 2 }])).toThrow(/disagree on timeoutMs/);
+  });
+});
+
+describe('a handler', () => {
+  it('of a class without a name needs an id', () => {
+    const declared = (options: OnScalekitEventOptions) => [{ patterns: ['a'], options }];
+
+    expect(() => resolveHandlerOptions('.created', declared({}))).toThrow(/has no usable id/);
+    expect(resolveHandlerOptions('.created', declared({ id: 'x' })).id).toBe('x');
+  });
+
+  it('is not a method that no class declares', () => {
+    expect(handlerDeclarations({}, 'created')).toEqual([]);
+    expect(handlerDeclarations({ created: () => {} }, 'created')).toEqual([]);
+  });
+});
+
+describe('the log of an attempt in the background that did not end in time', () => {
+  const line = (isDead: boolean) =>
+    MESSAGES.overdueInBackground('A.run', 'evt_1', 'user.created', 'timeoutMs (5000 ms)', isDead);
+
+  it('says whether the run will be retried', () => {
+    expect(line(false)).toMatch(/did not end within timeoutMs \(5000 ms\); it will be retried$/);
+    expect(line(true)).toMatch(/it will not run again until you replay the event$/);
   });
 });
