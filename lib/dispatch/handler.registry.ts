@@ -1,6 +1,6 @@
+import { withoutPrototype } from '../errors/settings.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { withoutPrototype } from '../parse/compile-rules.js';
 import type { HandlerRetries } from './event-transport.js';
 import type { ReceivedEvent } from './received-event.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';

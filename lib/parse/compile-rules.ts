@@ -45,7 +45,9 @@ export function rulesOf(dtoClass: DtoClass): readonly FieldRules[] {
 
 const { CUSTOM_VALIDATION, CONDITIONAL_VALIDATION, NESTED_VALIDATION } = ValidationTypes;
 
-function compileField(dtoClass: DtoClass, name: string, declared: readonly Declaration[]): FieldRules {
+function compileField(dtoClass: DtoClass, name: string, found: readonly Declaration[]): FieldRules {
+  // What a declaration does not say must not come from `Object.prototype`.
+  const declared = found.map((declaration) => ({ __proto__: null, ...declaration }));
   for (const declaration of declared) requireSupported(dtoClass, declaration);
   const ofType = (type: string) => declared.filter((declaration) => declaration.type === type);
   return {
@@ -57,7 +59,7 @@ function compileField(dtoClass: DtoClass, name: string, declared: readonly Decla
 }
 
 function compileRules(dtoClass: DtoClass, declaration: Declaration): FieldRule[] {
-  const { type, propertyName: property, constraints, constraintCls, each } = withoutPrototype(declaration);
+  const { type, propertyName: property, constraints, constraintCls, each } = declaration;
   const targetName = dtoClass.name;
   const validators = getMetadataStorage().getTargetValidatorConstraints(constraintCls);
   if (validators.length === 0) throw unsupported(dtoClass, property, 'a rule without a constraint');
@@ -89,7 +91,7 @@ const SUPPORTED: ReadonlySet<string> = new Set([
 ]);
 
 function requireSupported(dtoClass: DtoClass, declaration: Declaration): void {
-  const { type, propertyName, groups, always, context, validateIf } = withoutPrototype(declaration);
+  const { type, propertyName, groups, always, context, validateIf } = declaration;
   if (!SUPPORTED.has(type)) throw unsupported(dtoClass, propertyName, type);
   if (groups?.length > 0) throw unsupported(dtoClass, propertyName, 'groups');
   for (const [option, value] of Object.entries({ always, context, validateIf })) {
@@ -99,32 +101,4 @@ function requireSupported(dtoClass: DtoClass, declaration: Declaration): void {
 
 function unsupported(dtoClass: DtoClass, property: string, feature: string): Error {
   return new Error(`${dtoClass.name}.${property} is declared with ${feature}, which is not supported.`);
-}
-
-/**
- * Reads a property of an object of unknown origin: one that it has itself or from its class, but not one that other code of
- * the process may have added to `Object.prototype`.
- */
-export function propertyOf<T extends object, K extends keyof T>(object: T, name: K): T[K];
-export function propertyOf(object: object, name: PropertyKey): unknown;
-export function propertyOf(object: object, name: PropertyKey): unknown {
-  return hasProperty(object, name) ? Reflect.get(object, name) : undefined;
-}
-
-/** Whether an object has a property itself or from its class. */
-export function hasProperty(object: object, name: PropertyKey): boolean {
-  let holder: object | null = object;
-  while (holder && !Object.hasOwn(holder, name)) holder = parentOf(holder);
-  return holder !== null;
-}
-
-/** The prototype of an object, unless it is the last one, which all objects share. */
-function parentOf(object: object): object | null {
-  const parent: object | null = Object.getPrototypeOf(object);
-  return parent && Object.getPrototypeOf(parent) ? parent : null;
-}
-
-/** A copy of an object's own properties, which inherits nothing. */
-export function withoutPrototype<T extends object>(object: T): T {
-  return Object.assign(Object.create(null), object);
 }

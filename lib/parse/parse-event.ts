@@ -1,8 +1,8 @@
 import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { propertyOf, rulesOf } from './compile-rules.js';
-import { eventClassFor, findIssues, hydrateEvent, isJsonObject } from './validate-event.js';
+import { rulesOf } from './compile-rules.js';
+import { eventClassFor, findIssues, hydrateEvent, isJsonObject, typeOf } from './validate-event.js';
 
 /** Error messages: what happened, then what to do. None contains a payload or a value of a field. */
 const MESSAGES = {
@@ -41,10 +41,7 @@ export function parseEvent(bytes: Uint8Array, mode: ValidationMode): ParsedEvent
   const value = parseJson(bytes);
   if (!isJsonObject(value)) throw new InvalidEventError('not_an_event', MESSAGES.bodyIsNotAnObject);
   const event = hydrateEvent(value);
-  const issues = findIssues(
-    mode === 'off' ? UnknownScalekitEvent : eventClassFor(propertyOf(event, 'type')),
-    event,
-  );
+  const issues = findIssues(mode === 'off' ? UnknownScalekitEvent : eventClassFor(typeOf(event)), event);
   if (issues.length > 0) requireEnvelope(issues);
   if (mode === 'off') return { event, issues: [] };
   if (mode === 'strict' && issues.length > 0) {

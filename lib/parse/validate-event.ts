@@ -4,7 +4,7 @@ import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
 import type { DtoClass, NestedField } from '../events/event-fields.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { type FieldRules, propertyOf, rulesOf, withoutPrototype } from './compile-rules.js';
+import { type FieldRules, rulesOf } from './compile-rules.js';
 
 const NONE: readonly EventIssue[] = [];
 const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];
@@ -19,7 +19,7 @@ const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.
 export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue[] {
   const issues: EventIssue[] = [];
   // A missing field must not come from `Object.prototype`.
-  const own = withoutPrototype(dto);
+  const own = { __proto__: null, ...dto };
   for (const field of rulesOf(dtoClass)) {
     const found = issuesOfField(field, own);
     if (found.length > 0) issues.push(...found);
@@ -79,7 +79,12 @@ function isSame(one: EventIssue, other: EventIssue): boolean {
  * class-transformer is not used because it follows free-form objects to any depth and drops some field names.
  */
 export function hydrateEvent(event: { readonly type?: unknown }): ScalekitEvent {
-  return hydrate(eventClassFor(propertyOf(event, 'type')), event);
+  return hydrate(eventClassFor(typeOf(event)), event);
+}
+
+/** The event's own type. A missing one must not come from `Object.prototype`. */
+export function typeOf(event: { readonly type?: unknown }): unknown {
+  return Object.hasOwn(event, 'type') ? event.type : undefined;
 }
 
 /** Returns the DTO class for an event type, or `UnknownScalekitEvent` if the catalog does not list the type. */
