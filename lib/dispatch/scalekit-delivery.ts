@@ -39,7 +39,8 @@ export interface ScalekitDelivery {
    * The memory inbox records the run after `work`, without a transaction. The Redis inbox cannot do it.
    *
    * @returns what `work` returned, after the commit
-   * @throws LeaseLostError when another process may have taken over the run. Everything was rolled back.
+   * @throws LeaseLostError when another process may have taken over the run, or an earlier call has committed although its
+   *   answer was lost. Everything of this call was rolled back.
    * @throws TransactionTimeoutError when `work` was still in progress at the deadline
    * @throws TransactionNotCommittedError when the database rolled back instead of committing
    * @throws ScalekitWebhooksConfigurationError when the inbox cannot open a transaction
@@ -57,8 +58,8 @@ export interface ScalekitDelivery {
    *
    * @param transaction the client or connection on which your transaction is open; for Prisma, Drizzle and Kysely, wrapped
    *   in their adapter
-   * @throws LeaseLostError when another process may have taken over the run. Do not catch it, so that your transaction
-   *   rolls back.
+   * @throws LeaseLostError when another process may have taken over the run, or you have recorded it before. Do not catch
+   *   it, so that your transaction rolls back.
    * @throws ScalekitWebhooksConfigurationError when `transaction` is not an open transaction, or when the inbox is not in a
    *   database with transactions
    */

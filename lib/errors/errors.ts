@@ -92,8 +92,8 @@ export class NonRetryableEventError extends ScalekitWebhooksError {
 }
 
 /**
- * An attempt cannot record its success inside a transaction, because its lease has ended and another attempt may have
- * started. Do not catch it, so that the transaction is rolled back.
+ * An attempt cannot record its success inside a transaction: its lease has ended and another attempt may have started, or
+ * it has recorded its success before. Do not catch it, so that the transaction is rolled back.
  */
 export class LeaseLostError extends ScalekitWebhooksError {
   override readonly code = 'lease_lost';
@@ -103,7 +103,7 @@ export class LeaseLostError extends ScalekitWebhooksError {
     readonly handlerId: string,
   ) {
     super(
-      `${handlerId} no longer holds the lease for ${eventId}: it took too long, and another attempt may have started. Roll back the transaction.`,
+      `${handlerId} cannot record ${eventId} as done: it took too long and another attempt may have started, or an earlier transaction has recorded it. Roll back the transaction.`,
     );
   }
 }

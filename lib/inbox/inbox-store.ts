@@ -83,7 +83,7 @@ export interface InboxStore {
    *
    * Optional: only stores in a transactional database can implement it.
    *
-   * @throws LeaseLostError when the lease no longer holds the run; the caller must then roll back
+   * @throws LeaseLostError when the lease no longer holds the run, or the run is done; the caller must then roll back
    * @throws ScalekitWebhooksConfigurationError when `transaction` is not an open transaction in the store's database
    */
   complete?(
@@ -105,7 +105,7 @@ export interface InboxStore {
    *
    * @returns what `work` returned, after the commit
    * @throws the error of `work`, or of the database
-   * @throws LeaseLostError when the lease no longer holds the run
+   * @throws LeaseLostError when the lease no longer holds the run, or the run is done
    * @throws TransactionNotCommittedError when the database rolled back instead of committing
    */
   transaction?<Tx, Result>(

@@ -9,6 +9,12 @@ export class TransactionFence {
 
   /** The transaction, or one of its statements, as its work can use it until the end. */
   around<T extends object>(target: T): T {
+    // Drizzle passes a nested transaction, which is of the same class, to the work of `transaction`.
+    const nested = (work: unknown): unknown =>
+      typeof work === 'function'
+        ? (inner: unknown, ...rest: unknown[]) =>
+            work(isSameClass(inner, target) ? this.around(inner) : inner, ...rest)
+        : work;
     const fenced: T = new Proxy(target, {
       get: (_target, name) => {
         this.#requireOpen();
@@ -17,7 +23,11 @@ export class TransactionFence {
         if (typeof value !== 'function' || name === 'constructor') return value;
         return (...args: unknown[]) => {
           this.#requireOpen();
-          const result: unknown = Reflect.apply(value, target, args);
+          const result: unknown = Reflect.apply(
+            value,
+            target,
+            name === 'transaction' ? args.map(nested) : args,
+          );
           if (result === target) return fenced;
           if (typeof result === 'function') return this.#aroundCall(result);
           return isStatement(result) ? this.around(result) : result;
@@ -45,6 +55,10 @@ export class TransactionFence {
   #requireOpen(): void {
     if (this.#hasEnded) throw new ScalekitWebhooksConfigurationError('transaction', TRANSACTION_ENDED);
   }
+}
+
+function isSameClass(value: unknown, target: object): value is object {
+  return typeof value === 'object' && value !== null && value.constructor === target.constructor;
 }
 
 /** A prepared statement of a SQLite driver: it runs on the connection on which it was prepared. */

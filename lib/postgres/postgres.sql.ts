@@ -191,7 +191,7 @@ WITH completed AS (
     state = 'done', updated_at = clock_timestamp(), lease_ends_at = NULL, due_at = NULL,
     error_name = NULL, error_message = NULL
   WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text AND lease_token = $4::text
-    AND state IN ('running', 'done') AND ${mark} = $5::text
+    AND state = 'running' AND ${mark} = $5::text
   RETURNING handler_id
 )
 SELECT CASE

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { TransactionFence } from '../inbox/transaction-fence.js';
 import { MESSAGES } from './postgres.messages.js';
 import {
   isPostgresAdapter,
@@ -81,9 +82,12 @@ async function transactOnPool<Result>(
   notCommitted: () => Error,
 ): Promise<Result> {
   const client = await lend(pool);
+  // After the end, the pool may lend the client to somebody else.
+  const fence = new TransactionFence();
   try {
     await client.query('BEGIN');
-    const result = await work(client, client);
+    const result = await work(fence.around(client), client);
+    fence.end();
     // Postgres answers the commit of an aborted transaction with ROLLBACK, and not with an error.
     const { command } = await client.query('COMMIT');
     if (command === 'ROLLBACK') throw notCommitted();
@@ -91,6 +95,7 @@ async function transactOnPool<Result>(
     client.release();
     return result;
   } catch (error) {
+    fence.end();
     // Statements of the work may still be running. The end of the connection rolls everything back.
     client.release(true);
     throw error;

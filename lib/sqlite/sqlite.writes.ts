@@ -157,7 +157,7 @@ export function completeRun(
       `UPDATE ${tables.handlers}
         SET state = 'done', updated_at = ?, lease_ends_at = NULL, error_name = NULL, error_message = NULL, due_at = NULL
         WHERE event_number = (SELECT number FROM ${tables.events} WHERE endpoint = ? AND event_id = ?)
-          AND handler_id = ? AND state IN ('running', 'done') AND lease_token = ?
+          AND handler_id = ? AND state = 'running' AND lease_token = ?
         RETURNING 1`,
     )
     .all(Date.now(), ...[endpoint, eventId, handlerId].map(toStorableText), lease.token);

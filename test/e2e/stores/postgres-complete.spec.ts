@@ -78,11 +78,13 @@ await describeWithService('postgres', 'PostgresInboxStore.complete', () => {
     expect((await postgres.store.claim(event, ['A.run'], aLease())).get('A.run')).toEqual({ state: 'done' });
   });
 
-  it('can be called twice', async () => {
+  it('rejects once the run is done, so that an effect is never committed twice', async () => {
     const { lease, transaction } = await work();
     await postgres.store.complete(transaction, event, 'A.run', lease);
+    await postgres.commit(transaction);
+    const second = await postgres.begin();
 
-    await expect(postgres.store.complete(transaction, event, 'A.run', lease)).resolves.toBeUndefined();
+    await expect(postgres.store.complete(second, event, 'A.run', lease)).rejects.toThrow(LeaseLostError);
   });
 
   it('rejects if another attempt has taken over, so that the effect is rolled back', async () => {
@@ -142,8 +144,11 @@ await describeWithService('postgres', 'PostgresInboxStore.complete', () => {
     const rowsOf = async (text: string, values?: unknown[]) => (await transaction.query(text, values)).rows;
     const prisma = { $queryRawUnsafe: (text: string, ...values: unknown[]) => rowsOf(text, values) };
 
+    await postgres.store.claim(event, ['B.run'], lease);
+
     await postgres.store.complete(prismaQueryable(prisma), event, 'A.run', lease);
-    await postgres.store.complete({ query: rowsOf }, event, 'A.run', lease);
+    await postgres.store.complete({ query: rowsOf }, event, 'B.run', lease);
+
     await expect(postgres.store.complete({ query: rowsOf }, event, 'A.run', aLease())).rejects.toThrow(
       LeaseLostError,
     );

@@ -1,8 +1,14 @@
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { sql } from 'drizzle-orm';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { ScalekitDelivery } from 'nestjs-scalekit-webhooks';
-import { PostgresInboxStore, type PostgresQueryable } from 'nestjs-scalekit-webhooks/postgres';
-import { Client } from 'pg';
+import {
+  drizzleQueryable,
+  PostgresInboxStore,
+  type PostgresQueryable,
+} from 'nestjs-scalekit-webhooks/postgres';
+import { Client, type Pool, type PoolClient } from 'pg';
 import { isConflict } from '../../../lib/postgres/postgres.connection.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
@@ -124,6 +130,19 @@ function itCommitsTogether(current: () => Database): void {
 
   it('is rolled back at the deadline if the work hangs, and refuses the statements that come later', () =>
     expectToEndAtTheDeadline(store, insert, countEffects));
+
+  it('refuses statements that the work did not wait for once it has committed', async () => {
+    let leaked: unknown;
+    const app = await startTransactionApp(store, (_eventId, delivery) =>
+      delivery.transaction(async (tx: never) => {
+        leaked = tx;
+      }),
+    );
+
+    expect(await app.deliver()).toBe(201);
+    await expect(async () => insert(leaked as never, app.eventId)).rejects.toThrow();
+    expect(await countEffects()).toBe(0);
+  });
 
   it('rolls everything back if another attempt has taken over', async () => {
     const event = anEvent();
@@ -256,26 +275,81 @@ await describeWithService('postgres', 'delivery.transaction on a Postgres server
     expect(await store.get(event)).toMatchObject({ runs: [{ state: 'done' }] });
   });
 
-  it('rejects if Postgres answers the commit with a rollback', async () => {
+  /** Replaces COMMIT on the only connection of a pool. */
+  async function replaceCommit(
+    pool: Pool,
+    replacement: (commit: () => Promise<unknown>, client: PoolClient) => Promise<unknown>,
+  ): Promise<void> {
+    const client = await pool.connect();
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    Reflect.set(client, 'query', (...args: unknown[]) =>
+      args[0] === 'COMMIT' ? replacement(() => query('COMMIT'), client) : query(...args),
+    );
+    client.release();
+  }
+
+  it('commits an effect once if the answer to the commit is lost and the handler tries again', async () => {
+    const pool = openPool({ max: 1 });
+    cleanUpAfterTest(() => pool.end());
+    const store = new PostgresInboxStore({ application: 'test', client: pool, schema });
+    const seats = `"${schema}".seats`;
+    await observer.query(`CREATE TABLE ${seats} (event_id text)`);
+    await replaceCommit(pool, async (commit) => {
+      await commit();
+      throw new Error('Connection terminated');
+    });
+    const failures: unknown[] = [];
+    const app = await startTransactionApp(store, async (eventId, delivery) => {
+      const takeSeat = () =>
+        delivery.transaction(async (client: Client) => {
+          await client.query(`INSERT INTO ${seats} VALUES ($1)`, [eventId]);
+        });
+      for (const _attempt of [1, 2]) await takeSeat().catch((error) => failures.push(error));
+      throw failures.at(-1);
+    });
+
+    expect([await app.deliver(), await app.deliver()]).toEqual([500, 200]);
+    expect(failures).toMatchObject([{ message: 'Connection terminated' }, { code: 'lease_lost' }]);
+    expect(await app.run()).toBe('done');
+    expect((await observer.query(`SELECT FROM ${seats}`)).rows).toHaveLength(1);
+  });
+
+  it('refuses statements in a nested transaction of Drizzle after the end of the outer one', async () => {
     const pool = openPool();
+    cleanUpAfterTest(() => pool.end());
+    const client = drizzleQueryable(drizzle(pool));
+    const store = new PostgresInboxStore({ application: 'test', client, schema });
+    type DrizzleTransaction = Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0];
+    let leaked: DrizzleTransaction | undefined;
+    const app = await startTransactionApp(store, (_eventId, delivery) =>
+      delivery.transaction((tx: DrizzleTransaction) =>
+        tx.transaction(async (nested) => {
+          await nested.execute(sql`SELECT 1`);
+          leaked = nested;
+        }),
+      ),
+    );
+
+    expect(await app.deliver()).toBe(201);
+    expect(() => leaked?.execute(sql`SELECT 1`)).toThrow(/transaction has ended/);
+  });
+
+  it('rejects if Postgres answers the commit with a rollback', async () => {
+    const pool = openPool({ max: 1 });
     cleanUpAfterTest(() => pool.end());
     const store = new PostgresInboxStore({ application: 'test', client: pool, schema });
     const event = anEvent();
     const lease = aLease();
     await store.claim(event, ['A.run'], lease);
-    const complete = async () => {
-      const transaction = store.transaction(event, 'A.run', lease, async (client: Client) => {
-        const query = client.query.bind(client);
-        // A statement of the work that comes between the record and the commit.
-        Reflect.set(client, 'query', async (text: string, values?: unknown[]) => {
-          if (text === 'COMMIT') await query('SELECT 1 / 0').catch(() => {});
-          return query(text, values);
-        });
-      });
-      await transaction;
-    };
+    // A statement of the work that comes between the record and the commit.
+    await replaceCommit(pool, async (commit, client) => {
+      await client.query('SELECT 1 / 0').catch(() => {});
+      return commit();
+    });
 
-    await expect(complete()).rejects.toMatchObject({ code: 'transaction_not_committed' });
+    await expect(store.transaction(event, 'A.run', lease, async () => {})).rejects.toMatchObject({
+      code: 'transaction_not_committed',
+    });
     expect(await store.get(event)).toMatchObject({ runs: [{ state: 'running' }] });
   });
 });

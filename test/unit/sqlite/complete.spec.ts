@@ -83,11 +83,13 @@ describe.each(['another connection', "the store's connection"])('SqliteInboxStor
     expect(await claimAgain()).toEqual({ state: 'done' });
   });
 
-  it('can be called twice', async () => {
+  it('rejects once the run is done, so that an effect is never committed twice', async () => {
     await store.complete(database, event, 'A.run', lease);
-
-    await expect(store.complete(database, event, 'A.run', lease)).resolves.toBeUndefined();
     database.exec('COMMIT');
+    database.exec('BEGIN');
+
+    await expect(store.complete(database, event, 'A.run', lease)).rejects.toThrow(LeaseLostError);
+    database.exec('ROLLBACK');
   });
 
   it('rejects if another attempt has taken over', async () => {
