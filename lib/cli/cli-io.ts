@@ -40,3 +40,11 @@ export function errorField(error: unknown, name: 'code' | 'message' | 'name'): s
   const value: unknown = Reflect.get(error, name);
   return typeof value === 'string' ? value : undefined;
 }
+
+/** Ends the process quietly when the reader of its output has closed the pipe, as `head` does. */
+export function exitOnClosedPipe(stream: NodeJS.WritableStream, exit: () => void): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    exit();
+  });
+}

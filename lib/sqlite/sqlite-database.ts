@@ -2,8 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * An open connection to a SQLite database: a `DatabaseSync` of `node:sqlite`, or a `Database` of `better-sqlite3` or
- * `libsql`.
+ * `libsql`. The types of the parameters differ, and the store binds only values that all of them accept.
  */
+export interface SqliteClient {
+  exec(sql: string): unknown;
+  prepare(sql: string): {
+    run(...parameters: never[]): unknown;
+    all(...parameters: never[]): unknown[];
+  };
+}
+
+/** The connection of any of these drivers, as the store uses it. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;

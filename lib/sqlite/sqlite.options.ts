@@ -8,7 +8,7 @@ import {
 } from '../errors/settings.js';
 import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
 import { MESSAGES } from './sqlite.messages.js';
-import { isSqliteDatabase, type SqliteDatabase } from './sqlite-database.js';
+import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 
 /** Options of `SqliteInboxStore`. */
 export interface SqliteInboxOptions {
@@ -16,7 +16,7 @@ export interface SqliteInboxOptions {
    * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox a connection of its own. To use
    * `delivery.transaction`, open it on the same file as your tables. The store never closes it.
    */
-  database: SqliteDatabase;
+  database: SqliteClient;
   /**
    * The prefix of the table names: 1 to 40 letters, digits and `_`, not starting with a digit.
    * @default 'scalekit_webhooks_'
@@ -48,7 +48,7 @@ const CHECKS: OptionChecks<SqliteInboxOptions> = {
   busyTimeoutMs: optional(requireDurationMs),
 };
 
-function requireDatabase(setting: string, value: unknown): void {
+function requireDatabase(setting: string, value: unknown): asserts value is SqliteDatabase {
   if (!isSqliteDatabase(value)) refuseSetting(setting, MESSAGES.notSqliteDatabase(setting));
 }
 
@@ -62,12 +62,15 @@ function requireTablePrefix(setting: string, value: unknown): void {
  *
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
-export function resolveOptions(options: SqliteInboxOptions): Readonly<Required<SqliteInboxOptions>> {
+export function resolveOptions(
+  options: SqliteInboxOptions,
+): Readonly<Required<SqliteInboxOptions> & { database: SqliteDatabase }> {
   const {
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
     retentionMs = DEFAULT_RETENTION_MS,
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
   } = checkOptions(options, CHECKS);
+  requireDatabase('database', database);
   return { database, tablePrefix, retentionMs, busyTimeoutMs };
 }

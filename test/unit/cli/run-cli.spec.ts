@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it, jest } from '@jest/globals';
+import { exitOnClosedPipe } from '../../../lib/cli/cli-io.js';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 
@@ -49,5 +51,15 @@ describe('scalekit-webhooks events', () => {
   it('prints the list as JSON', async () => {
     const { stdout } = await runCliCaptured(['events', '--json']);
     expect(JSON.parse(stdout)).toEqual(SCALEKIT_EVENT_TYPES);
+  });
+
+  it('ends quietly if the reader of its output closes the pipe', () => {
+    const stdout = new PassThrough();
+    const exit = jest.fn();
+    exitOnClosedPipe(stdout, exit);
+
+    stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    expect(exit).toHaveBeenCalledTimes(1);
+    expect(() => stdout.emit('error', new Error('write ENOSPC'))).toThrow('write ENOSPC');
   });
 });
