@@ -130,9 +130,9 @@ export class DeliveryLog {
     for (const row of table) this.#writer.write('log', row);
   }
 
-  /** Handlers of a module that was loaded after the start cannot run. */
-  handlersRefused(error: unknown): void {
-    this.#writer.write('error', MESSAGES.handlersRefused, { failure: reportFailure(error) });
+  /** A handler of a module that was loaded after the start cannot run. */
+  handlerRefused(patterns: readonly string[], error: unknown): void {
+    this.#writer.write('error', MESSAGES.handlerRefused(patterns), { failure: reportFailure(error) });
   }
 
   warn(text: string): void {

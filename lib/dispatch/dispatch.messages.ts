@@ -18,8 +18,8 @@ export const MESSAGES = {
     `${name} declares handlers, but no module provides it, so they will not run. Add it to a module's providers. If the request-scoped or transient factory ${scopedFactory} creates it, provide it with useClass instead.`,
   handlerForgotten: (name: string, method: string, eventId: string, type: string) =>
     `${eventId} (${type}) was ignored: ${name}.${method} handles it, but no module of this application provides ${name}. Add ${name} to a module's providers.`,
-  handlersRefused:
-    'The handlers of a module that was loaded later cannot run. The application goes on with the handlers that it had. Cause',
+  handlerRefused: (patterns: readonly string[]) =>
+    `A handler of a lazily loaded module cannot run. Deliveries of the events that it handles (${patterns.join(', ')}) are answered as unavailable, so that Scalekit retries them, until you fix the handler and restart. Cause`,
   noHandlers:
     "This endpoint has no @OnScalekitEvent handler. Every event will be acknowledged and ignored. Add the class that declares the handlers to a module's providers.",
   unknownPattern: (id: string, pattern: string) =>

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
-import { type ExploredHandlers, HandlerExplorer } from './handler.explorer.js';
+import { type ExploredHandlers, HandlerExplorer, type RefusedHandler } from './handler.explorer.js';
 import { type EventHandler, HandlerRegistry, patternsOf } from './handler.registry.js';
 import type { ReceivedEvent } from './received-event.js';
 
@@ -47,7 +47,10 @@ export class EventEmitterBridge {
 export class EndpointHandlers {
   /** The same object all the time, although its handlers can change. */
   readonly registry = new HandlerRegistry();
-  #explored: ExploredHandlers = { handlers: [], warnings: [], isComplete: true };
+  #explored: ExploredHandlers = { handlers: [], refused: [], warnings: [], isComplete: true };
+  #refused: readonly RefusedHandler[] = [];
+  /** How many modules the application had when all of its handlers were found. */
+  #knownModules = 0;
   #loading: Promise<void> | undefined;
   readonly #reported = new Set<string>();
 
@@ -56,24 +59,31 @@ export class EndpointHandlers {
     @Inject(HandlerExplorer) private readonly explorer: HandlerExplorer,
     @Inject(EventEmitterBridge) private readonly bridge: EventEmitterBridge,
     @Inject(DeliveryLog) private readonly log: DeliveryLog,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
   /** @throws HandlerDeclarationError for a decorated method that cannot run */
   async load(): Promise<void> {
     await this.#explore(true);
+    const [refused] = this.#explored.refused;
+    if (refused) throw refused.error;
   }
 
-  /**
-   * Finds the handlers of modules that were loaded since, by a `LazyModuleLoader`. Never rejects.
-   *
-   * @returns whether it found all; not if a module was still being loaded
-   */
-  async loadMore(): Promise<boolean> {
+  /** Finds the handlers of modules that were loaded since, by a `LazyModuleLoader`. Never rejects. */
+  async loadMore(): Promise<void> {
+    // A search in progress may have begun before the last module was loaded.
+    await this.#loading;
+    if (this.modules.size === this.#knownModules) return;
     this.#loading ??= this.#loadMore().finally(() => {
       this.#loading = undefined;
     });
     await this.#loading;
-    return this.#explored.isComplete;
+  }
+
+  /** Whether a handler that cannot run asked for events of this type, so that none of them may be acknowledged. */
+  refuses(type: string): boolean {
+    const matching = patternsOf(type);
+    return this.#refused.some(({ patterns }) => patterns.some((pattern) => matching.includes(pattern)));
   }
 
   /** Warns about an event without a handler, if the class of one was probably forgotten. Once for each such handler. */
@@ -111,12 +121,14 @@ export class EndpointHandlers {
   }
 
   async #explore(isStarting: boolean): Promise<void> {
+    const { size } = this.modules;
     this.#explored = await this.explorer.explore(isStarting);
-    const own = this.#explored.handlers.filter(
-      ({ endpoints }) => endpoints?.includes(this.options.name) ?? true,
-    );
+    const isOwn = ({ endpoints }: RefusedHandler | EventHandler) =>
+      endpoints?.includes(this.options.name) ?? true;
+    this.#refused = this.#explored.refused.filter(isOwn);
     const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];
-    this.registry.replace([...own, ...emitter]);
+    this.registry.replace([...this.#explored.handlers.filter(isOwn), ...emitter]);
+    if (this.#explored.isComplete) this.#knownModules = size;
   }
 
   async #loadMore(): Promise<void> {
@@ -127,7 +139,13 @@ export class EndpointHandlers {
       this.log.handlersAdded(tableOf(added));
       if (added.length > 0) for (const warning of warningsAbout(added)) this.log.warn(warning);
     } catch (error) {
-      this.log.handlersRefused(error);
+      // Not of a handler. It may be any of them that was not found.
+      this.#refused = [{ patterns: ['*'], error }];
+    }
+    for (const { patterns, error } of this.#refused) {
+      const cause = `${patterns}: ${error}`;
+      if (!this.#reported.has(cause)) this.log.handlerRefused(patterns, error);
+      this.#reported.add(cause);
     }
   }
 }

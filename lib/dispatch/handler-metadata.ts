@@ -161,13 +161,22 @@ export function resolveHandlerOptions(
   if (id === undefined && method.startsWith('.')) {
     throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
   }
-  const everywhere = declarations.some(({ options }) => options.endpoint === undefined);
   return {
-    patterns: [...new Set(declarations.flatMap(({ patterns }) => patterns))],
+    ...requestedEvents(declarations),
     ...(id !== undefined && { id }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(attempts !== undefined && { attempts }),
     ...(backoff !== undefined && { backoff }),
+  };
+}
+
+/** The events that stacked decorators ask for: all of their patterns and endpoints. */
+export function requestedEvents(
+  declarations: readonly HandlerDeclaration[],
+): Pick<EventHandler, 'patterns' | 'endpoints'> {
+  const everywhere = declarations.some(({ options }) => options.endpoint === undefined);
+  return {
+    patterns: [...new Set(declarations.flatMap(({ patterns }) => patterns))],
     ...(!everywhere && {
       endpoints: [...new Set(declarations.flatMap(({ options }) => options.endpoint ?? []))],
     }),

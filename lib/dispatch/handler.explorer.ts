@@ -15,6 +15,7 @@ import {
   containedClasses,
   declaringClasses,
   handlerDeclarations,
+  requestedEvents,
   resolveHandlerOptions,
 } from './handler-metadata.js';
 import { isResolved } from './nest-internals.js';
@@ -27,13 +28,25 @@ type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type HandlerRun = EventHandler['run'];
 type ContextId = ReturnType<typeof ContextIdFactory.create>;
 
+/** The events that a handler asked for, and why it cannot run. */
+export interface RefusedHandler extends Pick<EventHandler, 'patterns' | 'endpoints'> {
+  readonly error: unknown;
+}
+
 /** The handlers of an application, and warnings about their declarations. */
 export interface ExploredHandlers {
   readonly handlers: readonly EventHandler[];
+  readonly refused: readonly RefusedHandler[];
   readonly warnings: readonly string[];
   /** Whether a module was still being loaded. */
   readonly isComplete: boolean;
 }
+
+/** A decorated method, with the error if it cannot run. */
+type DeclaredHandler = ReturnType<typeof resolveHandlerOptions> & {
+  readonly methodName: string;
+  readonly error?: HandlerDeclarationError;
+};
 
 /** A decorated method of a class that no module provides. */
 export interface ForgottenHandler {
@@ -54,10 +67,10 @@ export class HandlerExplorer {
 
   /**
    * @param isStarting whether the application is starting: it has no module yet that is still being loaded
-   * @throws HandlerDeclarationError for a decorated method that cannot run
    */
   async explore(isStarting: boolean): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
+    const refused: RefusedHandler[] = [];
     const warnings: string[] = [];
     const scopedFactories: InstanceWrapper[] = [];
     const classOf = new Map<string, object>();
@@ -68,10 +81,11 @@ export class HandlerExplorer {
       // A test may have replaced the provider of a class by an object of any kind.
       if (typeof wrapper.token === 'function') containedClasses().add(wrapper.token);
       if (isScopedFactory(wrapper)) {
-        this.#refuseDeclarationsOf(wrapper);
+        if (typeof wrapper.token === 'function') refused.push(...this.#inScopedFactory(wrapper.token));
         scopedFactories.push(wrapper);
         continue;
       }
+      // A module that is still being loaded has its own class among these.
       if (!isStarting && isStatic(wrapper) && !isResolved(wrapper)) {
         isComplete = false;
         continue;
@@ -79,21 +93,28 @@ export class HandlerExplorer {
       const prototype = prototypeOf(wrapper);
       if (!prototype) continue;
       for (const contained of classesOf(prototype)) containedClasses().add(contained);
-      for (const { methodName, ...declared } of this.#declared(prototype)) {
+      for (const { methodName, error, ...declared } of this.#declared(prototype)) {
         const method = `${prototype.constructor.name}.${methodName}`;
         const id = declared.id ?? method;
-        if (classOf.get(id) === prototype.constructor) {
+        if (error) {
+          refused.push({ ...declared, error });
+        } else if (classOf.get(id) === prototype.constructor) {
           warnings.push(MESSAGES.handlerFoundTwice(id));
         } else if (handlers.has(id)) {
-          throw new HandlerDeclarationError(MESSAGES.handlerIdTaken(id));
+          refused.push({ ...declared, error: new HandlerDeclarationError(MESSAGES.handlerIdTaken(id)) });
         } else {
           handlers.set(id, { ...declared, id, run: this.#runOf(wrapper, prototype, methodName) });
           classOf.set(id, prototype.constructor);
         }
       }
     }
-    if (isStarting) warnings.push(...(await refuseProducts(scopedFactories)));
-    return { handlers: [...handlers.values()], warnings, isComplete };
+    // Factories may need what is still being loaded.
+    if (isComplete) {
+      const products = await this.#exploreProducts(scopedFactories);
+      refused.push(...products.refused);
+      warnings.push(...products.warnings);
+    }
+    return { handlers: [...handlers.values()], refused, warnings, isComplete };
   }
 
   /** A handler for this event whose class no application of this process contains. It was probably forgotten. */
@@ -110,22 +131,62 @@ export class HandlerExplorer {
     return undefined;
   }
 
-  #declared(prototype: object) {
+  #declared(prototype: object): DeclaredHandler[] {
     return this.scanner.getAllMethodNames(prototype).flatMap((methodName) => {
       const declarations = handlerDeclarations(prototype, methodName);
       if (declarations.length === 0) return [];
-      return [
-        { methodName, ...resolveHandlerOptions(`${prototype.constructor.name}.${methodName}`, declarations) },
-      ];
+      try {
+        const method = `${prototype.constructor.name}.${methodName}`;
+        return [{ methodName, ...resolveHandlerOptions(method, declarations) }];
+      } catch (error) {
+        if (!(error instanceof HandlerDeclarationError)) throw error;
+        return [{ methodName, ...requestedEvents(declarations), error }];
+      }
     });
   }
 
-  #refuseDeclarationsOf({ token }: InstanceWrapper): void {
-    if (typeof token !== 'function' || !token.prototype) return;
-    const [declared] = this.#declared(token.prototype);
-    if (declared) {
-      throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(token.name));
+  /** The handlers of a class that a request-scoped or transient factory creates. */
+  #inScopedFactory(created: object): RefusedHandler[] {
+    const prototype: unknown = Reflect.get(created, 'prototype');
+    if (typeof prototype !== 'object' || prototype === null) return [];
+    const error = new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(created)));
+    return this.#declared(prototype).map((declared) => ({ ...declared, error }));
+  }
+
+  /**
+   * Finds the handlers of classes that scoped factories create. To find out, a factory has to run, so only those run that
+   * name such a class, and only if no application contains it.
+   *
+   * @returns warnings about factories that name a class, but cannot run outside a request, or never return
+   */
+  async #exploreProducts(
+    factories: readonly InstanceWrapper[],
+  ): Promise<Pick<ExploredHandlers, 'refused' | 'warnings'>> {
+    const refused: RefusedHandler[] = [];
+    const warnings: string[] = [];
+    for (const { host, token, name, metatype } of factories) {
+      const words = Function.prototype.toString.call(metatype).split(/[^\w$]+/);
+      const named = [...declaringClasses()].filter(
+        (declaring) => !containedClasses().has(declaring) && words.includes(nameOf(declaring)),
+      );
+      if (named.length === 0) continue;
+      const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
+      const product = await waitAtMost(
+        moduleRef?.resolve(token, ContextIdFactory.create(), { strict: true }).catch(() => undefined) ??
+          Promise.resolve(),
+        FACTORY_TIMEOUT_MS,
+      );
+      const made =
+        typeof product === 'object' && product !== null ? classesOf(Object.getPrototypeOf(product)) : [];
+      const handling = made.filter((created) => named.includes(created));
+      refused.push(...handling.flatMap((created) => this.#inScopedFactory(created)));
+      for (const contained of made) if (!handling.includes(contained)) containedClasses().add(contained);
+      if (made.length > 0) continue;
+      warnings.push(
+        ...named.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), String(name))),
+      );
     }
+    return { refused, warnings };
   }
 
   #runOf(wrapper: InstanceWrapper, prototype: object, name: string): HandlerRun {
@@ -160,7 +221,7 @@ export class HandlerExplorer {
 }
 
 function isStatic(wrapper: InstanceWrapper): boolean {
-  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+  return !wrapper.isTransient && wrapper.isDependencyTreeStatic();
 }
 
 function isScopedFactory(wrapper: InstanceWrapper): boolean {
@@ -182,37 +243,6 @@ function classesOf(prototype: object): object[] {
 
 // A factory that never returns must not keep the application from starting.
 const FACTORY_TIMEOUT_MS = 2000;
-
-/**
- * Refuses scoped factories that create a class with handlers. To find out, a factory has to run, so only those run that
- * name such a class, and only if no application contains it.
- *
- * @returns warnings about factories that name a class, but cannot run outside a request, or never return
- */
-async function refuseProducts(factories: readonly InstanceWrapper[]): Promise<string[]> {
-  const warnings: string[] = [];
-  for (const { host, token, name, metatype } of factories) {
-    const words = Function.prototype.toString.call(metatype).split(/[^\w$]+/);
-    const named = [...declaringClasses()].filter(
-      (declaring) => !containedClasses().has(declaring) && words.includes(nameOf(declaring)),
-    );
-    if (named.length === 0) continue;
-    const moduleRef: ModuleRef | undefined = host?.getProviderByKey(ModuleRef).instance;
-    const product = await waitAtMost(
-      moduleRef?.resolve(token, ContextIdFactory.create(), { strict: true }).catch(() => undefined) ??
-        Promise.resolve(),
-      FACTORY_TIMEOUT_MS,
-    );
-    const made =
-      typeof product === 'object' && product !== null ? classesOf(Object.getPrototypeOf(product)) : [];
-    for (const contained of made) containedClasses().add(contained);
-    const handling = made.find((declaring) => named.includes(declaring));
-    if (handling) throw new HandlerDeclarationError(MESSAGES.handlerInScopedFactory(nameOf(handling)));
-    if (made.length > 0) continue;
-    warnings.push(...named.map((declaring) => MESSAGES.handlerNotProvided(nameOf(declaring), String(name))));
-  }
-  return warnings;
-}
 
 function nameOf(declaring: object): string {
   return 'name' in declaring ? String(declaring.name) : '';

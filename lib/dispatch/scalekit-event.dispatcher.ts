@@ -5,11 +5,11 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
+import { isAcknowledged } from '../respond/outcome.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
@@ -36,31 +36,25 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /** Set if workers take runs from the inbox. */
   #runs?: InboxRuns;
   #finished?: Promise<void>;
-  /** The `size` of the application whose handlers are known. */
-  #knownSize = 0;
 
   readonly #options: DispatchOptions;
   readonly #handlers: EndpointHandlers;
   readonly #log: DeliveryLog;
-  readonly #modules: ModulesContainer;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) options: DispatchOptions,
     @Inject(EndpointHandlers) handlers: EndpointHandlers,
     @Inject(DeliveryLog) log: DeliveryLog,
-    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(Drain) drain: Drain,
   ) {
     this.#options = options;
     this.#handlers = handlers;
     this.#log = log;
-    this.#modules = modules;
     drain.add(() => this.onModuleDestroy());
   }
 
   /** @throws ScalekitWebhooksConfigurationError when the configuration cannot work in this process */
   async onModuleInit(): Promise<void> {
-    this.#knownSize = this.#size;
     await this.#handlers.load();
     const { registry } = this.#handlers;
     const { name: endpoint, ...options } = this.#options;
@@ -71,7 +65,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     const log = this.#log;
     this.#engine = new RunEngine(registry, { endpoint, ...options, log });
     if (!options.transport.inboxWork) return;
-    const findHandlers = () => this.findHandlers();
+    const findHandlers = () => this.#handlers.loadMore();
     this.#runs = new InboxRuns(registry, { endpoint, ...options, log, findHandlers });
     if (options.inbox instanceof MemoryInboxStore) this.#log.inboxWarning(MESSAGES.workInMemory);
   }
@@ -81,7 +75,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     if (!engine) return;
     const runner: QueuedRunner = async (run, attempt) => {
       const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.#options.validation), run);
-      await this.findHandlers();
+      await this.#handlers.loadMore();
       return engine.attemptQueued(received, run.handlerId, attempt, run.leaseToken);
     };
     const { name, transport, inbox } = this.#options;
@@ -140,25 +134,6 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     });
   }
 
-  /**
-   * Finds the handlers of modules that were loaded lazily since the last time.
-   *
-   * @internal
-   */
-  async findHandlers(): Promise<void> {
-    const size = this.#size;
-    if (size === this.#knownSize) return;
-    if (await this.#handlers.loadMore()) this.#knownSize = size;
-  }
-
-  /** How many modules, providers and controllers the application has. It grows when a module is loaded lazily. */
-  get #size(): number {
-    let size = 0;
-    for (const { providers, controllers } of this.#modules.values())
-      size += 1 + providers.size + controllers.size;
-    return size;
-  }
-
   /** Accepts nothing new and finishes what is in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#finished ??= this.#finish();
@@ -187,7 +162,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
 
   async #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
     if (this.#finished || !this.#engine) return UNAVAILABLE;
-    await this.findHandlers();
+    await this.#handlers.loadMore();
     const { name, transport } = this.#options;
     // Without `retriesInMs`, workers execute the runs of deliveries from the start.
     const workers = transport.inboxWork?.retriesInMs === undefined ? this.#runs : undefined;
@@ -195,7 +170,11 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       ? workers.enqueue(received, handlerIds)
       : this.#engine.deliver(received, handlerIds));
     if (workers && result.outcome === 'accepted') transport.inboxWork?.wake(name);
-    if (result.outcome === 'ignored' && !handlerIds) this.#handlers.ignored(received.event);
+    const { event } = received;
+    if (!handlerIds && isAcknowledged(result.outcome) && this.#handlers.refuses(event.type)) {
+      return { ...result, outcome: 'unavailable' };
+    }
+    if (result.outcome === 'ignored' && !handlerIds) this.#handlers.ignored(event);
     return result;
   }
 }

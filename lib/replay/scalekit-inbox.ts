@@ -198,7 +198,7 @@ export class ScalekitInbox {
 
   /** @throws InboxReplayError when one of the handlers does not exist */
   async #requireHandlers(handlers: readonly string[] | undefined): Promise<void> {
-    await this.#dispatcher.findHandlers();
+    await this.#handlers.loadMore();
     const unknown = handlers?.find((id) => !this.#handlers.ids.includes(id));
     if (unknown === undefined) return;
     throw new InboxReplayError('handler_unknown', MESSAGES.replayOfUnknownHandler(unknown));

@@ -5,6 +5,7 @@ import {
   Injectable,
   Module,
   type ModuleMetadata,
+  type Provider,
   Scope,
   type Type,
   UseGuards,
@@ -92,9 +93,9 @@ describe.each(ADAPTERS)('the handlers of a lazily loaded module, on %s', (_name,
     );
     const loader = app.get(LazyModuleLoader);
     const scalekit = new ScalekitWebhookTester(app);
-    const deliver = async () => {
+    const deliver = async (type: 'user.created' | 'user.deleted' = 'user.created') => {
       seen.length = 0;
-      const { status } = await scalekit.deliver(createScalekitEvent('user.created'));
+      const { status } = await scalekit.deliver(createScalekitEvent(type));
       return [status, ...seen.toSorted()];
     };
     return {
@@ -197,20 +198,101 @@ describe.each(ADAPTERS)('the handlers of a lazily loaded module, on %s', (_name,
     expect(await deliver()).toEqual([201, 'connection open', 'eager']);
   });
 
-  it('leave the others running if they are declared wrongly, and the log says so once', async () => {
-    const { deliver, load, logger } = await start();
-    class Clash {
+  describe('that cannot run', () => {
+    class TakenId {
       @OnScalekitEvent('user.created', { id: 'Eager.created' })
       created() {}
     }
-    await load({ providers: [Clash] });
+    class Disagreeing {
+      @OnScalekitEvent('user.created', { attempts: 1 })
+      @OnScalekitEvent('organization.*', { attempts: 2 })
+      created() {}
+    }
+    class Unnamed {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+    Object.defineProperty(Unnamed, 'name', { value: '' });
+    class Scoped {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+    class Product {
+      @OnScalekitEvent('user.created')
+      created() {}
+    }
+    const scoped = { provide: Scoped, scope: Scope.REQUEST, useFactory: () => new Scoped() };
+    const factory = { provide: 'factory', scope: Scope.REQUEST, useFactory: () => new Product() };
 
-    expect(await deliver()).toEqual([201, 'eager']);
-    expect(await deliver()).toEqual([201, 'eager']);
-    expect(logger.ours('error')).toEqual([
-      expect.stringMatching(
-        /module that was loaded later cannot run.*Two handlers have the id "Eager\.created"/,
-      ),
-    ]);
+    it.each<[string, Provider, RegExp]>([
+      ['has the id of another', TakenId, /Two handlers have the id "Eager\.created"/],
+      ['has decorators that disagree', Disagreeing, /Disagreeing\.created disagree on attempts/],
+      ['has no id', Unnamed, /has no usable id/],
+      ['is provided by a request-scoped factory', scoped, /Scoped cannot run/],
+      ['is created by a request-scoped factory', factory, /Product cannot run/],
+    ])('make their events unavailable, but no others: a handler that %s', async (_what, bad, reason) => {
+      const { deliver, load, logger } = await start();
+      await load({ providers: [bad, Lazy] });
+
+      expect(await deliver()).toEqual([503, 'eager', 'guard', 'lazy']);
+      expect(await deliver('user.deleted')).toEqual([200]);
+
+      await load({ providers: [LazyPerEvent] });
+      expect(await deliver()).toEqual([503, 'eager', 'guard', 'lazy', 'lazy, per event']);
+      expect(logger.ours('error')).toEqual([expect.stringMatching(reason)]);
+      expect(logger.ours('error')[0]).toContain('events that it handles (user.created');
+    });
+
+    it('make no event of another endpoint unavailable', async () => {
+      class Elsewhere {
+        @OnScalekitEvent('user.created', { id: 'Eager.created', endpoint: 'partners' })
+        created() {}
+      }
+      const { deliver, load, logger } = await start();
+      await load({ providers: [Elsewhere] });
+
+      expect(await deliver()).toEqual([201, 'eager']);
+      expect(logger.ours('error')).toEqual([]);
+    });
+
+    it('leave the events in the inbox of workers, which run the others', async () => {
+      const inbox = new MemoryInboxStore();
+      const { deliver, load } = await start({ inbox, transport: new InboxTransport({ pollIntervalMs: 20 }) });
+      await load({ providers: [TakenId] });
+
+      expect((await deliver())[0]).toBe(503);
+      await until(
+        () => inbox.stats('default'),
+        ([run]) => run?.state === 'done',
+      );
+    });
+  });
+
+  it('are found also if their module is loaded while another one is searched', async () => {
+    const { app, load } = await start();
+    const [searching, goOn] = [deferred(), deferred()];
+    const explore = HandlerExplorer.prototype.explore;
+    const spy = jest.spyOn(HandlerExplorer.prototype, 'explore').mockImplementationOnce(async function (
+      this: HandlerExplorer,
+      ...args
+    ) {
+      const found = await explore.apply(this, args);
+      searching.resolve();
+      await goOn.promise;
+      return found;
+    });
+    await load({ providers: [Lazy] });
+    const dispatcher = app.get(ScalekitEventDispatcher, { strict: false });
+    const earlier = dispatcher.dispatch(createScalekitEvent('user.created'));
+    await searching.promise;
+    await load({ providers: [LazyPerEvent] });
+
+    const later = dispatcher.dispatch(createScalekitEvent('user.created'));
+    goOn.resolve();
+    await earlier;
+
+    const { handlers } = await later;
+    expect(handlers.map(({ handlerId }) => handlerId)).toContain('LazyPerEvent.created');
+    spy.mockRestore();
   });
 });
