@@ -139,6 +139,10 @@ export class DeliveryLog {
     this.#writer.write('warn', text);
   }
 
+  error(text: string): void {
+    this.#writer.write('error', text);
+  }
+
   /** A worker cannot take runs. It tries again, so this line would come back once a second. */
   workFault(error: unknown): void {
     const { name, message } = toRunError(error);

@@ -18,6 +18,8 @@ import type { ReceiveOptions } from './receive.options.js';
 /** The part of Fastify's reply that this module uses. */
 interface FastifyReply {
   readonly raw: ServerResponse;
+  /** Whether it sends nothing more: it has sent a response, or was hijacked. */
+  readonly sent: boolean;
   code(status: number): FastifyReply;
   header(name: string, value: string): FastifyReply;
   send(body: object): unknown;
@@ -36,8 +38,12 @@ interface AnswerDetails {
 /** Responds to the deliveries of one endpoint, so that nothing in the application changes what Scalekit sees. */
 @Injectable()
 export class DeliveryResponder {
-  // Fastify sends a response only after its hooks, so the response itself does not tell.
-  readonly #answered = new WeakSet<PlatformResponse>();
+  /**
+   * The statuses that this module has decided, and undefined for authentic deliveries that it has yet to answer. Fastify sends
+   * a response only after its hooks, so the response itself does not tell.
+   */
+  readonly #statuses = new WeakMap<PlatformResponse, number | undefined>();
+  #hasReportedEarlyAnswer = false;
 
   readonly #options: ReceiveOptions;
   readonly #log: DeliveryLog;
@@ -54,8 +60,8 @@ export class DeliveryResponder {
     { retryAfterSeconds, replay }: AnswerDetails = {},
   ): Promise<void> {
     if (this.#isAnswered(response)) return;
-    this.#answered.add(response);
     const answer = answerFor(outcome, this.#options.statusCodes, retryAfterSeconds);
+    this.#statuses.set(response, answer.status);
     await send(response, replay === undefined ? answer : answerForReplay(answer, replay));
   }
 
@@ -72,18 +78,46 @@ export class DeliveryResponder {
    * does not call `next.handle()`, is replaced: as a success, it would acknowledge an event that no handler has seen.
    */
   reserve(response: PlatformResponse): void {
+    this.#statuses.set(response, undefined);
+    if (this.#isAnswered(response)) return;
+    const answered = new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication);
     const instead = () => {
-      void this.refuse(response, new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication));
+      void this.refuse(response, answered);
       return response;
     };
-    // Also for what is written past these methods, such as a stream.
-    nodeResponse(response).statusCode = this.#options.statusCodes.unavailable;
+    const { unavailable } = this.#options.statusCodes;
+    const node = nodeResponse(response);
+    node.statusCode = unavailable;
+    // What is written past the methods of Express and Fastify, such as a stream, begins with Node's.
+    const { writeHead } = node;
+    node.writeHead = (status: number, ...others: unknown[]) => {
+      const decided = this.#statuses.get(response);
+      if (decided === undefined) {
+        this.#statuses.set(response, unavailable);
+        this.#log.refusal('unavailable', answered);
+      }
+      const isAllowed = !isSuccess(status) || status === decided;
+      const sent = isAllowed ? status : (decided ?? unavailable);
+      return Reflect.apply(writeHead, node, [sent, ...others]);
+    };
     replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });
   }
 
+  /** Whether it is too late for an answer. Says so in the log, once, if an authentic delivery got a success too early. */
   #isAnswered(response: PlatformResponse): boolean {
-    return this.#answered.has(response) || nodeResponse(response).headersSent;
+    if (this.#statuses.get(response) !== undefined) return true;
+    const { headersSent, statusCode } = nodeResponse(response);
+    const isEarly = headersSent && isSuccess(statusCode) && this.#statuses.has(response);
+    if (isEarly && !this.#hasReportedEarlyAnswer) {
+      this.#hasReportedEarlyAnswer = true;
+      this.#log.error(MESSAGES.answeredEarly(statusCode));
+    }
+    return headersSent;
   }
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The methods by which Nest, Express and Fastify send. */
@@ -106,16 +140,17 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<void> {
   const { status, body, retryAfterSeconds } = answer;
   restoreMethods(response);
-  if (isFastifyReply(response)) {
+  if (isFastifyReply(response) && !response.sent) {
     if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
     response.code(status).header('Content-Type', JSON_TYPE).send(body);
     // Hooks of the application may take their time, and may fail. It does not matter whether the client is still there.
     await finished(response.raw).catch(() => {});
   } else {
-    if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
-    response.statusCode = status;
-    response.setHeader('Content-Type', JSON_TYPE);
-    response.end(JSON.stringify(body));
+    const node = nodeResponse(response);
+    if (retryAfterSeconds !== undefined) node.setHeader('Retry-After', retryAfterSeconds);
+    node.statusCode = status;
+    node.setHeader('Content-Type', JSON_TYPE);
+    node.end(JSON.stringify(body));
   }
   // Nest sends the result of a handler: that would fail now, and change the status that the application logs.
   const ignore = () => response;

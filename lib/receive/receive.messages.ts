@@ -43,5 +43,9 @@ export const MESSAGES = {
   answeredByApplication:
     'An interceptor or a filter of the application answered in the place of the handlers. Let interceptors pass on ' +
     'deliveries with next.handle().',
+  answeredEarly: (status: number) =>
+    `Something in the application answered a signed delivery with ${status} before its handlers had ended, so Scalekit will ` +
+    'not retry it if they fail. Keep middlewares, hooks and interceptors from writing to the response of the endpoint. ' +
+    'This is logged once.',
   wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type ServerResponse } from 'node:http';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type CallHandler,
@@ -18,6 +18,7 @@ import { deferred } from '../../helpers/deferred.js';
 import { portOf } from '../../helpers/raw-request.js';
 import { run } from '../../helpers/running-app.js';
 import { ADAPTERS, type AdapterFactory, SECRET } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
 
 const UNAVAILABLE = { status: 503, body: { received: false } };
 const PROCESSED = { status: 201, body: { received: true, status: 'processed' } };
@@ -33,7 +34,17 @@ class Handlers {
   created() {
     ran += 1;
   }
+
+  @OnScalekitEvent('user.deleted')
+  deleted() {
+    throw new Error('broken');
+  }
 }
+
+const nodeResponse = (context: ExecutionContext): ServerResponse => {
+  const response = context.switchToHttp().getResponse();
+  return response.raw ?? response;
+};
 
 type Intercept = (next: CallHandler, context: ExecutionContext) => Observable<unknown>;
 
@@ -85,15 +96,49 @@ describe.each(ADAPTERS)('A global interceptor, on %s,', (_name, adapter) => {
     [
       "Node's response",
       (_next, context) => {
-        const response = context.switchToHttp().getResponse();
-        (response.raw ?? response).end('ok');
+        nodeResponse(context).end('ok');
         return NEVER;
       },
     ],
+    [
+      'a status that it writes itself',
+      (_next, context) => {
+        nodeResponse(context).writeHead(200, 'Fine', { 'x-by': 'hand' }).end('ok');
+        return NEVER;
+      },
+    ],
+    [
+      'a status that it sets itself',
+      (_next, context) => {
+        nodeResponse(context).statusCode = 204;
+        nodeResponse(context).end();
+        return of('ok');
+      },
+    ],
+    [
+      "a reply that it takes from Fastify, or Node's response",
+      (_next, context) => {
+        context.switchToHttp().getResponse().hijack?.();
+        nodeResponse(context).writeHead(202);
+        nodeResponse(context).end('ok');
+        return EMPTY;
+      },
+    ],
   ])('that answers with %s cannot make it a success', async (_what, intercept) => {
-    const { scalekit } = await intercepted(adapter, intercept);
+    const { scalekit, logger } = await intercepted(adapter, intercept);
 
     expect((await scalekit.deliver(anEvent())).status).toBe(503);
+    expect(logger.ours('warn')).toEqual([expect.stringContaining('next.handle()')]);
+  });
+
+  it('that writes a status before the handlers run cannot make it a success', async () => {
+    const { scalekit } = await intercepted(adapter, (next, context) => {
+      nodeResponse(context).writeHead(200).end('ok');
+      return next.handle();
+    });
+
+    expect((await scalekit.deliver(anEvent())).status).toBe(503);
+    expect(ran).toBe(1);
   });
 
   it.each<[string, Intercept]>([
@@ -117,6 +162,16 @@ describe.each(ADAPTERS)('A global interceptor, on %s,', (_name, adapter) => {
       next.handle().pipe(catchError(() => of('fine'))),
     );
 
+    expect(await scalekit.deliver('no JSON')).toMatchObject({ status: 400, body: { received: false } });
+  });
+
+  it('that takes the reply from Fastify gets the answer of the handlers sent', async () => {
+    const { scalekit } = await intercepted(adapter, (next, context) => {
+      context.switchToHttp().getResponse().hijack?.();
+      return next.handle();
+    });
+
+    expect(await scalekit.deliver(anEvent())).toMatchObject(PROCESSED);
     expect(await scalekit.deliver('no JSON')).toMatchObject({ status: 400, body: { received: false } });
   });
 
@@ -161,6 +216,42 @@ describe.each(ADAPTERS)('A global interceptor, on %s,', (_name, adapter) => {
   });
 });
 
+describe.each(ADAPTERS)(
+  'A success that the application has sent before the guard, on %s,',
+  (_name, adapter) => {
+    it('is an error in the log, once, and not for strangers', async () => {
+      const sent: ServerResponse[] = [];
+      const { scalekit, logger } = await start(adapter, (host) => {
+        host.useGlobalGuards({
+          canActivate: (context) => {
+            const response = nodeResponse(context);
+            response.write('ok');
+            return sent.push(response) > 0;
+          },
+        });
+      });
+      const deliver = async (delivering: Promise<{ status: number }>, runs: number) => {
+        await until(
+          () => sent,
+          ({ length }) => length > 0,
+        );
+        await until(
+          () => ran,
+          (count) => count === runs,
+        );
+        sent.pop()?.end();
+        return (await delivering).status;
+      };
+
+      expect(await deliver(scalekit.withForgedSignature(anEvent()), 0)).toBe(200);
+      expect(logger.ours('error')).toEqual([]);
+      expect(await deliver(scalekit.deliver(anEvent()), 1)).toBe(200);
+      expect(await deliver(scalekit.deliver(anEvent()), 2)).toBe(200);
+      expect(logger.ours('error')).toEqual([expect.stringContaining('answered a signed delivery with 200')]);
+    });
+  },
+);
+
 describe('An onSend hook of Fastify', () => {
   const adapter = () => new FastifyAdapter();
   const withHook = (hook: () => Promise<void>) =>
@@ -168,6 +259,18 @@ describe('An onSend hook of Fastify', () => {
       const instance: FastifyInstance = host.getHttpAdapter().getInstance();
       instance.addHook('onSend', hook);
     });
+
+  it('that sends a success itself cannot replace a refusal', async () => {
+    const { scalekit } = await start(adapter, (host) => {
+      const instance: FastifyInstance = host.getHttpAdapter().getInstance();
+      instance.addHook('onSend', async (_request, reply) => {
+        if (reply.statusCode === 500) reply.raw.writeHead(200).end('ok');
+      });
+      host.useGlobalInterceptors(interceptor((next) => next.handle()));
+    });
+
+    expect((await scalekit.deliver(createScalekitEvent('user.deleted'))).status).toBe(500);
+  });
 
   it('that takes its time runs once, and changes nothing', async () => {
     let count = 0;
