@@ -153,8 +153,10 @@ export interface PostRoute {
   readonly handler: string;
   /** The path with the global prefix, the version, and the path of its module. */
   readonly path: string;
-  /** Whether the route also depends on the host or the version that a request names. */
-  readonly isConditional: boolean;
+  /** The hosts that a request must name. Empty for a route that takes all of them. */
+  readonly hosts: readonly (string | RegExp)[];
+  /** The versions that a request must name in a header. Empty for a route that does not depend on them. */
+  readonly versions: readonly string[];
 }
 
 type Module = ModulesContainer extends Map<string, infer T> ? T : never;
@@ -184,7 +186,7 @@ function postRoutesOf(
   const factory = new RoutePathFactory(config);
   const versioningOptions = config.getVersioning();
   const globalPrefix = withLeadingSlash(config.getGlobalPrefix());
-  const hasHost = Reflect.getMetadata(HOST_METADATA, controller) !== undefined;
+  const hosts: PostRoute['hosts'] = [Reflect.getMetadata(HOST_METADATA, controller) ?? []].flat();
   const controllerVersion =
     Reflect.getMetadata(VERSION_METADATA, controller) ?? versioningOptions?.defaultVersion;
   const routes: Omit<PostRoute, 'module'>[] = [];
@@ -194,8 +196,10 @@ function postRoutesOf(
       const requestMethod: RequestMethod | undefined = Reflect.getMetadata(METHOD_METADATA, method);
       if (requestMethod !== RequestMethod.POST && requestMethod !== RequestMethod.ALL) continue;
       const methodVersion = Reflect.getMetadata(VERSION_METADATA, method);
-      const versions = [methodVersion ?? controllerVersion ?? VERSION_NEUTRAL].flat();
-      const isConditional = hasHost || dependsOnVersion(versions, versioningOptions?.type);
+      const versions = versionsInHeader(
+        [methodVersion ?? controllerVersion ?? VERSION_NEUTRAL].flat(),
+        versioningOptions?.type,
+      );
       const parts = {
         modulePath,
         globalPrefix,
@@ -207,15 +211,16 @@ function postRoutesOf(
       const paths = pathsOf(method).flatMap((methodPath) =>
         factory.create({ ...parts, methodPath }, requestMethod),
       );
-      routes.push(...paths.map((path) => ({ handler: `${controller.name}.${name}`, path, isConditional })));
+      routes.push(...paths.map((path) => ({ handler: `${controller.name}.${name}`, path, hosts, versions })));
     }
   }
   return routes;
 }
 
-/** Whether a request must name the version in a header. Versions in the URL are part of the path. */
-function dependsOnVersion(versions: readonly unknown[], type: VersioningType | undefined): boolean {
-  return type !== undefined && type !== VersioningType.URI && !versions.includes(VERSION_NEUTRAL);
+/** The versions that a request must name in a header. Versions in the URL are part of the path. */
+function versionsInHeader(versions: readonly unknown[], type: VersioningType | undefined): string[] {
+  if (type === undefined || type === VersioningType.URI || versions.includes(VERSION_NEUTRAL)) return [];
+  return versions.map(String);
 }
 
 function pathsOf(controllerOrMethod: object): string[] {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type PostRoute, postRoutes } from '../dispatch/nest-internals.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { endpointOf, isConditional } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 import { covers, hasSameShape, isSameRoute } from './route-paths.js';
@@ -37,7 +38,11 @@ export class EndpointRoutes {
     const own = routes[place];
     if (!own) return;
     for (const [index, route] of routes.entries()) {
-      if (route === own || route.isConditional) continue;
+      if (route === own) continue;
+      if (isConditional(route)) {
+        this.#requirePassable(route, own, index < place);
+        continue;
+      }
       const other = endpointOf(route);
       if (other && isSameRoute(route.path, own.path)) {
         this.#refuse(MESSAGES.endpointTaken('path', this.#endpoint.path));
@@ -48,9 +53,22 @@ export class EndpointRoutes {
     }
   }
 
+  /** Refuses a route for some hosts or versions that could never receive a request beside the endpoint. */
+  #requirePassable(route: PostRoute, own: PostRoute, isEarlier: boolean): void {
+    const isPassable = this.#isExpress
+      ? isEarlier || !isSameRoute(route.path, own.path)
+      : route.versions.length > 0 || !hasSameShape(route.path, own.path);
+    if (isPassable) return;
+    this.#refuse(MESSAGES.routeUnreachable(route.handler, route.path, own.path));
+  }
+
+  get #isExpress(): boolean {
+    return this.#host.httpAdapter.getType() === 'express';
+  }
+
   #takesDeliveries(route: PostRoute, own: PostRoute, isEarlier: boolean): boolean {
     // Fastify prefers the more specific route, and tells which one it is.
-    if (this.#host.httpAdapter.getType() !== 'express') return hasSameShape(route.path, own.path);
+    if (!this.#isExpress) return hasSameShape(route.path, own.path);
     if (isSameRoute(route.path, own.path)) return true;
     const takesAll = covers(route.path, own.path);
     // Two endpoints may share some paths: the first of them captures the bodies.
@@ -62,9 +80,4 @@ export class EndpointRoutes {
   #refuse(message: string): never {
     throw new ScalekitWebhooksConfigurationError('path', message);
   }
-}
-
-/** The endpoint that a route belongs to, if it is not one of the application's own. */
-function endpointOf({ module }: PostRoute): EndpointOptions | undefined {
-  return module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
 }

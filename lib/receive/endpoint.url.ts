@@ -1,30 +1,38 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { postRoutes } from '../dispatch/nest-internals.js';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { type PostRoute, postRoutes } from '../dispatch/nest-internals.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 import { patternOf } from './route-paths.js';
 
 /** The URL of the endpoint, as Nest registers its route. */
 @Injectable()
 export class EndpointUrl implements OnModuleInit {
-  #pattern?: { readonly expression: RegExp; readonly params: readonly string[] };
+  #pattern?: ReturnType<typeof patternOf>;
+  /** The routes of the application before this one that take only some of the requests for their path. */
+  #earlier: readonly PostRoute[] = [];
 
   readonly #endpoint: EndpointOptions;
   readonly #modules: ModulesContainer;
   readonly #config: ApplicationConfig;
+  readonly #host: HttpAdapterHost;
 
   constructor(
     @Inject(ENDPOINT_OPTIONS) endpoint: EndpointOptions,
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(ApplicationConfig) config: ApplicationConfig,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
     this.#endpoint = endpoint;
     this.#modules = modules;
     this.#config = config;
+    this.#host = host;
   }
 
   onModuleInit(): void {
     this.#pattern = patternOf(this.path);
+    const routes = postRoutes([...this.#modules.values()], this.#modules, this.#config);
+    const place = routes.findIndex((route) => endpointOf(route) === this.#endpoint);
+    this.#earlier = routes.slice(0, Math.max(place, 0)).filter(isConditional);
   }
 
   /** The path with the global prefix. Complete once `main.ts` has configured the application. */
@@ -50,4 +58,47 @@ export class EndpointUrl implements OnModuleInit {
       this.#pattern?.params.map((name, index) => [name, match[index + 1] ?? '']) ?? [],
     );
   }
+
+  /** Whether an earlier route of the application takes a request, because of the host or the version that it names. */
+  isTaken(path: string, request: object, response: object): boolean {
+    return this.#earlier.some(
+      (route) =>
+        patternOf(route.path).expression.test(path) &&
+        (route.hosts.length === 0 || this.#namesHost(request, route.hosts)) &&
+        (route.versions.length === 0 || this.#namesVersion(request, response, route.versions)),
+    );
+  }
+
+  #namesHost(request: object, hosts: PostRoute['hosts']): boolean {
+    const hostname: string = this.#host.httpAdapter.getRequestHostname(request) || '';
+    return hosts.some((host) =>
+      typeof host === 'string' ? patternOf(host).expression.test(hostname) : hostname.search(host) >= 0,
+    );
+  }
+
+  #namesVersion(request: object, response: object, versions: readonly string[]): boolean {
+    const versioning = this.#config.getVersioning();
+    if (!versioning) return false;
+    let isNamed = false;
+    const taken = () => {
+      isNamed = true;
+    };
+    const filter = this.#host.httpAdapter.applyVersionFilter(taken, [...versions], versioning);
+    try {
+      filter(request, response, () => {});
+    } catch {
+      // A function of the application that reads the version. It will throw again where Nest calls it.
+    }
+    return isNamed;
+  }
+}
+
+/** The endpoint that a route belongs to, if it is not one of the application's own. */
+export function endpointOf({ module }: PostRoute): EndpointOptions | undefined {
+  return module.providers.get(ENDPOINT_OPTIONS)?.instance as EndpointOptions | undefined;
+}
+
+/** Whether a route takes only some of the requests for its path. */
+export function isConditional({ hosts, versions }: PostRoute): boolean {
+  return hosts.length > 0 || versions.length > 0;
 }

@@ -69,6 +69,16 @@ export class DeliveryCapture {
     }
   }
 
+  /** Whether a request can be a delivery, by its headers. */
+  looksSigned({ headers }: PlatformRequest): boolean {
+    try {
+      this.#reader.requireAcceptable(headers);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Logs that something else responded to a delivery. Only if the delivery is authentic: strangers send anything. */
   async #reportBypass(body: CapturedBytes, params: Params, status: number): Promise<void> {
     if (this.#hasReportedBypass) return;
@@ -175,8 +185,14 @@ function captureFirst(
   if (path === undefined) return undefined;
   for (const capture of captures) {
     const params = capture.url.paramsOf(path);
-    if (params)
-      return capture.capture(request, response, params).then((body) => body && hideBody(request, body));
+    if (!params) continue;
+    // As Express does next: what decides about a version may use its methods.
+    Object.setPrototypeOf(request, application.request);
+    const isTaken = capture.url.isTaken(path, request, response);
+    // What looks signed may be a delivery all the same.
+    if (isTaken && !capture.looksSigned(request)) return undefined;
+    const capturing = capture.capture(request, response, params);
+    return isTaken ? capturing : capturing.then((body) => body && hideBody(request, body));
   }
   return undefined;
 }

@@ -121,7 +121,7 @@ export class DeliveryReader {
     const { headers } = request;
     const { maxBodyBytes } = this.#options;
     try {
-      this.#requireAcceptable(headers);
+      this.requireAcceptable(headers);
       const length = Number(ownValue(headers, 'content-length') ?? 0);
       const sent = await peekBody(stream, maxBodyBytes, length);
       const bytes = await decompress(sent, ownValue(headers, 'content-encoding'), maxBodyBytes);
@@ -146,14 +146,18 @@ export class DeliveryReader {
     if (!kept && isUnread(stream)) return this.capture(request, stream);
     const { headers } = request;
     // First, because no stranger may make the endpoint report that it is misconfigured.
-    this.#requireAcceptable(headers);
+    this.requireAcceptable(headers);
     if (!kept) throw refusedBody('misconfigured');
     if (kept.length > this.#options.maxBodyBytes) throw refusedBody('body_too_large');
     return keepBody(request, new CapturedBytes(kept, headers, new Date()));
   }
 
-  /** Refuses by the headers alone, so that a stranger's body takes up no memory. */
-  #requireAcceptable(headers: IncomingHttpHeaders): void {
+  /**
+   * Refuses by the headers alone, so that a stranger's body takes up no memory.
+   *
+   * @throws ScalekitWebhooksError that says why the request is refused
+   */
+  requireAcceptable(headers: IncomingHttpHeaders): void {
     const { verifier, maxBodyBytes } = this.#options;
     // Another verifier may need other headers.
     if (!verifier) schemesPresent(collectSignatureHeaders(headers));

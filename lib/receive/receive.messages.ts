@@ -14,6 +14,8 @@ export const MESSAGES = {
     `Two endpoints have the ${setting} "${value}". Give each forRoot its own ${setting}.`,
   routeInTheWay: (handler: string, route: string, endpoint: string) =>
     `${handler} (${route}) also matches deliveries to POST ${endpoint}, so only one of the two would receive them. Remove that route or change its path, or change the path option of the endpoint.`,
+  routeUnreachable: (handler: string, route: string, endpoint: string) =>
+    `${handler} (${route}) depends on the host or the version of a request, but would receive none: the endpoint takes all requests to POST ${endpoint}. On Express, import the module of that route before ScalekitWebhooksModule. Otherwise change its path, or the path option of the endpoint.`,
   platformUnknown: (found: string) =>
     `The HTTP platform "${found}" is not supported. Use @nestjs/platform-express or @nestjs/platform-fastify.`,
   secretMissing: (endpoint: string) =>

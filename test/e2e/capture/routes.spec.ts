@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   All,
+  Body,
   Controller,
   Get,
   type INestApplication,
@@ -15,15 +16,17 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NextFunction, Request, Response } from 'express';
 import type { FastifyReply } from 'fastify';
 import { ScalekitWebhooksModule, type ScalekitWebhooksOptions } from 'nestjs-scalekit-webhooks';
-import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { createScalekitEvent, ScalekitWebhookTester, signWebhook } from 'nestjs-scalekit-webhooks/testing';
 import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { aPlainEndpoint, PlainHandlers } from '../../helpers/plain-endpoint.js';
+import { send } from '../../helpers/raw-request.js';
 import { run } from '../../helpers/running-app.js';
 import { ADAPTERS, type AdapterFactory, SECRET } from '../../helpers/test-app.js';
 import { until } from '../../helpers/until.js';
 
 const express = () => new ExpressAdapter();
 const fastify = () => new FastifyAdapter();
+const FOREIGN_SECRET = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 const anEvent = () => createScalekitEvent('user.created');
 
 /** A controller with one POST route, or one for all methods. */
@@ -190,7 +193,111 @@ describe('A route that is registered before the endpoint', () => {
   });
 });
 
+describe.each(ADAPTERS)(
+  'A route for some versions with the path of the endpoint, on %s,',
+  (_name, adapter) => {
+    class Typed {
+      @Post('scalekit')
+      receive(@Body() body: unknown) {
+        return { body };
+      }
+    }
+    Controller({ path: 'webhooks', version: '1' })(Typed);
+    const byAccept = (host: INestApplication) =>
+      host.enableVersioning({ type: VersioningType.MEDIA_TYPE, key: 'v=' });
+    const byFunction = (host: INestApplication) =>
+      host.enableVersioning({
+        type: VersioningType.CUSTOM,
+        extractor: (request) => String(Object(request).headers['x-api']),
+      });
+
+    const cases: readonly [string, Configure, Record<string, string>][] = [
+      ['a header', versionedByHeader, { 'x-version': '1' }],
+      ['the Accept header', byAccept, { accept: 'application/json;v=1' }],
+      ['a function', byFunction, { 'x-api': '1' }],
+    ];
+
+    it.each(cases)(
+      'gets its requests with their bodies, and the endpoint the others: %s',
+      async (...given) => {
+        const [, configure, names] = given;
+        const logger = new CapturedLogger();
+        const app = await run(adapter, beside(Typed), (host) => void configure(host), { logger });
+        const json = { 'content-type': 'application/json', ...names };
+        const signed = signWebhook({ payload: '{"a":1}', secret: FOREIGN_SECRET });
+
+        for (const headers of [json, { ...json, ...signed }]) {
+          const answer = await send(app, { headers, body: '{"a":1}' });
+          expect([answer.status, answer.text]).toEqual([201, '{"body":{"a":1}}']);
+        }
+        const large = createScalekitEvent('user.created', { display_name: 'x'.repeat(200_000) });
+        const scalekit = new ScalekitWebhookTester(app);
+        expect((await scalekit.deliver(anEvent())).status).toBe(201);
+        expect((await scalekit.deliver(large)).status).toBe(201);
+        expect((await scalekit.withForgedSignature(anEvent())).status).toBe(401);
+        expect(
+          (await send(app, { headers: { 'content-type': 'application/json' }, body: '{}' })).status,
+        ).toBe(401);
+        expect(logger.ours('error')).toEqual([]);
+      },
+    );
+  },
+);
+
+describe('A route for some hosts or versions that would receive no request', () => {
+  it.each<[string, AdapterFactory, object, Configure]>([
+    ['is registered after the endpoint on Express', express, { version: '1' }, versionedByHeader],
+    ['depends on the host on Fastify', fastify, { host: 'other.example.com' }, () => {}],
+  ])('fails at startup if it %s', async (_what, adapter, options, configure) => {
+    const { imports = [], providers } = beside(PlainHandlers);
+    const controllers = [controllerOf('webhooks', 'scalekit', options)];
+    const later = { module: class Later {}, controllers };
+
+    await expect(run(adapter, { imports: [...imports, later], providers }, configure)).rejects.toThrow(
+      /LegacyController\.receive .* would receive none.*import the module of that route before/,
+    );
+  });
+});
+
 describe('A route for another host', () => {
+  it.each([
+    ['as text', ':any.example.com'],
+    ['as a pattern', /^other\.example/],
+  ])(
+    'with the path of the endpoint gets its requests with their bodies on Express: %s',
+    async (_what, host) => {
+      class Typed {
+        @Post('scalekit')
+        receive(@Body() body: unknown) {
+          return { body };
+        }
+      }
+      Controller({ path: 'webhooks', host })(Typed);
+      const app = await run(express, beside(Typed));
+
+      const headers = { 'content-type': 'application/json', host: 'other.example.com' };
+      expect(await send(app, { headers, body: '{"a":1}' })).toMatchObject({
+        status: 201,
+        text: '{"body":{"a":1}}',
+      });
+      expect((await new ScalekitWebhookTester(app).deliver(anEvent())).status).toBe(201);
+    },
+  );
+
+  it('that takes a delivery is an error in the log', async () => {
+    const logger = new CapturedLogger();
+    const controller = controllerOf('webhooks', '*path', { host: '127.0.0.1' }, All);
+    const app = await run(express, beside(controller), undefined, { logger });
+
+    await new ScalekitWebhookTester(app).deliver(anEvent());
+
+    await until(
+      () => logger.ours('error'),
+      ({ length }) => length > 0,
+    );
+    expect(logger.ours('error')).toEqual([expect.stringContaining('before it reached this module')]);
+  });
+
   it('is no harm on Express, which passes other requests on', async () => {
     const app = await run(express, beside(controllerOf('', '*', { host: 'other.example.com' }, All)));
 
