@@ -59,6 +59,11 @@ export class EndpointUrl implements OnModuleInit {
     );
   }
 
+  /** Whether the application has earlier routes that take only some of the requests for their path. */
+  get hasEarlierRoutes(): boolean {
+    return this.#earlier.length > 0;
+  }
+
   /** Whether an earlier route of the application takes a request, because of the host or the version that it names. */
   isTaken(path: string, request: object, response: object): boolean {
     return this.#earlier.some(

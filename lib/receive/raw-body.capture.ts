@@ -187,7 +187,7 @@ function captureFirst(
     const params = capture.url.paramsOf(path);
     if (!params) continue;
     // As Express does next: what decides about a version may use its methods.
-    Object.setPrototypeOf(request, application.request);
+    if (capture.url.hasEarlierRoutes) Object.setPrototypeOf(request, application.request);
     const isTaken = capture.url.isTaken(path, request, response);
     // What looks signed may be a delivery all the same.
     if (isTaken && !capture.looksSigned(request)) return undefined;
