@@ -65,10 +65,13 @@ export type {
   InboxRun,
   InboxRunCount,
   RunError,
+  RunNote,
   RunState,
 } from './inbox/inbox-queries.js';
 export type {
+  Admission,
   InboxDelivery,
+  InboxEntity,
   InboxEvent,
   InboxLease,
   InboxStore,
@@ -120,6 +123,7 @@ export {
   type ScalekitEventMap,
   type ScalekitEventType,
 } from './events/catalog.js';
+export { scalekitEventEntity } from './events/event-entity.js';
 export { UnknownScalekitEvent } from './events/scalekit-event.base.js';
 export {
   isKnownScalekitEvent,
@@ -161,40 +165,46 @@ export {
   OrganizationDirectoryEnabledEvent,
 } from './events/directory.events.js';
 export {
+  ConnectionEventData,
   Organization,
   OrganizationCreatedEvent,
   OrganizationDeletedEvent,
-  OrganizationEventData,
-  OrganizationFeature,
-  OrganizationSettings,
-  OrganizationUpdatedEvent,
-} from './events/organization.events.js';
-export {
   OrganizationDomainCreatedEvent,
   OrganizationDomainDeletedEvent,
   OrganizationDomainDnsVerificationFailedEvent,
   OrganizationDomainDnsVerificationSuccessEvent,
   OrganizationDomainEventData,
-} from './events/organization-domain.events.js';
+  OrganizationEventData,
+  OrganizationFeature,
+  OrganizationSettings,
+  OrganizationSsoCreatedEvent,
+  OrganizationSsoDeletedEvent,
+  OrganizationSsoDisabledEvent,
+  OrganizationSsoEnabledEvent,
+  OrganizationUpdatedEvent,
+} from './events/organization.events.js';
 export {
   PermissionCreatedEvent,
   PermissionDeletedEvent,
   PermissionEventData,
   PermissionUpdatedEvent,
-} from './events/permission.events.js';
-export { RoleCreatedEvent, RoleDeletedEvent, RoleEventData, RoleUpdatedEvent } from './events/role.events.js';
+  RoleCreatedEvent,
+  RoleDeletedEvent,
+  RoleEventData,
+  RoleUpdatedEvent,
+} from './events/role.events.js';
 export {
-  ConnectionEventData,
-  OrganizationSsoCreatedEvent,
-  OrganizationSsoDeletedEvent,
-  OrganizationSsoDisabledEvent,
-  OrganizationSsoEnabledEvent,
-} from './events/sso-connection.events.js';
-export {
+  Session,
+  SessionCreatedEvent,
+  SessionEventData,
+  SessionExpiredEvent,
   User,
+  UserAuthEventData,
   UserCreatedEvent,
   UserDeletedEvent,
   UserEventData,
+  UserLoginEvent,
+  UserLogoutEvent,
   UserSession,
   UserUpdatedEvent,
 } from './events/user.events.js';
@@ -211,12 +221,3 @@ export {
   UserOrganizationMembershipUpdatedEvent,
   UserSignupEvent,
 } from './events/user-membership.events.js';
-export {
-  Session,
-  SessionCreatedEvent,
-  SessionEventData,
-  SessionExpiredEvent,
-  UserAuthEventData,
-  UserLoginEvent,
-  UserLogoutEvent,
-} from './events/user-session.events.js';

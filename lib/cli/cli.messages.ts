@@ -85,8 +85,8 @@ export const CLI_MESSAGES = {
     'application, and that --url and --endpoint name the same endpoint.',
   notReplayed: 'The endpoint handled the event, but not as a replay: its version of this package is too old.',
   entryField: (name: string, value: string) => `${name.padEnd(10)}${value}`,
-  runState: (state: string, attempts: number, time: string) =>
-    `          ${state}, ${counted(attempts, 'attempt')}, updated ${time}`,
+  runState: (state: string, attempts: number, time: string, note?: string) =>
+    `          ${note ? `${state} (${note})` : state}, ${counted(attempts, 'attempt')}, updated ${time}`,
   runError: (name: string, message: string) => `          ${name}: ${message}`,
 
   bodyRead: (bytes: number) => `Body        ${counted(bytes, 'byte')}`,

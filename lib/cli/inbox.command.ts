@@ -134,9 +134,9 @@ function entryLines({ receivedAt, occurredAt, runs, ...entry }: InboxEntry): str
     CLI_MESSAGES.entryField('Endpoint', entry.endpoint),
     CLI_MESSAGES.entryField('Occurred', occurredAt),
     CLI_MESSAGES.entryField('Received', receivedAt.toISOString()),
-    ...runs.flatMap(({ handlerId, state, attempts, updatedAt, error }) => [
+    ...runs.flatMap(({ handlerId, state, attempts, updatedAt, error, note }) => [
       CLI_MESSAGES.entryField('Handler', handlerId),
-      CLI_MESSAGES.runState(state, attempts, updatedAt.toISOString()),
+      CLI_MESSAGES.runState(state, attempts, updatedAt.toISOString(), note),
       ...(error ? [CLI_MESSAGES.runError(error.name, error.message)] : []),
     ]),
     // Not sanitizeLine, which would remove the indentation.

@@ -6,7 +6,9 @@ import {
 } from '../errors/errors.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxLease, InboxStore, InboxTransaction, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
+import { waitForTurn } from './event-order.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
@@ -70,6 +72,9 @@ export interface ClaimedRunOptions {
   readonly retryable?: RetryablePredicate;
   /** Holds a description of each run while it is executed. */
   readonly running: Set<string>;
+  readonly log: Pick<RunLog, 'staleRun'>;
+  /** How long the run may wait for other events of its entity, in ms. By default, half of the attempt's time. */
+  readonly patienceMs?: number;
 }
 
 /** One claimed run, with its own deadline. Event and lease are private, because a transport may log or store the run. */
@@ -85,7 +90,9 @@ export class ClaimedRun implements HandlerRun {
   readonly #context: ScalekitEventContext;
   readonly #retryable?: RetryablePredicate;
   readonly #running: Set<string>;
+  readonly #options: ClaimedRunOptions;
   #thrown: unknown;
+  #isHeldBack = false;
 
   constructor(options: ClaimedRunOptions) {
     const { handler, attempt, context, timeoutMs, retryable, running } = options;
@@ -99,6 +106,12 @@ export class ClaimedRun implements HandlerRun {
     this.#context = context;
     this.#retryable = retryable;
     this.#running = running;
+    this.#options = options;
+  }
+
+  /** Whether the handler did not begin, because other events of its entity have not ended in time. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack;
   }
 
   /** Whether the deadline passed while the handler ran. */
@@ -126,6 +139,12 @@ export class ClaimedRun implements HandlerRun {
     this.#running.add(description);
     this.#deadline.start(this.timeoutMs);
     try {
+      const turn = this.#handler.latestOnly ? await this.#turn() : 'admitted';
+      if (turn === 'stale') return { handlerId, state: 'done' };
+      if (turn !== 'admitted') {
+        this.#isHeldBack = true;
+        return this.#failed(turn, 'failed');
+      }
       await this.#handler.run(this.#context.event, this.#delivery, this.#context);
       const error = await this.#delivery.commitError();
       return error ? this.#failed(error, 'failed') : { handlerId, state: 'done' };
@@ -136,6 +155,17 @@ export class ClaimedRun implements HandlerRun {
       this.#running.delete(description);
     }
   };
+
+  /** Whether it is this event's turn: see `waitForTurn`. */
+  async #turn(): Promise<'admitted' | 'stale' | Error> {
+    const { inbox, lease, received, log, context, patienceMs = this.timeoutMs / 2 } = this.#options;
+    const { event } = context;
+    const { handlerId } = this;
+    const key = { endpoint: context.endpoint, eventId: event.id };
+    const turn = await waitForTurn({ inbox, key, handlerId, lease, event, patienceMs });
+    if (turn === 'stale') log.staleRun(received, handlerId);
+    return turn;
+  }
 
   #failed(thrown: unknown, state: 'failed' | 'dead'): RunSettlement {
     this.#thrown = thrown;

@@ -26,7 +26,10 @@ export interface FailedAttempt {
 }
 
 /** What the run engine reports. */
-export type RunLog = Pick<DeliveryLog, 'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd'>;
+export type RunLog = Pick<
+  DeliveryLog,
+  'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd' | 'staleRun'
+>;
 
 /** What workers of the inbox report. */
 export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'work'>;
@@ -123,6 +126,12 @@ export class DeliveryLog {
   queuedEnd({ event }: LoggedEvent, handlerId: string, source: 'queue' | 'inbox'): void {
     const line = MESSAGES.queuedRunDone(handlerId, event.id, event.type, source);
     this.#writer.write('debug', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
+  }
+
+  /** A run is done although its handler did not run. */
+  staleRun({ event }: LoggedEvent, handlerId: string): void {
+    const line = MESSAGES.staleRun(handlerId, event.id, event.type);
+    this.#writer.write('log', line, { fields: this.#fieldsOf(event, { handlerId, state: 'done' }) });
   }
 
   /** Handlers of a module that was loaded after the start. */

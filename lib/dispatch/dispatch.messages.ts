@@ -32,6 +32,9 @@ export const MESSAGES = {
     'eventEmitter is on, but the application has no EventEmitter2. Install @nestjs/event-emitter and import EventEmitterModule.forRoot().',
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
 
+  inboxWithoutAdmit: (id: string, inbox: string) =>
+    `${id} sets latestOnly, but ${inbox} cannot tell which event of an entity is the newest, because it has no admit(). Implement it as InboxStore describes, or use one of the stores of this package.`,
+
   // What happens to deliveries and runs
   deliveryOutcome: (eventId: string, type: string, outcome: string) => `${eventId} (${type}): ${outcome}`,
   deliveryDead: (eventId: string, type: string, deadHandlerIds: readonly string[]) =>
@@ -58,6 +61,8 @@ export const MESSAGES = {
     `${id} ended after its deadline for ${eventId} (${type}): ${state}`,
   queuedRunDone: (id: string, eventId: string, type: string, source: 'queue' | 'inbox') =>
     `${id} for ${eventId} (${type}), from the ${source}: done`,
+  staleRun: (id: string, eventId: string, type: string) =>
+    `${id} did not run for ${eventId} (${type}), because a newer event of the same entity is done`,
   workFault: 'The worker cannot take runs from the inbox, and tries again until it can. Cause',
   workPaused: (endpoint: string) =>
     `The endpoint "${endpoint}" is paused: its workers take no runs until ScalekitInbox.resume() is called.`,
@@ -87,6 +92,8 @@ export const MESSAGES = {
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
   runAbandoned: (attempts: number) =>
     `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
+  entityBusy:
+    'Another event of the same entity was being handled, so the handler did not run. It is tried again.',
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
   inboxWithoutWork: (inbox: string, missing: readonly string[]) =>
     `Workers cannot take runs from ${inbox}, because it has no ${missing.map((method) => `${method}()`).join(', ')}. Use a PostgresInboxStore or a SqliteInboxStore. With a RedisInboxStore, use BullMqTransport. A store of your own must implement InboxWorkStore.`,

@@ -5,6 +5,7 @@ import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
+import { orderingError } from './event-order.js';
 import { type ExploredHandlers, HandlerExplorer, type RefusedHandler } from './handler.explorer.js';
 import { type EventHandler, HandlerRegistry, patternsOf } from './handler.registry.js';
 import type { ReceivedEvent } from './received-event.js';
@@ -62,10 +63,13 @@ export class EndpointHandlers {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
-  /** @throws HandlerDeclarationError for a decorated method that cannot run */
+  /**
+   * @throws HandlerDeclarationError for a decorated method that cannot run
+   * @throws ScalekitWebhooksConfigurationError for one that needs another inbox or transport
+   */
   async load(): Promise<void> {
     await this.#explore(true);
-    const [refused] = this.#explored.refused;
+    const [refused] = [...this.#explored.refused, ...this.#refused];
     if (refused) throw refused.error;
   }
 
@@ -125,9 +129,15 @@ export class EndpointHandlers {
     this.#explored = await this.explorer.explore(isStarting);
     const isOwn = ({ endpoints }: RefusedHandler | EventHandler) =>
       endpoints?.includes(this.options.name) ?? true;
-    this.#refused = this.#explored.refused.filter(isOwn);
     const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];
-    this.registry.replace([...this.#explored.handlers.filter(isOwn), ...emitter]);
+    const own = this.#explored.handlers.filter(isOwn);
+    const misordered = own.flatMap((handler) => {
+      const error = orderingError(handler, this.options.inbox);
+      return error ? { ...handler, error } : [];
+    });
+    this.#refused = [...this.#explored.refused.filter(isOwn), ...misordered];
+    const isRefused = ({ id }: EventHandler) => misordered.some((refused) => refused.id === id);
+    this.registry.replace([...own.filter((handler) => !isRefused(handler)), ...emitter]);
     if (this.#explored.isComplete) this.#knownModules = size;
   }
 

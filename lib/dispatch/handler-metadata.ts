@@ -7,6 +7,7 @@ import {
   optional,
   refuseSetting,
   requireBackoff,
+  requireBoolean,
   requireDurationMs,
   requirePositiveInteger,
   requireText,
@@ -45,6 +46,13 @@ export interface OnScalekitEventOptions {
    * @default the transport's
    */
   backoff?: HandlerRetries['backoff'];
+  /**
+   * Whether the handler runs only for the newest event of each entity: for handlers that copy state. Events of the same
+   * entity then run one at a time, and an event that is older than the newest one done is done without running. What the
+   * entity is, `scalekitEventEntity()` says.
+   * @default false
+   */
+  latestOnly?: boolean;
 }
 
 /** What one `@OnScalekitEvent` declares. */
@@ -62,6 +70,7 @@ const CHECKS: OptionChecks<OnScalekitEventOptions> = {
   timeoutMs: optional(requireDurationMs),
   attempts: optional(requirePositiveInteger),
   backoff: optional(requireBackoff),
+  latestOnly: optional(requireBoolean),
 };
 
 function requireId(setting: string, value: unknown): void {
@@ -135,7 +144,7 @@ function ownDeclarations(prototype: object, methodName: string | symbol): readon
   return Reflect.getOwnMetadata(HANDLER_METADATA, prototype, methodName) ?? [];
 }
 
-type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff';
+type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff' | 'latestOnly';
 
 /**
  * Merges stacked decorators into one handler: all patterns, all endpoints, and one value of every other option.
@@ -158,6 +167,7 @@ export function resolveHandlerOptions(
   const timeoutMs = one('timeoutMs');
   const attempts = one('attempts');
   const backoff = one('backoff');
+  const latestOnly = one('latestOnly');
   if (id === undefined && method.startsWith('.')) {
     throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
   }
@@ -167,6 +177,7 @@ export function resolveHandlerOptions(
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(attempts !== undefined && { attempts }),
     ...(backoff !== undefined && { backoff }),
+    ...(latestOnly !== undefined && { latestOnly }),
   };
 }
 

@@ -26,6 +26,8 @@ export interface EventHandler extends HandlerRetries {
   readonly endpoints?: readonly string[];
   /** Undefined means the module's `handlerTimeoutMs`. */
   readonly timeoutMs?: number;
+  /** Whether it handles only the newest event of each entity. */
+  readonly latestOnly?: boolean;
   /** Undefined means every event that matches the patterns. */
   accepts?(type: string): boolean;
   /** Runs the method with its guards, interceptors, pipes and filters. All handlers of one event share a context. */

@@ -6,6 +6,7 @@ import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import type { WorkLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
+import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
 import type { EndpointRuns, TakenRun, WorkLimits } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import type { RetryablePredicate } from './handler-failure.js';
@@ -16,7 +17,7 @@ import {
   type HandlerReportState,
   ReceivedEvent,
 } from './received-event.js';
-import { failedSettlement, RunInbox } from './run.inbox.js';
+import { failedSettlement, RunInbox, WORKER_TIMEOUT_MS } from './run.inbox.js';
 import { backoffMs, CircuitBreaker, TIMED_OUT, waitAtMost, withTimeout } from './timeout.js';
 
 /** What taking runs from the inbox needs to know. */
@@ -38,10 +39,10 @@ interface AttemptEnd {
   readonly thrown?: unknown;
   /** The limit that the attempt has exceeded. */
   readonly limit?: string | undefined;
+  /** Whether the handler did not begin, so that this was no attempt. */
+  readonly isHeldBack?: boolean;
 }
 
-// A worker is in no hurry, but must notice that the inbox does not respond.
-const INBOX_TIMEOUT_MS = 5000;
 // A lease is extended often enough that two extensions may fail.
 const EXTENSIONS_PER_LEASE = 3;
 // Runs that have just become due may have a worker in another process.
@@ -100,7 +101,7 @@ export class InboxRuns implements EndpointRuns {
       const taking = this.#takes.call(async () =>
         this.#store.takeDue({ endpoint, handlerIds, limit, lease }),
       );
-      const taken = await waitAtMost(taking, INBOX_TIMEOUT_MS);
+      const taken = await waitAtMost(taking, WORKER_TIMEOUT_MS);
       if (taken === TIMED_OUT) {
         this.#releaseLate(taking.then(({ runs }) => runs.map((run) => this.#toTakenRun(run, lease))));
         const tooSlow = new Error(MESSAGES.inboxTooSlow);
@@ -118,7 +119,7 @@ export class InboxRuns implements EndpointRuns {
   async reportStranded(): Promise<void> {
     try {
       const asked = this.#store.stranded(this.endpoint, this.registry.ids, STRANDED_FOR_MS);
-      const counts = await waitAtMost(asked, INBOX_TIMEOUT_MS);
+      const counts = await waitAtMost(asked, WORKER_TIMEOUT_MS);
       if (counts === TIMED_OUT || counts.size === 0) return;
       const texts = [...counts].map(([handlerId, runs]) => `${handlerId} (${runs})`);
       this.options.log.work(MESSAGES.runsStranded(texts));
@@ -154,7 +155,7 @@ export class InboxRuns implements EndpointRuns {
     return {
       perform: async (limits) => {
         const end = await this.#attempt(run, lease, limits);
-        this.#report(run, end);
+        if (!end.isHeldBack) this.#report(run, end);
         await this.#settle(run, end.settlement, lease);
       },
       // Queued without an error, so that the attempt does not count.
@@ -193,17 +194,21 @@ export class InboxRuns implements EndpointRuns {
     lease: RunLease,
     timeoutMs: number,
   ): Promise<AttemptEnd> {
-    const { inbox, retryable, validation, endpoint } = this.options;
+    const { inbox, retryable, validation, endpoint, log } = this.options;
     const { attempt, handlerId } = run;
     const extension = this.#keepExtended(run, lease);
     try {
       const received = toReceivedEvent(run, validation);
       const context = new ScalekitEventContext(received, endpoint);
       const running = this.#running;
-      const limits = { attempt, timeoutMs, lease, retryable };
-      const claimed = new ClaimedRun({ handler, received, context, inbox, running, ...limits });
+      const limits = { attempt, timeoutMs, lease, retryable, patienceMs: WORKER_PATIENCE_MS };
+      const claimed = new ClaimedRun({ handler, received, context, inbox, running, log, ...limits });
       const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
       const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
+      if (claimed.isHeldBack) {
+        const settlement: RunSettlement = { handlerId, state: 'queued', retryInMs: heldBackForMs() };
+        return { settlement, isHeldBack: true };
+      }
       if (end === TIMED_OUT) return { ...failure(handlerId, new Error(MESSAGES.queuedRunHangs)), limit };
       return { settlement: end, thrown: claimed.thrown, limit };
     } catch (error) {
@@ -225,9 +230,7 @@ export class InboxRuns implements EndpointRuns {
   }
 
   async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<void> {
-    await withTimeout(Math.max(lease.timeLeftMs(), INBOX_TIMEOUT_MS), (timeout) =>
-      this.#inbox.settle(loggedEvent(run), [end], lease, timeout),
-    );
+    await this.#inbox.settleWithinLease(loggedEvent(run), end, lease);
   }
 
   /** Gives back runs that the inbox handed out when nobody waited for them any more. */

@@ -1,6 +1,7 @@
 import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
+import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
 import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
@@ -13,7 +14,7 @@ import {
   reportRun,
   withoutCredentials,
 } from './received-event.js';
-import { failedSettlement, RunInbox, type RunInboxOptions } from './run.inbox.js';
+import { failedSettlement, RunInbox, type RunInboxOptions, WORKER_TIMEOUT_MS } from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
 
 /** What the engine works with. */
@@ -31,9 +32,8 @@ interface RunEnd {
   readonly limit?: string;
 }
 
-// A worker is in no hurry, but during a longer outage of the inbox, its job goes back to the queue.
+// During a longer outage of the inbox, a worker's job goes back to the queue.
 const QUEUED_CLAIM_RETRY_MS = 1000;
-const QUEUED_INBOX_TIMEOUT_MS = 5000;
 // While the inbox is down, the jobs come back over this time instead of all at once.
 const QUEUED_SPREAD_MS = 1000;
 // How much longer than its handlers a delivery waits for the inbox, so that the response leaves within Scalekit's 10 s.
@@ -104,7 +104,7 @@ export class RunEngine {
   ): Promise<QueuedRunEnd> {
     if (this.#inbox.backsOffForMs > 0) return this.#unavailable();
     const lease = new RunLease(leaseMsFor(timeoutMs), { takesOver: queuedUnder });
-    const claims = await withTimeout(QUEUED_INBOX_TIMEOUT_MS, (timeout) => {
+    const claims = await withTimeout(WORKER_TIMEOUT_MS, (timeout) => {
       // Queued without an error, so that the attempt does not count.
       const release = (): RunSettlement => ({ handlerId, state: 'queued' });
       const limits = { timeout, retryForMs: QUEUED_CLAIM_RETRY_MS, release };
@@ -118,7 +118,8 @@ export class RunEngine {
     if (claim?.state !== 'claimed') return { state: 'done' };
 
     const handler = this.registry.byId(handlerId);
-    const [run] = this.#prepare(received, handler ? [handler] : [], claims, lease, timeoutMs);
+    const handlers = handler ? [handler] : [];
+    const [run] = this.#prepare(received, handlers, claims, lease, timeoutMs, WORKER_PATIENCE_MS);
     // Another version of the application may have the handler, so the run keeps its remaining attempts.
     let end = failedSettlement(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
     if (run) {
@@ -126,6 +127,10 @@ export class RunEngine {
       const executed = await waitAtMost(run.execute(), lease.durationMs);
       end =
         executed === TIMED_OUT ? failedSettlement(handlerId, new Error(MESSAGES.queuedRunHangs)) : executed;
+    }
+    if (run?.isHeldBack) {
+      await this.#inbox.settleWithinLease(received, { handlerId, state: 'queued' }, lease);
+      return { state: 'busy', retryInMs: heldBackForMs() };
     }
     const settlement: RunSettlement =
       end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
@@ -141,9 +146,7 @@ export class RunEngine {
         limit,
       });
     } else this.options.log.queuedEnd(received, handlerId, 'queue');
-    const settled = await withTimeout(Math.max(lease.timeLeftMs(), QUEUED_INBOX_TIMEOUT_MS), (timeout) =>
-      this.#inbox.settle(received, [settlement], lease, timeout),
-    );
+    const settled = await this.#inbox.settleWithinLease(received, settlement, lease);
     if (!settled) return this.#unavailable();
     if (!settlement.error) return { state: 'done' };
     return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
@@ -171,15 +174,22 @@ export class RunEngine {
     claims: ReadonlyMap<string, RunClaim>,
     lease: RunLease,
     timeoutMs: number,
+    patienceMs?: number,
   ): readonly ClaimedRun[] {
-    const { endpoint, inbox, retryable } = this.options;
+    const { endpoint, inbox, retryable, log } = this.options;
     const context = new ScalekitEventContext(received, endpoint);
     return handlers.flatMap((handler) => {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
       const { attempt } = claim;
-      const limits = { attempt, timeoutMs, lease, retryable };
-      return new ClaimedRun({ handler, received, context, inbox, running: this.#running, ...limits });
+      const limits = {
+        attempt,
+        timeoutMs,
+        lease,
+        retryable,
+        ...(patienceMs !== undefined && { patienceMs }),
+      };
+      return new ClaimedRun({ handler, received, context, inbox, log, running: this.#running, ...limits });
     });
   }
 
@@ -226,6 +236,7 @@ export class RunEngine {
       const ending = completion.then((settlement) => this.#ended(received, run, settlement));
       const settlement = await waitAtMost(ending, patienceMs);
       if (settlement !== TIMED_OUT) {
+        if (run.isHeldBack) return { settlement, report: { handlerId, state: 'not_started' } };
         return { settlement, report: reportRun(handlerId, settlement, run.isOverdue) };
       }
       const ended = ending.catch((error) => this.#notStarted(received, handlerId, error));

@@ -6,7 +6,10 @@ import type { LoggedEvent, RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
 import { type ReceivedEvent, withoutCredentials } from './received-event.js';
-import { CircuitBreaker, TIMED_OUT, type Timeout } from './timeout.js';
+import { CircuitBreaker, TIMED_OUT, type Timeout, withTimeout } from './timeout.js';
+
+/** A worker is in no hurry, but must notice that the inbox does not respond. */
+export const WORKER_TIMEOUT_MS = 5000;
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {
@@ -105,6 +108,17 @@ export class RunInbox {
   ): Promise<true | undefined> {
     const settling = this.#settle(received, settlements, lease);
     return this.#inTime(received, this.#settlements, 'settle_failed', timeout, settling);
+  }
+
+  /** Records how a run ended, for workers: they wait until its lease has ended, but 5 seconds at least. */
+  settleWithinLease(
+    received: LoggedEvent,
+    settlement: RunSettlement,
+    lease: RunLease,
+  ): Promise<true | undefined> {
+    return withTimeout(Math.max(lease.timeLeftMs(), WORKER_TIMEOUT_MS), (timeout) =>
+      this.settle(received, [settlement], lease, timeout),
+    );
   }
 
   /** Settles a run that is still in progress after its delivery, as soon as it ends. */

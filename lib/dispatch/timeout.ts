@@ -58,7 +58,8 @@ export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | type
   return withTimeout(ms, (timeout) => timeout.wait(promise));
 }
 
-function sleep(ms: number): Promise<void> {
+/** Waits for so many ms. */
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 

@@ -24,28 +24,34 @@ import type { DtoClass } from './event-fields.js';
 import {
   OrganizationCreatedEvent,
   OrganizationDeletedEvent,
-  OrganizationUpdatedEvent,
-} from './organization.events.js';
-import {
   OrganizationDomainCreatedEvent,
   OrganizationDomainDeletedEvent,
   OrganizationDomainDnsVerificationFailedEvent,
   OrganizationDomainDnsVerificationSuccessEvent,
-} from './organization-domain.events.js';
-import {
-  PermissionCreatedEvent,
-  PermissionDeletedEvent,
-  PermissionUpdatedEvent,
-} from './permission.events.js';
-import { RoleCreatedEvent, RoleDeletedEvent, RoleUpdatedEvent } from './role.events.js';
-import type { ScalekitEventBase } from './scalekit-event.base.js';
-import {
   OrganizationSsoCreatedEvent,
   OrganizationSsoDeletedEvent,
   OrganizationSsoDisabledEvent,
   OrganizationSsoEnabledEvent,
-} from './sso-connection.events.js';
-import { UserCreatedEvent, UserDeletedEvent, UserUpdatedEvent } from './user.events.js';
+  OrganizationUpdatedEvent,
+} from './organization.events.js';
+import {
+  PermissionCreatedEvent,
+  PermissionDeletedEvent,
+  PermissionUpdatedEvent,
+  RoleCreatedEvent,
+  RoleDeletedEvent,
+  RoleUpdatedEvent,
+} from './role.events.js';
+import type { ScalekitEventBase } from './scalekit-event.base.js';
+import {
+  SessionCreatedEvent,
+  SessionExpiredEvent,
+  UserCreatedEvent,
+  UserDeletedEvent,
+  UserLoginEvent,
+  UserLogoutEvent,
+  UserUpdatedEvent,
+} from './user.events.js';
 import {
   MembershipCreatedEvent,
   MembershipDeletedEvent,
@@ -56,12 +62,6 @@ import {
   UserOrganizationMembershipUpdatedEvent,
   UserSignupEvent,
 } from './user-membership.events.js';
-import {
-  SessionCreatedEvent,
-  SessionExpiredEvent,
-  UserLoginEvent,
-  UserLogoutEvent,
-} from './user-session.events.js';
 
 /** The catalog: every known event type and its DTO class. */
 export const SCALEKIT_EVENTS = Object.freeze({

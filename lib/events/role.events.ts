@@ -1,7 +1,7 @@
 import { EventData, flatOrUnder, StringField } from './event-fields.js';
 import { ScalekitEventBase } from './scalekit-event.base.js';
 
-const IDENTITY = flatOrUnder(['role'], ['id', 'role_id', 'name', 'role_name']);
+const ROLE_IDENTITY = flatOrUnder(['role'], ['id', 'role_id', 'name', 'role_name']);
 
 /** A role. */
 export class RoleEventData {
@@ -27,7 +27,7 @@ export class RoleEventData {
 export class RoleCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'role.created';
 
-  @EventData(() => RoleEventData, IDENTITY)
+  @EventData(() => RoleEventData, ROLE_IDENTITY)
   readonly data!: RoleEventData;
 }
 
@@ -35,7 +35,7 @@ export class RoleCreatedEvent extends ScalekitEventBase {
 export class RoleUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'role.updated';
 
-  @EventData(() => RoleEventData, IDENTITY)
+  @EventData(() => RoleEventData, ROLE_IDENTITY)
   readonly data!: RoleEventData;
 }
 
@@ -43,6 +43,45 @@ export class RoleUpdatedEvent extends ScalekitEventBase {
 export class RoleDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'role.deleted';
 
-  @EventData(() => RoleEventData, IDENTITY)
+  @EventData(() => RoleEventData, ROLE_IDENTITY)
   readonly data!: RoleEventData;
+}
+
+const PERMISSION_IDENTITY = flatOrUnder(['permission'], ['id', 'permission_id', 'name', 'permission_name']);
+
+/** A permission. */
+export class PermissionEventData {
+  @StringField()
+  readonly id?: string | null;
+
+  /** The unique name used in code. */
+  @StringField()
+  readonly name?: string | null;
+
+  @StringField()
+  readonly description?: string | null;
+}
+
+/** A permission was created. */
+export class PermissionCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.created';
+
+  @EventData(() => PermissionEventData, PERMISSION_IDENTITY)
+  readonly data!: PermissionEventData;
+}
+
+/** A permission was updated. */
+export class PermissionUpdatedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.updated';
+
+  @EventData(() => PermissionEventData, PERMISSION_IDENTITY)
+  readonly data!: PermissionEventData;
+}
+
+/** A permission was deleted. */
+export class PermissionDeletedEvent extends ScalekitEventBase {
+  override readonly type!: 'permission.deleted';
+
+  @EventData(() => PermissionEventData, PERMISSION_IDENTITY)
+  readonly data!: PermissionEventData;
 }

@@ -79,7 +79,7 @@ export class UserSession {
   readonly device?: Record<string, unknown> | null;
 }
 
-const IDENTITY = flatOrUnder(['user'], ['id', 'user_id', 'email', 'external_id']);
+const USER_IDENTITY = flatOrUnder(['user'], ['id', 'user_id', 'email', 'external_id']);
 
 /** A user, and possibly the user's organization. */
 export class UserEventData {
@@ -94,7 +94,7 @@ export class UserEventData {
 export class UserCreatedEvent extends ScalekitEventBase {
   override readonly type!: 'user.created';
 
-  @EventData(() => UserEventData, IDENTITY)
+  @EventData(() => UserEventData, USER_IDENTITY)
   readonly data!: UserEventData;
 }
 
@@ -102,7 +102,7 @@ export class UserCreatedEvent extends ScalekitEventBase {
 export class UserUpdatedEvent extends ScalekitEventBase {
   override readonly type!: 'user.updated';
 
-  @EventData(() => UserEventData, IDENTITY)
+  @EventData(() => UserEventData, USER_IDENTITY)
   readonly data!: UserEventData;
 }
 
@@ -110,6 +110,65 @@ export class UserUpdatedEvent extends ScalekitEventBase {
 export class UserDeletedEvent extends ScalekitEventBase {
   override readonly type!: 'user.deleted';
 
-  @EventData(() => UserEventData, IDENTITY)
+  @EventData(() => UserEventData, USER_IDENTITY)
   readonly data!: UserEventData;
+}
+
+const SESSION_IDENTITY = flatOrUnder(
+  ['user', 'user_session', 'session'],
+  ['id', 'user_id', 'session_id', 'email', 'external_id'],
+);
+
+/** A user and the session that started or ended. */
+export class UserAuthEventData {
+  @NestedField(() => User)
+  readonly user?: User | null;
+
+  @NestedField(() => UserSession)
+  readonly user_session?: UserSession | null;
+}
+
+/** A user logged in. */
+export class UserLoginEvent extends ScalekitEventBase {
+  override readonly type!: 'user.login';
+
+  @EventData(() => UserAuthEventData, SESSION_IDENTITY)
+  readonly data!: UserAuthEventData;
+}
+
+/** A user logged out. */
+export class UserLogoutEvent extends ScalekitEventBase {
+  override readonly type!: 'user.logout';
+
+  @EventData(() => UserAuthEventData, SESSION_IDENTITY)
+  readonly data!: UserAuthEventData;
+}
+
+/** A session, as in Scalekit's guide. */
+export class Session extends UserSession {
+  /** The session id, if it is not in `session_id`. */
+  @StringField()
+  readonly id?: string | null;
+}
+
+/** A session: in `session`, or in `user_session` as for logins. */
+export class SessionEventData extends UserAuthEventData {
+  @NestedField(() => Session)
+  readonly session?: Session | null;
+}
+
+/** A session was created. */
+export class SessionCreatedEvent extends ScalekitEventBase {
+  override readonly type!: 'session.created';
+
+  @EventData(() => SessionEventData, SESSION_IDENTITY)
+  readonly data!: SessionEventData;
+}
+
+/** A session expired. */
+export class SessionExpiredEvent extends ScalekitEventBase {
+  override readonly type!: 'session.expired';
+
+  @EventData(() => SessionEventData, SESSION_IDENTITY)
+  readonly data!: SessionEventData;
 }

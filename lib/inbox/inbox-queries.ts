@@ -31,6 +31,9 @@ export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as con
 /** The state of a run. */
 export type RunState = (typeof RUN_STATES)[number];
 
+/** `stale`: the handler did not run, because a newer event of the same entity was done. Only `latestOnly` handlers skip events. */
+export type RunNote = 'stale';
+
 /** An event's record in the inbox, with its runs. It never contains the payload. */
 export interface InboxEntry extends InboxKey {
   readonly type: string;
@@ -51,6 +54,8 @@ export interface InboxRun {
   readonly updatedAt: Date;
   /** Why the last attempt failed. A run that is `done` and has an error was dismissed. */
   readonly error?: RunError;
+  /** Why the handler did not run, if the run is `done` without it. */
+  readonly note?: RunNote;
 }
 
 /** How many runs of one handler are in one state. */

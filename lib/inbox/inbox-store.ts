@@ -115,6 +115,22 @@ export interface InboxStore {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result>;
 
+  /**
+   * Asks whether a claimed run may go on, for handlers that handle only the newest event of an entity. The last run of a
+   * handler and an entity that was `admitted` has the entity until its attempt ends: until it is settled, or its lease has
+   * ended. The store remembers the time of the newest event of which such a run was done.
+   *
+   * - `stale`: a newer event is done. The store notes this at the run, and a settlement of the run as `done` keeps the note.
+   * - `busy`: a run of another event has the entity, or the lease no longer holds the run. Ask again.
+   * - `admitted`: the run has the entity now. If the lease of the run that had it has ended, that lease no longer holds that
+   *   run: its attempt cannot be settled or completed any more.
+   *
+   * It is atomic, and safe to repeat. An event that happened at the same time as the newest one is admitted.
+   *
+   * Optional: without it, no handler can set `latestOnly`.
+   */
+  admit?(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission>;
+
   /** The bytes of an event as they were first received, or undefined if the store does not have them. */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
@@ -213,6 +229,17 @@ export interface InboxLease {
   /** When a worker may take the runs over, in milliseconds from the claim, once the lease has ended. By default, never. */
   readonly retryInMs?: number;
 }
+
+/** What an event is about, and when it happened to it. */
+export interface InboxEntity {
+  /** The entity, such as `user:usr_1`. It can contain any character. */
+  readonly name: string;
+  /** In microseconds since 1970. */
+  readonly occurredAt: number;
+}
+
+/** Whether a run may go on: see `InboxStore.admit`. */
+export type Admission = 'admitted' | 'stale' | 'busy';
 
 /** What a claim says about one run. */
 export type RunClaim =

@@ -1,6 +1,6 @@
 import type { InboxEntry, InboxFilter, InboxKey } from './inbox-queries.js';
-import type { InboxDelivery, InboxEvent } from './inbox-store.js';
-import { isRunning, type RunRecord } from './run-states.js';
+import type { Admission, InboxDelivery, InboxEntity, InboxEvent, InboxLease } from './inbox-store.js';
+import { admitRun, type EntityRecord, entityKey, isRunning, type RunRecord } from './run-states.js';
 
 /** An event as the memory store keeps it. */
 export interface StoredEvent extends Omit<InboxEvent, 'payload' | 'delivery'> {
@@ -59,6 +59,10 @@ export class MemoryEvents {
 
   find({ endpoint, eventId }: InboxKey): StoredEvent | undefined {
     return this.#byKey.get(endpoint)?.get(eventId);
+  }
+
+  findRun(key: InboxKey, handlerId: string): StoredRun | undefined {
+    return this.find(key)?.runs.find((run) => run.handlerId === handlerId);
   }
 
   add({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): StoredEvent {
@@ -120,6 +124,53 @@ export class MemoryEvents {
   }
 }
 
+/** Which run of a handler has an entity, and the time of the newest event that is done. */
+export class MemoryEntities {
+  readonly #records = new Map<string, EntityRecord>();
+
+  /** @param most how many to remember. When there are more, it forgets those that no run has had for the longest time. */
+  constructor(private readonly most: number) {}
+
+  /** See `InboxStore.admit`. */
+  admit(
+    events: MemoryEvents,
+    key: InboxKey,
+    handlerId: string,
+    lease: InboxLease,
+    entity: InboxEntity,
+  ): Admission {
+    const now = Date.now();
+    const name = entityKey(key, handlerId, entity.name);
+    const record = this.#records.get(name);
+    const own = events.findRun(key, handlerId);
+    const last = record && events.findRun({ ...key, eventId: record.eventId }, handlerId);
+    const known = record && { record, run: last && whileInProgress(last.record, now) };
+    const result = admitRun(known, own?.record, { eventId: key.eventId, lease, entity }, now);
+    if (own && result.own) own.record = result.own;
+    if (last && result.last) last.record = result.last;
+    if (result.record) this.#remember(name, result.record);
+    return result.admission;
+  }
+
+  #remember(name: string, record: EntityRecord): void {
+    this.#records.delete(name);
+    this.#records.set(name, record);
+    const [oldest] = this.#records.keys();
+    if (this.#records.size > this.most && oldest !== undefined) this.#records.delete(oldest);
+  }
+}
+
+/** The run as `complete` found it: only a run that is not settled yet has a lease that ends. */
+export function unsettled(run: RunRecord): RunRecord {
+  return run.state === 'done' && run.leaseEndsAt !== undefined ? { ...run, state: 'running' } : run;
+}
+
+/** The run without what `complete` recorded, as long as its handler may still fail. */
+function whileInProgress(run: RunRecord, now: number): RunRecord {
+  const before = unsettled(run);
+  return isRunning(before, now) ? before : run;
+}
+
 export function hasRunInProgress(event: StoredEvent, now: number): boolean {
   return event.runs.some(({ record }) => isRunning(record, now));
 }
@@ -136,12 +187,13 @@ export function toEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs 
     type,
     occurredAt,
     receivedAt: new Date(receivedAt),
-    runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error } }) => ({
+    runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error, note } }) => ({
       handlerId,
       state,
       attempts,
       updatedAt: new Date(updatedAt),
       ...(error && { error }),
+      ...(note && state === 'done' && { note }),
     })),
   };
 }

@@ -13,6 +13,8 @@ import {
   type RunState,
 } from './inbox-queries.js';
 import {
+  type Admission,
+  type InboxEntity,
   type InboxEvent,
   type InboxLease,
   type InboxTransaction,
@@ -20,7 +22,15 @@ import {
   type RunSettlement,
 } from './inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore } from './inbox-work.js';
-import { hasRunInProgress, hasWorkLeft, MemoryEvents, type StoredEvent, toEntry } from './memory-events.js';
+import {
+  hasRunInProgress,
+  hasWorkLeft,
+  MemoryEntities,
+  MemoryEvents,
+  type StoredEvent,
+  toEntry,
+  unsettled,
+} from './memory-events.js';
 import { type MemoryInboxOptions, resolveOptions } from './memory-inbox.options.js';
 import { MemoryWork } from './memory-work.js';
 import {
@@ -29,7 +39,6 @@ import {
   dismissRun,
   enqueueRun,
   extendRun,
-  type RunRecord,
   reopenRun,
   settleRun,
 } from './run-states.js';
@@ -48,11 +57,13 @@ import {
 export class MemoryInboxStore implements InboxWorkStore {
   readonly #events = new MemoryEvents();
   readonly #work = new MemoryWork();
+  readonly #entities: MemoryEntities;
   readonly #options: Required<MemoryInboxOptions>;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: MemoryInboxOptions = {}) {
     this.#options = resolveOptions(options);
+    this.#entities = new MemoryEntities(this.#options.maxEvents);
   }
 
   async claim(
@@ -125,6 +136,10 @@ export class MemoryInboxStore implements InboxWorkStore {
     const result = await this.#options.transaction((tx) => work(tx as Tx));
     this.#complete(key, handlerId, lease);
     return result;
+  }
+
+  async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    return this.#entities.admit(this.#events, key, handlerId, lease, entity);
   }
 
   /** Always undefined, since this store keeps no payloads. */
@@ -214,7 +229,7 @@ export class MemoryInboxStore implements InboxWorkStore {
   }
 
   async extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {
-    const run = this.#events.find(key)?.runs.find((known) => known.handlerId === handlerId);
+    const run = this.#events.findRun(key, handlerId);
     const extended = extendRun(run?.record, lease, Date.now());
     if (run && extended) run.record = extended;
     return extended !== undefined;
@@ -240,7 +255,7 @@ export class MemoryInboxStore implements InboxWorkStore {
   async close(): Promise<void> {}
 
   #complete(key: InboxKey, handlerId: string, lease: InboxLease): void {
-    const run = this.#events.find(key)?.runs.find((known) => known.handlerId === handlerId);
+    const run = this.#events.findRun(key, handlerId);
     const completed = completeRun(run?.record, lease, Date.now());
     if (!run || !completed) throw new LeaseLostError(key.eventId, handlerId);
     run.record = completed;
@@ -259,11 +274,6 @@ export class MemoryInboxStore implements InboxWorkStore {
   #forget(isDue: (event: StoredEvent) => boolean, now: number): void {
     this.#events.forget(isDue, (event) => hasWorkLeft(event, now));
   }
-}
-
-/** The run as `complete` found it: only a run that is not settled yet has a lease that ends. */
-function unsettled(run: RunRecord): RunRecord {
-  return run.state === 'done' && run.leaseEndsAt !== undefined ? { ...run, state: 'running' } : run;
 }
 
 /** Error texts: what happened, then what to do. */

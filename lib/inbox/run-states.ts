@@ -1,5 +1,6 @@
-import type { RunError, RunState } from './inbox-queries.js';
-import type { InboxLease, RunClaim, RunSettlement } from './inbox-store.js';
+import { createHash } from 'node:crypto';
+import type { InboxKey, RunError, RunNote, RunState } from './inbox-queries.js';
+import type { Admission, InboxEntity, InboxLease, RunClaim, RunSettlement } from './inbox-store.js';
 
 /**
  * A run as a store keeps it. The functions below define all transitions between run states: a store reads a run,
@@ -13,6 +14,7 @@ export interface RunRecord {
   readonly leaseToken?: string;
   readonly leaseEndsAt?: number;
   readonly error?: RunError;
+  readonly note?: RunNote;
   /** When workers may take it. Undefined if they may not, as for every run that is settled as done or dead. */
   readonly dueAt?: number;
   /** How many attempts workers have made since a delivery claimed the run, or it was reopened. */
@@ -91,6 +93,7 @@ export function settleRun(
     dueAt: isOpen && run.dueAt !== undefined ? now + (retryInMs ?? 0) : undefined,
     workerAttempts: Math.max(0, run.workerAttempts - uncounted),
     ...(error && { error }),
+    ...(run.note && state === 'done' && { note: run.note }),
   };
 }
 
@@ -157,4 +160,57 @@ export function extendRun(run: RunRecord | undefined, lease: InboxLease, now: nu
   if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
   const leaseEndsAt = now + lease.durationMs;
   return { ...run, leaseEndsAt, dueAt: run.dueAt === undefined ? undefined : leaseEndsAt };
+}
+
+/** Which run has an entity, or had it last. */
+export interface EntityRecord {
+  readonly eventId: string;
+  readonly leaseToken: string;
+  readonly occurredAt: number;
+  /** When the newest event happened of which a run was done, in microseconds. The last run may be newer. */
+  readonly doneAt?: number | undefined;
+}
+
+/** Identifies an entity of a handler: short, whatever the ids are, and without anything that they say. */
+export function entityKey({ endpoint }: InboxKey, handlerId: string, entity: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([endpoint, handlerId, entity]))
+    .digest('base64url');
+}
+
+// No lease has it, so no settlement is accepted any more.
+const NO_LEASE = '';
+
+/**
+ * What asking for an entity does: the answer, and the records to write.
+ *
+ * @param last the entity's record, and the run that it names
+ * @param own the run that asks
+ */
+export function admitRun(
+  last: { readonly record: EntityRecord; readonly run: RunRecord | undefined } | undefined,
+  own: RunRecord | undefined,
+  { eventId, lease, entity: { occurredAt } }: { eventId: string; lease: InboxLease; entity: InboxEntity },
+  now: number,
+): { admission: Admission; record?: EntityRecord; own?: RunRecord; last?: RunRecord } {
+  if (own?.leaseToken !== lease.token || !isRunning(own, now)) return { admission: 'busy' };
+  // An earlier attempt of the same event has ended, or this one would not have the lease.
+  const other = last?.record.eventId === eventId ? undefined : last;
+  const attempt = other?.run?.leaseToken === other?.record.leaseToken ? other?.run : undefined;
+  const doneAt = latest(
+    last?.record.doneAt,
+    attempt?.state === 'done' ? other?.record.occurredAt : undefined,
+  );
+  if (doneAt !== undefined && doneAt > occurredAt)
+    return { admission: 'stale', own: { ...own, note: 'stale' } };
+  if (attempt && isRunning(attempt, now)) return { admission: 'busy' };
+  return {
+    admission: 'admitted',
+    record: { eventId, leaseToken: lease.token, occurredAt, doneAt },
+    ...(attempt?.state === 'running' && { last: { ...attempt, leaseToken: NO_LEASE } }),
+  };
+}
+
+function latest(one: number | undefined, other: number | undefined): number | undefined {
+  return one !== undefined && other !== undefined ? Math.max(one, other) : (one ?? other);
 }

@@ -11,6 +11,8 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import {
+  type Admission,
+  type InboxEntity,
   type InboxEvent,
   type InboxLease,
   type InboxTransaction,
@@ -19,10 +21,12 @@ import {
   type RunSettlement,
 } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
+import { entityKey } from '../inbox/run-states.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
+import { orderStatements } from './postgres.order.js';
 import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
@@ -47,7 +51,9 @@ export class PostgresInboxStore implements InboxWorkStore {
   readonly #client: PostgresQueryable;
   readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
-  readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
+  readonly #statements: ReturnType<typeof postgresStatements> &
+    ReturnType<typeof workStatements> &
+    ReturnType<typeof orderStatements>;
   readonly #retention: PostgresRetention;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
@@ -58,7 +64,11 @@ export class PostgresInboxStore implements InboxWorkStore {
     this.#connection = new PostgresConnection(resolved);
     this.application = application;
     this.#tables = postgresTables(schema, application);
-    this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#statements = {
+      ...postgresStatements(this.#tables),
+      ...workStatements(this.#tables),
+      ...orderStatements(this.#tables),
+    };
     this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
   }
 
@@ -155,6 +165,13 @@ export class PostgresInboxStore implements InboxWorkStore {
       },
       () => new TransactionNotCommittedError(key.eventId, handlerId),
     );
+  }
+
+  async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
+    const name = entityKey(key, handlerId, entity.name);
+    const [row] = await this.#connection.ask(this.#statements.admit, [...values, name, entity.occurredAt]);
+    return row?.admission === 'admitted' || row?.admission === 'stale' ? row.admission : 'busy';
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {

@@ -4,6 +4,7 @@ import {
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
+  type RunNote,
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { type RunClaim } from '../inbox/inbox-store.js';
@@ -78,7 +79,8 @@ SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event
   coalesce((
     SELECT json_agg(json_build_object(
       'handlerId', run.handler_id, 'state', run.state, 'attempts', run.attempts,
-      'updatedAt', ${ms('run.updated_at')}, 'errorName', run.error_name, 'errorMessage', run.error_message
+      'updatedAt', ${ms('run.updated_at')}, 'errorName', run.error_name, 'errorMessage', run.error_message,
+      'note', run.note
     ) ORDER BY run.handler_id)
     FROM ${runs} AS run
     WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
@@ -151,10 +153,11 @@ interface StoredRun {
   readonly updatedAt: number;
   readonly errorName: string | null;
   readonly errorMessage: string | null;
+  readonly note: RunNote | null;
 }
 
 function toInboxRun(run: StoredRun): InboxRun {
-  const { handlerId, state, attempts, updatedAt, errorName, errorMessage } = run;
+  const { handlerId, state, attempts, updatedAt, errorName, errorMessage, note } = run;
   return {
     handlerId: fromStorableText(handlerId),
     state,
@@ -163,6 +166,7 @@ function toInboxRun(run: StoredRun): InboxRun {
     ...(errorName !== null && {
       error: { name: fromStorableText(errorName), message: fromStorableText(errorMessage ?? '') },
     }),
+    ...(note !== null && state === 'done' && { note }),
   };
 }
 

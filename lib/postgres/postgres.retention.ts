@@ -2,6 +2,7 @@ import { answerInTime } from '../inbox/answer-timeout.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
+import { forgetEntitiesSql } from './postgres.order.js';
 import type { PostgresTables } from './postgres.schema.js';
 
 const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
@@ -67,12 +68,14 @@ export class PostgresRetention {
 }
 
 /**
- * Deletes a batch of events that were received before `bound`, an SQL expression of $1.
+ * Deletes a batch of events that were received before `bound`, an SQL expression of $1, and what is known of entities that
+ * no run has had since.
  *
  * Values: the bound, the size of the batch. Returns how many events were `seen` (fewer than the batch if there are no
  * more) and how many of those were `forgotten`.
  */
-function pruneSql({ events, runs, application }: PostgresTables, bound: string): string {
+function pruneSql(tables: PostgresTables, bound: string): string {
+  const { events, runs, application } = tables;
   const isRunning = "run.state = 'running' AND run.lease_ends_at > clock_timestamp()";
   const isItsRun =
     'run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id';
@@ -96,6 +99,8 @@ WITH old AS MATERIALIZED (
   WHERE event.application = old.application AND event.endpoint = old.endpoint AND event.event_id = old.event_id
     AND NOT EXISTS (SELECT FROM held AS run WHERE ${isItsRun} AND ${isRunning})
   RETURNING 1
+), forgotten_entities AS (
+  ${forgetEntitiesSql(tables, bound)}
 )
 SELECT (SELECT count(*) FROM old)::float8 AS seen, (SELECT count(*) FROM forgotten)::float8 AS forgotten`;
 }

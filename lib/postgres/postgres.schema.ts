@@ -117,6 +117,21 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
       PRIMARY KEY (application, endpoint)
     );`,
+  ({ runs, entities }) => `
+    ALTER TABLE ${runs} ADD COLUMN note text;
+    CREATE TABLE ${entities} (
+      application text COLLATE "C" NOT NULL,
+      name text COLLATE "C" NOT NULL,
+      endpoint text COLLATE "C" NOT NULL,
+      handler_id text COLLATE "C" NOT NULL,
+      event_id text COLLATE "C" NOT NULL,
+      lease_token text NOT NULL,
+      occurred_at double precision NOT NULL,
+      done_at double precision,
+      admitted_at timestamptz NOT NULL,
+      PRIMARY KEY (application, name)
+    );
+    CREATE INDEX inbox_entities_by_age ON ${entities} (application, admitted_at);`,
 ];
 
 /** The names of the tables and of the store's application, quoted for SQL. */
@@ -129,6 +144,8 @@ export interface PostgresTables {
   readonly runs: string;
   /** The endpoints whose workers are paused. */
   readonly pauses: string;
+  /** Which run of a handler has an entity. */
+  readonly entities: string;
 }
 
 /** Both names become part of SQL, so check them with {@link requireSchemaName} and `requireApplication`. */
@@ -140,6 +157,7 @@ export function postgresTables(schema: string, application: string): PostgresTab
     events: `"${schema}"."inbox_events"`,
     runs: `"${schema}"."inbox_runs"`,
     pauses: `"${schema}"."inbox_pauses"`,
+    entities: `"${schema}"."inbox_entities"`,
   };
 }
 

@@ -41,6 +41,11 @@ export class RedisInboxKeys {
     return this.#name(bucketOf(key), `payload:${memberOf(key)}`);
   }
 
+  /** Which run of a handler has an entity. It has a slot of its own, because its events are in several buckets. */
+  entity(name: string): string {
+    return `${this.prefix}:{${this.application}:${name}}:entity`;
+  }
+
   #name(bucket: number, name: string): string {
     return `${this.prefix}:{${this.application}:${bucket}}:${name}`;
   }

@@ -167,6 +167,7 @@ function toInboxRun(
     attempts: Number(attempts),
     updatedAt: new Date(Number(updatedAt)),
     ...(error && { error }),
+    ...(state === 'done' && hash[`note:${handlerId}`] === 'stale' && { note: 'stale' as const }),
   };
   return { run, position: Number(position) };
 }

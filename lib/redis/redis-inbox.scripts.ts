@@ -95,7 +95,7 @@ local function claim(id)
   local attempt = (run and run.attempts or 0) + (goesOn and 0 or 1)
   writeRun(run or { id = id }, 'running', attempt)
   redis.call('HSET', EVENT, 'lease:' .. id, (now + duration) .. ' ' .. token)
-  redis.call('HDEL', EVENT, 'error:' .. id)
+  redis.call('HDEL', EVENT, 'error:' .. id, 'note:' .. id)
   return 'claimed ' .. attempt
 end
 
@@ -198,4 +198,46 @@ local tied = redis.call('ZCOUNT', index, from, from)
 local found = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit + tied)
 table.insert(found, 1, tostring(redis.call('ZCARD', index)))
 return found
+`);
+
+/**
+ * Looks at an attempt that may have an entity. If its lease has ended, that lease no longer holds the run, so that the
+ * attempt cannot be settled any more. ARGV: member, handler id, token, and a note to write if the attempt is in progress,
+ * or empty. Returns 'running', 'done', or 'ended' in any other way.
+ */
+export const LOOK = new RedisScript(`${EVENT}
+local id, token, note = ARGV[2], ARGV[3], ARGV[4]
+local run = readRun(id)
+if not run or run.token ~= token then return { 'ended' } end
+if run.state ~= 'running' then return { run.state == 'done' and 'done' or 'ended' } end
+if isRunning(run) then
+  if note ~= '' then redis.call('HSET', EVENT, 'note:' .. id, note) end
+  return { 'running' }
+end
+redis.call('HSET', EVENT, 'lease:' .. id, run.endsAt .. ' -')
+return { 'ended' }
+`);
+
+/**
+ * Gives an entity to a run, unless another one may have it, or a newer event is done.
+ *
+ * KEYS: the entity. ARGV: retention, event (as in the indexes), token, when the event happened in µs; then what is known of
+ * the run that has the entity: its event, its token, and how it ended, as 'done' or 'ended'. All three are empty at first.
+ * Returns 'admitted', 'stale', or 'held' with the event and the token of the run to look at.
+ */
+export const ADMIT = new RedisScript(`
+local event, token, occurredAt = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local known, knownToken, knownEnd = ARGV[5], ARGV[6], ARGV[7]
+local last, lastToken, lastAt, doneAt = unpack(redis.call('HMGET', KEYS[1], 'event', 'token', 'occurredAt', 'doneAt'))
+doneAt = tonumber(doneAt or '-inf')
+if doneAt > occurredAt then return { 'stale' } end
+if last and lastToken ~= token then
+  if last ~= known or lastToken ~= knownToken then return { 'held', last, lastToken } end
+  if knownEnd == 'done' and last ~= event then doneAt = math.max(doneAt, tonumber(lastAt)) end
+end
+if doneAt > occurredAt then return { 'stale' } end
+redis.call('HSET', KEYS[1], 'event', event, 'token', token, 'occurredAt', ARGV[4])
+if doneAt > -math.huge then redis.call('HSET', KEYS[1], 'doneAt', string.format('%.0f', doneAt)) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return { 'admitted' }
 `);

@@ -15,13 +15,16 @@ import {
   type InboxRunCount,
 } from '../inbox/inbox-queries.js';
 import {
+  type Admission,
   DEFAULT_RETENTION_MS,
+  type InboxEntity,
   type InboxEvent,
   type InboxLease,
   type InboxStore,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import { entityKey } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import {
   MESSAGES,
@@ -29,9 +32,9 @@ import {
   RedisInboxConnection,
   type RedisScript,
 } from './redis-inbox.connection.js';
-import { memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
+import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
-import { CLAIM, DISMISS, REOPEN, SETTLE } from './redis-inbox.scripts.js';
+import { ADMIT, CLAIM, DISMISS, LOOK, REOPEN, SETTLE } from './redis-inbox.scripts.js';
 
 /** Options of {@link RedisInboxStore}. */
 export interface RedisInboxOptions {
@@ -128,6 +131,30 @@ export class RedisInboxStore implements InboxStore {
     });
     const written = await this.#run(SETTLE, key, [lease.token, ...runs]);
     return written.flatMap((position) => settlements[Number(position)]?.handlerId ?? []);
+  }
+
+  /** Takes one round trip for the first event of an entity, and three for the others: their runs are in other slots. */
+  async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    const name = this.#keys.entity(entityKey(key, handlerId, entity.name));
+    const args = [this.#retentionMs, memberOf(key), lease.token, String(entity.occurredAt)];
+    const ask = (...known: string[]) => this.#connection.run(ADMIT, [name], [...args, ...known]);
+    const look = async (event: InboxKey, token: string, note = '') => {
+      const seen = [memberOf(event), toStorableText(handlerId), token, note];
+      const [state = 'running'] = await this.#connection.run(LOOK, this.#keys.ofEvent(event), seen);
+      return state;
+    };
+    const [own, first] = await Promise.all([look(key, lease.token), ask('', '', '')]);
+    let [answer, member = '', token = ''] = first;
+    if (own !== 'running') return 'busy';
+    if (answer === 'held') {
+      const last = keyOfMember(member);
+      // An earlier attempt of the same event has ended, or this one would not have the lease.
+      const state = last.eventId === key.eventId ? 'ended' : await look(last, token);
+      if (state === 'running') return 'busy';
+      [answer] = await ask(member, token, state);
+    }
+    if (answer === 'stale') await look(key, lease.token, 'stale');
+    return answer === 'admitted' || answer === 'stale' ? answer : 'busy';
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {

@@ -8,6 +8,8 @@ import type {
   RunState,
 } from '../inbox/inbox-queries.js';
 import type {
+  Admission,
+  InboxEntity,
   InboxEvent,
   InboxLease,
   InboxTransaction,
@@ -22,7 +24,16 @@ import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
-import { countStranded, enqueue, extend, isPaused, selectDue, setPaused, takeDue } from './sqlite.work.js';
+import {
+  admit,
+  countStranded,
+  enqueue,
+  extend,
+  isPaused,
+  selectDue,
+  setPaused,
+  takeDue,
+} from './sqlite.work.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
 import { inTransaction, makeDurable, retryWhileBusy, type SqliteDatabase } from './sqlite-database.js';
@@ -145,6 +156,10 @@ export class SqliteInboxStore implements InboxWorkStore {
   ): Promise<Result> {
     await this.#prepare();
     return this.#transactions.transact(key, handlerId, lease, work);
+  }
+
+  admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    return this.#write((writer) => admit(writer, key, handlerId, lease, entity));
   }
 
   payload(key: InboxKey): Promise<Uint8Array | undefined> {

@@ -8,6 +8,7 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
   positionOf,
+  type RunNote,
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
@@ -125,7 +126,7 @@ function entryColumn({ handlers }: SqliteTables): string {
     'runs', json((
       SELECT json_group_array(json_object(
         'handlerId', r.handler_id, 'state', r.state, 'attempts', r.attempts, 'updatedAt', r.updated_at,
-        'errorName', r.error_name, 'errorMessage', r.error_message
+        'errorName', r.error_name, 'errorMessage', r.error_message, 'note', r.note
       )) FROM ${handlers} AS r WHERE r.event_number = e.number
     ))
   ) AS json`;
@@ -147,6 +148,7 @@ interface StoredRun {
   readonly updatedAt: number;
   readonly errorName: string | null;
   readonly errorMessage: string | null;
+  readonly note: RunNote | null;
 }
 
 function toInboxEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEntry): InboxEntry {
@@ -156,13 +158,14 @@ function toInboxEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }:
     type: fromStorableText(type),
     occurredAt: fromStorableText(occurredAt),
     receivedAt: new Date(receivedAt),
-    runs: runs.map(({ handlerId, updatedAt, errorName, errorMessage, ...run }) => ({
+    runs: runs.map(({ handlerId, updatedAt, errorName, errorMessage, note, ...run }) => ({
       handlerId: fromStorableText(handlerId),
       ...run,
       updatedAt: new Date(updatedAt),
       ...(errorName !== null && {
         error: { name: fromStorableText(errorName), message: fromStorableText(errorMessage ?? '') },
       }),
+      ...(note && run.state === 'done' && { note }),
     })),
   };
 }

@@ -69,6 +69,20 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
     CREATE INDEX ${handlers}_by_due ON ${handlers} (endpoint, handler_id, due_at) WHERE due_at IS NOT NULL;
     CREATE TABLE ${pauses} (endpoint TEXT PRIMARY KEY, paused_at INTEGER NOT NULL);
   `,
+  ({ handlers, entities }) => `
+    ALTER TABLE ${handlers} ADD COLUMN note TEXT;
+    CREATE TABLE ${entities} (
+      name TEXT PRIMARY KEY,
+      endpoint TEXT NOT NULL,
+      handler_id TEXT NOT NULL,
+      event_id TEXT NOT NULL,
+      lease_token TEXT NOT NULL,
+      occurred_at INTEGER NOT NULL,
+      done_at INTEGER,
+      admitted_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX ${entities}_by_age ON ${entities} (admitted_at);
+  `,
 ];
 
 /** The names of the tables. */
@@ -81,6 +95,8 @@ export interface SqliteTables {
   readonly handlers: string;
   /** The endpoints whose workers are paused. */
   readonly pauses: string;
+  /** Which run of a handler has an entity. */
+  readonly entities: string;
 }
 
 export function sqliteTables(prefix: string): SqliteTables {
@@ -90,5 +106,6 @@ export function sqliteTables(prefix: string): SqliteTables {
     payloads: `${prefix}payloads`,
     handlers: `${prefix}handlers`,
     pauses: `${prefix}pauses`,
+    entities: `${prefix}entities`,
   };
 }

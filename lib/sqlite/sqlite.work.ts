@@ -1,7 +1,7 @@
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
-import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
+import type { Admission, InboxEntity, InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns } from '../inbox/inbox-work.js';
-import { enqueueRun, extendRun, takeRun } from '../inbox/run-states.js';
+import { admitRun, enqueueRun, entityKey, extendRun, takeRun } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
@@ -145,4 +145,29 @@ function toDueEvent({ number, delivery, receivedAt, ...event }: StoredDueRun): O
     receivedAt: new Date(receivedAt),
     ...(delivery !== null && { delivery: JSON.parse(fromStorableText(delivery)) }),
   };
+}
+
+/** Lets a run have an entity: see `InboxStore.admit`. Call it in a write transaction. */
+export function admit(
+  writer: SqliteWriter,
+  key: InboxKey,
+  handlerId: string,
+  lease: InboxLease,
+  entity: InboxEntity,
+): Admission {
+  const name = entityKey(key, handlerId, entity.name);
+  const record = writer.readEntity(name);
+  const own = writer.findRun(key, handlerId);
+  const last = record && writer.findRun({ ...key, eventId: record.eventId }, handlerId);
+  const now = Date.now();
+  const result = admitRun(
+    record && { record, run: last?.run },
+    own?.run,
+    { eventId: key.eventId, lease, entity },
+    now,
+  );
+  if (own && result.own) writer.writeRun(own.eventNumber, key.endpoint, handlerId, result.own);
+  if (last && result.last) writer.writeRun(last.eventNumber, key.endpoint, handlerId, result.last);
+  if (result.record) writer.writeEntity(name, key.endpoint, handlerId, result.record, now);
+  return result.admission;
 }

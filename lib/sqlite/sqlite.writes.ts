@@ -1,7 +1,7 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
+import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
-import type { RunRecord } from '../inbox/run-states.js';
+import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
@@ -57,7 +57,7 @@ export class SqliteWriter {
       `SELECT json_object(
         'handlerId', handler_id, 'state', state, 'attempts', attempts, 'updatedAt', updated_at,
         'leaseToken', lease_token, 'leaseEndsAt', lease_ends_at, 'errorName', error_name, 'errorMessage', error_message,
-        'dueAt', due_at, 'workerAttempts', worker_attempts
+        'dueAt', due_at, 'workerAttempts', worker_attempts, 'note', note
       ) AS json FROM ${this.tables.handlers} WHERE event_number = ?`,
       eventNumber,
     );
@@ -70,8 +70,8 @@ export class SqliteWriter {
       .prepare(
         `INSERT OR REPLACE INTO ${this.tables.handlers} (
           event_number, endpoint, handler_id, state, attempts, updated_at, lease_token, lease_ends_at,
-          error_name, error_message, due_at, worker_attempts
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          error_name, error_message, due_at, worker_attempts, note
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         eventNumber,
@@ -86,7 +86,41 @@ export class SqliteWriter {
         run.error ? toStorableText(run.error.message) : null,
         run.dueAt ?? null,
         run.workerAttempts,
+        run.note ?? null,
       );
+  }
+
+  /** A run of an event, and the event's number. */
+  findRun(key: InboxKey, handlerId: string): { eventNumber: number; run: RunRecord } | undefined {
+    const eventNumber = this.findEvent(key);
+    const run = eventNumber === undefined ? undefined : this.readRuns(eventNumber).get(handlerId);
+    return eventNumber === undefined || !run ? undefined : { eventNumber, run };
+  }
+
+  readEntity(name: string): EntityRecord | undefined {
+    const [stored] = selectJson<StoredEntity>(
+      this.database,
+      `SELECT json_object(
+        'eventId', event_id, 'leaseToken', lease_token, 'occurredAt', occurred_at, 'doneAt', done_at
+      ) AS json FROM ${this.tables.entities} WHERE name = ?`,
+      name,
+    );
+    if (!stored) return undefined;
+    const { eventId, doneAt, ...entity } = stored;
+    return { ...entity, eventId: fromStorableText(eventId), doneAt: doneAt ?? undefined };
+  }
+
+  /** Inserts what is known of an entity, or replaces it. */
+  writeEntity(name: string, endpoint: string, handlerId: string, entity: EntityRecord, now: number): void {
+    const { eventId, leaseToken, occurredAt, doneAt } = entity;
+    const ids = [endpoint, handlerId, eventId].map(toStorableText);
+    this.database
+      .prepare(
+        `INSERT OR REPLACE INTO ${this.tables.entities} (
+          name, endpoint, handler_id, event_id, lease_token, occurred_at, done_at, admitted_at
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(name, ...ids, leaseToken, occurredAt, doneAt ?? null, now);
   }
 
   /**
@@ -111,7 +145,17 @@ export class SqliteWriter {
 
   /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */
   deleteEvents(before: number, now: number, limit: number): number {
-    const { events, payloads, handlers } = this.tables;
+    const { events, payloads, handlers, entities } = this.tables;
+    this.database
+      .prepare(
+        `DELETE FROM ${entities} AS entity
+          WHERE admitted_at < ? AND NOT EXISTS (
+            SELECT 1 FROM ${events} AS e CROSS JOIN ${handlers} AS h ON h.event_number = e.number
+            WHERE e.endpoint = entity.endpoint AND e.event_id = entity.event_id AND h.handler_id = entity.handler_id
+              AND h.lease_token = entity.lease_token AND h.state = 'running' AND h.lease_ends_at > ?
+          )`,
+      )
+      .run(before, now);
     const old = selectJson<{ number: number }>(
       this.database,
       `SELECT json_object('number', number) AS json FROM ${events} AS e
@@ -187,7 +231,10 @@ interface StoredRun {
   readonly errorMessage: string | null;
   readonly dueAt: number | null;
   readonly workerAttempts: number;
+  readonly note: RunNote | null;
 }
+
+type StoredEntity = Omit<EntityRecord, 'doneAt'> & { readonly doneAt: number | null };
 
 function toRunRecord(run: StoredRun): RunRecord {
   const { state, attempts, updatedAt, leaseToken, leaseEndsAt, errorName, errorMessage } = run;
@@ -199,6 +246,7 @@ function toRunRecord(run: StoredRun): RunRecord {
     leaseEndsAt: leaseEndsAt ?? undefined,
     dueAt: run.dueAt ?? undefined,
     workerAttempts: run.workerAttempts,
+    ...(run.note && { note: run.note }),
     error:
       errorName === null
         ? undefined

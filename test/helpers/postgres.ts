@@ -39,7 +39,7 @@ export async function dropSchema(client: PostgresQueryable, schema: string): Pro
 
 export async function emptyInbox(client: PostgresQueryable, schema: string): Promise<void> {
   await client.query(`TRUNCATE "${schema}".inbox_events CASCADE`);
-  await client.query(`TRUNCATE "${schema}".inbox_pauses`);
+  await client.query(`TRUNCATE "${schema}".inbox_pauses, "${schema}".inbox_entities`);
 }
 
 /** Moves everything in an inbox into the past, as if time had passed. */

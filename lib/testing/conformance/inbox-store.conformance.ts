@@ -1,6 +1,7 @@
 import { checkOptions, type OptionChecks, requireFunction, requireText } from '../../errors/settings.js';
 import { describeClaims } from './inbox-store.claims.js';
 import { describeDue } from './inbox-store.due.js';
+import { describeEntities } from './inbox-store.entities.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
 import { describeOperations } from './inbox-store.operations.js';
@@ -52,6 +53,7 @@ export function describeInboxStore(
     describeSettlements(harness, runner);
     describeReopen(harness, runner);
     describeTransactions(harness, runner);
+    describeEntities(harness, runner);
     describeWork(harness, runner);
     describeDue(harness, runner);
     describeKeys(harness, runner);

@@ -25,6 +25,7 @@ describe('a queued run', () => {
   let run: jest.Mock<EventHandler['run']>;
   const log = {
     queuedEnd: jest.fn(),
+    staleRun: jest.fn(),
     attemptFailed: jest.fn(),
     fault: jest.fn(),
     result: jest.fn(),

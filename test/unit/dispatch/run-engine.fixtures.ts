@@ -5,7 +5,7 @@ import {
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { FailedAttempt, RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
+import type { FailedAttempt, LoggedEvent, RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
@@ -20,6 +20,8 @@ export class RecordedLog implements RunLog {
   readonly faults: string[] = [];
   readonly lateEnds: RunSettlement[] = [];
   readonly failures: FailedAttempt[] = [];
+  /** The handlers that did not run. */
+  readonly stale: string[] = [];
   /** The limits that runs have exceeded. */
   readonly limits: string[] = [];
 
@@ -36,6 +38,10 @@ export class RecordedLog implements RunLog {
   }
 
   queuedEnd(): void {}
+
+  staleRun(_received: LoggedEvent, handlerId: string): void {
+    this.stale.push(handlerId);
+  }
 
   lateEnd(_received: ReceivedEvent, settlement: RunSettlement): void {
     this.lateEnds.push(settlement);

@@ -242,6 +242,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       timeoutMs: DURATION,
       attempts: COUNT,
       ...BACKOFF,
+      latestOnly: BOOLEAN,
     },
   },
   {
