@@ -27,7 +27,7 @@ export type {
 // Handlers
 
 export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
-export type { ScalekitEventContext } from './dispatch/handler.registry.js';
+export type { EventOrder, ScalekitEventContext } from './dispatch/handler.registry.js';
 export type { OnScalekitEventOptions } from './dispatch/handler-metadata.js';
 export { OnScalekitEvent } from './dispatch/on-scalekit-event.decorator.js';
 export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
@@ -80,7 +80,7 @@ export type {
   RunClaim,
   RunSettlement,
 } from './inbox/inbox-store.js';
-export type { DueRequest, DueRun, DueRuns, InboxWorkStore } from './inbox/inbox-work.js';
+export type { DueRequest, DueRun, DueRuns, InboxWorkStore, OrderPlace } from './inbox/inbox-work.js';
 export type { MemoryInboxOptions } from './inbox/memory-inbox.options.js';
 export { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 

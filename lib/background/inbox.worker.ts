@@ -69,9 +69,10 @@ class InboxWorker {
   }
 
   #begin(run: TakenRun): void {
-    const ending = (this.#isClosing ? run.release() : run.perform(this.#options)).finally(() => {
+    const performing = this.#isClosing ? run.release() : run.perform(this.#options);
+    const ending = performing.then((heldBackAnother) => {
       this.#inProgress.delete(ending);
-      if (this.#mayHaveMore) this.wake();
+      if (this.#mayHaveMore || heldBackAnother) this.wake();
     });
     this.#inProgress.add(ending);
   }

@@ -32,6 +32,10 @@ export const MESSAGES = {
     'eventEmitter is on, but the application has no EventEmitter2. Install @nestjs/event-emitter and import EventEmitterModule.forRoot().',
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
 
+  orderWithoutWorkers: (id: string) =>
+    `${id} sets order, which only InboxTransport can keep: with any other transport, Scalekit decides when events arrive and are retried. Set transport: new InboxTransport(). For a handler that copies state, use latestOnly instead, which works with every transport.`,
+  inboxWithoutTurns: (id: string, inbox: string) =>
+    `${id} sets order, but ${inbox} cannot keep the order of runs, because it has no endTurn(). Implement it as InboxWorkStore describes, or use a PostgresInboxStore or a SqliteInboxStore.`,
   inboxWithoutAdmit: (id: string, inbox: string) =>
     `${id} sets latestOnly, but ${inbox} cannot tell which event of an entity is the newest, because it has no admit(). Implement it as InboxStore describes, or use one of the stores of this package.`,
 
@@ -92,6 +96,8 @@ export const MESSAGES = {
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
   runAbandoned: (attempts: number) =>
     `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
+  orderIsNoText: (id: string, found: string) =>
+    `The order function of ${id} returned ${found}. Return a text that is not empty, or undefined for an event that may run at any time, and return no promise.`,
   entityBusy:
     'Another event of the same entity was being handled, so the handler did not run. It is tried again.',
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,

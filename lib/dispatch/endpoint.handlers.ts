@@ -132,7 +132,7 @@ export class EndpointHandlers {
     const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];
     const own = this.#explored.handlers.filter(isOwn);
     const misordered = own.flatMap((handler) => {
-      const error = orderingError(handler, this.options.inbox);
+      const error = orderingError(handler, this.options.inbox, this.options.transport);
       return error ? { ...handler, error } : [];
     });
     this.#refused = [...this.#explored.refused.filter(isOwn), ...misordered];

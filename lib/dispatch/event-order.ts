@@ -1,10 +1,14 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { scalekitEventEntity } from '../events/event-entity.js';
+import { describeValue } from '../errors/settings.js';
+import { organizationOf, scalekitEventEntity } from '../events/event-entity.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxEntity, InboxLease, InboxStore } from '../inbox/inbox-store.js';
+import { isWorkStore, type OrderPlace } from '../inbox/inbox-work.js';
+import { entityKey } from '../inbox/run-states.js';
 import { MESSAGES } from './dispatch.messages.js';
-import type { EventHandler } from './handler.registry.js';
+import type { EventTransport } from './event-transport.js';
+import type { EventHandler, EventOrder } from './handler.registry.js';
 import { sleep } from './timeout.js';
 
 const OCCURRED_AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(?:Z|[+-]\d\d:\d\d)$/i;
@@ -70,12 +74,71 @@ function entityOf(event: ScalekitEvent): InboxEntity | undefined {
   return name === undefined || occurredAt === undefined ? undefined : { name, occurredAt };
 }
 
-/** Why a handler cannot run with this inbox, if it needs what the inbox does not have. */
+/**
+ * The place of an event's run among the other runs of the handler, or undefined if the handler keeps no order, or there is
+ * none for this event.
+ *
+ * @throws an error if the handler's `order` function throws, or does not return a text
+ */
+export function placeOf(
+  handler: EventHandler,
+  endpoint: string,
+  event: ScalekitEvent,
+): OrderPlace | undefined {
+  const { id, order } = handler;
+  if (order === undefined) return undefined;
+  const name = orderNameOf(id, order, event);
+  const occurredAt = occurredAtOf(event);
+  if (name === undefined || occurredAt === undefined) return undefined;
+  // A digest, because what a function returns may say something about a person, and may be long.
+  return { key: entityKey({ endpoint }, id, name), occurredAt };
+}
+
+function orderNameOf(id: string, order: EventOrder, event: ScalekitEvent): string | undefined {
+  if (order === 'entity') return scalekitEventEntity(event);
+  if (order === 'organization') return organizationOf(event);
+  const name: unknown = order(event);
+  if (name === undefined || (typeof name === 'string' && name !== '')) return name;
+  throw new TypeError(MESSAGES.orderIsNoText(id, describeValue(name)));
+}
+
+/**
+ * The places of an event's runs, by handler id. A run whose `order` function fails is handed to the workers without one: the
+ * attempt then fails with the function's error, so that the event is neither lost nor handled out of order.
+ */
+export function placesOf(
+  handlers: readonly EventHandler[],
+  endpoint: string,
+  event: ScalekitEvent,
+): ReadonlyMap<string, OrderPlace> {
+  const places = new Map<string, OrderPlace>();
+  for (const handler of handlers) {
+    try {
+      const place = placeOf(handler, endpoint, event);
+      if (place) places.set(handler.id, place);
+    } catch {
+      // The attempt asks again.
+    }
+  }
+  return places;
+}
+
+/** Why a handler cannot run, if it needs what the inbox or the transport does not have. */
 export function orderingError(
-  { id, latestOnly }: EventHandler,
+  { id, latestOnly, order }: EventHandler,
   inbox: InboxStore,
+  { inboxWork }: EventTransport,
 ): ScalekitWebhooksConfigurationError | undefined {
-  if (!latestOnly || typeof inbox.admit === 'function') return undefined;
-  const text = MESSAGES.inboxWithoutAdmit(id, inbox.constructor.name);
-  return new ScalekitWebhooksConfigurationError('latestOnly', text);
+  const refuse = (setting: string, text: string) => new ScalekitWebhooksConfigurationError(setting, text);
+  const { name } = inbox.constructor;
+  if (order !== undefined && (!inboxWork || inboxWork.retriesInMs !== undefined)) {
+    return refuse('order', MESSAGES.orderWithoutWorkers(id));
+  }
+  if (order !== undefined && isWorkStore(inbox) && typeof inbox.endTurn !== 'function') {
+    return refuse('order', MESSAGES.inboxWithoutTurns(id, name));
+  }
+  if (latestOnly && typeof inbox.admit !== 'function') {
+    return refuse('latestOnly', MESSAGES.inboxWithoutAdmit(id, name));
+  }
+  return undefined;
 }

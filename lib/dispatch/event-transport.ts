@@ -114,8 +114,12 @@ export interface EndpointRuns {
 
 /** A run that this process has taken. */
 export interface TakenRun {
-  /** Makes one attempt, and records how it ended. Never rejects. */
-  perform(limits: WorkLimits): Promise<void>;
+  /**
+   * Makes one attempt, and records how it ended. Never rejects.
+   *
+   * @returns whether it has held back another run, which can be taken now
+   */
+  perform(limits: WorkLimits): Promise<boolean>;
   /** Gives the run back without an attempt. Never rejects. */
   release(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import {
   checkOptions,
   describeValue,
   type OptionChecks,
+  oneOf,
   oneOrMore,
   optional,
   refuseSetting,
@@ -12,13 +13,14 @@ import {
   requirePositiveInteger,
   requireText,
 } from '../errors/settings.js';
+import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRetries } from './event-transport.js';
-import type { EventHandler } from './handler.registry.js';
+import type { EventHandler, EventOrder } from './handler.registry.js';
 import { DELIVERY_PARAM, EVENT_PARAM, HANDLER_PARAMS_METADATA } from './nest-internals.js';
 
 /** Options of one handler. */
-export interface OnScalekitEventOptions {
+export interface OnScalekitEventOptions<E = ScalekitEvent> {
   /**
    * The handler's id in the inbox. It must stay the same across releases, so set it if class or method names are
    * minified or likely to change. At most 255 characters.
@@ -53,6 +55,14 @@ export interface OnScalekitEventOptions {
    * @default false
    */
   latestOnly?: boolean;
+  /**
+   * Which events to handle one at a time, oldest first: those of the same entity, of the same organization, or those for
+   * which a function returns the same text. A run that failed holds back those behind it until it is done or dead. Events
+   * without an entity or an organization, or for which the function returns undefined, may run at any time. Needs
+   * `InboxTransport`.
+   * @default none: events run as they come
+   */
+  order?: EventOrder<E>;
 }
 
 /** What one `@OnScalekitEvent` declares. */
@@ -71,6 +81,9 @@ const CHECKS: OptionChecks<OnScalekitEventOptions> = {
   attempts: optional(requirePositiveInteger),
   backoff: optional(requireBackoff),
   latestOnly: optional(requireBoolean),
+  order: optional((setting, value) => {
+    if (typeof value !== 'function') oneOf(['entity', 'organization', 'a function'])(setting, value);
+  }),
 };
 
 function requireId(setting: string, value: unknown): void {
@@ -144,7 +157,7 @@ function ownDeclarations(prototype: object, methodName: string | symbol): readon
   return Reflect.getOwnMetadata(HANDLER_METADATA, prototype, methodName) ?? [];
 }
 
-type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff' | 'latestOnly';
+type SingleOption = 'id' | 'timeoutMs' | 'attempts' | 'backoff' | 'latestOnly' | 'order';
 
 /**
  * Merges stacked decorators into one handler: all patterns, all endpoints, and one value of every other option.
@@ -168,6 +181,7 @@ export function resolveHandlerOptions(
   const attempts = one('attempts');
   const backoff = one('backoff');
   const latestOnly = one('latestOnly');
+  const order = one('order');
   if (id === undefined && method.startsWith('.')) {
     throw new HandlerDeclarationError(MESSAGES.handlerWithoutId(method));
   }
@@ -178,6 +192,7 @@ export function resolveHandlerOptions(
     ...(attempts !== undefined && { attempts }),
     ...(backoff !== undefined && { backoff }),
     ...(latestOnly !== undefined && { latestOnly }),
+    ...(order !== undefined && { order }),
   };
 }
 

@@ -18,6 +18,12 @@ export class ScalekitEventContext {
   }
 }
 
+/** Which runs of a handler keep their order: those with the same entity, organization or text. */
+export type EventOrder<E = ScalekitEvent<'*'>> =
+  | 'entity'
+  | 'organization'
+  | ((event: E) => string | undefined);
+
 /** A decorated method, ready to run. */
 export interface EventHandler extends HandlerRetries {
   readonly id: string;
@@ -28,6 +34,8 @@ export interface EventHandler extends HandlerRetries {
   readonly timeoutMs?: number;
   /** Whether it handles only the newest event of each entity. */
   readonly latestOnly?: boolean;
+  /** Undefined means that its runs keep no order. */
+  readonly order?: EventOrder;
   /** Undefined means every event that matches the patterns. */
   accepts?(type: string): boolean;
   /** Runs the method with its guards, interceptors, pipes and filters. All handlers of one event share a context. */

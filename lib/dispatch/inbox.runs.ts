@@ -6,7 +6,7 @@ import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import type { WorkLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
-import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
+import { heldBackForMs, placeOf, placesOf, WORKER_PATIENCE_MS } from './event-order.js';
 import type { EndpointRuns, TakenRun, WorkLimits } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import type { RetryablePredicate } from './handler-failure.js';
@@ -79,11 +79,9 @@ export class InboxRuns implements EndpointRuns {
 
   /** Records a received event, and hands its runs to the workers. Never rejects. */
   async enqueue(received: ReceivedEvent, only?: readonly string[]): Promise<DispatchResult> {
-    const ids = this.registry
-      .matching(received.event.type)
-      .map(({ id }) => id)
-      .filter((id) => only?.includes(id) ?? true);
-    const result = ids.length === 0 ? IGNORED : await this.#enqueue(received, ids);
+    const matching = this.registry.matching(received.event.type);
+    const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
+    const result = handlers.length === 0 ? IGNORED : await this.#enqueue(received, handlers);
     this.options.log.result(received, result, new Map());
     return result;
   }
@@ -138,10 +136,12 @@ export class InboxRuns implements EndpointRuns {
     await Promise.allSettled([this.#inbox.drain(), ...this.#releases]);
   }
 
-  async #enqueue(received: ReceivedEvent, ids: readonly string[]): Promise<DispatchResult> {
+  async #enqueue(received: ReceivedEvent, matching: readonly EventHandler[]): Promise<DispatchResult> {
+    const ids = matching.map(({ id }) => id);
+    const places = placesOf(matching, this.endpoint, received.event);
     const timeLeftMs = received.receivedAt.getTime() + this.options.handlerTimeoutMs - Date.now();
     const states = await withTimeout(timeLeftMs, (timeout) =>
-      this.#inbox.enqueue(this.#store, received, ids, timeout),
+      this.#inbox.enqueue(this.#store, received, ids, places, timeout),
     );
     if (!states) return { outcome: 'unavailable', handlers: [] };
     const handlers = ids.map(
@@ -157,6 +157,7 @@ export class InboxRuns implements EndpointRuns {
         const end = await this.#attempt(run, lease, limits);
         if (!end.isHeldBack) this.#report(run, end);
         await this.#settle(run, end.settlement, lease);
+        return run.orderKey !== undefined;
       },
       // Queued without an error, so that the attempt does not count.
       release: () => this.#settle(run, { handlerId: run.handlerId, state: 'queued' }, lease),
@@ -199,6 +200,8 @@ export class InboxRuns implements EndpointRuns {
     const extension = this.#keepExtended(run, lease);
     try {
       const received = toReceivedEvent(run, validation);
+      // Throws if the handler's `order` function fails, which has kept the run without a place.
+      placeOf(handler, endpoint, received.event);
       const context = new ScalekitEventContext(received, endpoint);
       const running = this.#running;
       const limits = { attempt, timeoutMs, lease, retryable, patienceMs: WORKER_PATIENCE_MS };
@@ -231,6 +234,11 @@ export class InboxRuns implements EndpointRuns {
 
   async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<void> {
     await this.#inbox.settleWithinLease(loggedEvent(run), end, lease);
+    const { orderKey, handlerId } = run;
+    if (orderKey === undefined) return;
+    const ending = async () => this.#store.endTurn?.(run, handlerId, orderKey, lease);
+    // If it fails, the runs behind this one wait until the lease has ended.
+    await waitAtMost(ending(), WORKER_TIMEOUT_MS).catch(() => {});
   }
 
   /** Gives back runs that the inbox handed out when nobody waited for them any more. */

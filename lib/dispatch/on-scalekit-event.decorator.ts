@@ -31,7 +31,7 @@ type ScalekitEventHandler<P> = (event: ScalekitEvent<PatternIn<P>>, delivery: Sc
  */
 export function OnScalekitEvent<
   const P extends ScalekitEventPattern | readonly [ScalekitEventPattern, ...ScalekitEventPattern[]],
->(pattern: P, options: OnScalekitEventOptions = {}) {
+>(pattern: P, options: OnScalekitEventOptions<ScalekitEvent<PatternIn<P>>> = {}) {
   return <H extends ScalekitEventHandler<P>>(
     target: ClassInstance,
     methodName: string | symbol,

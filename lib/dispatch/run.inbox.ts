@@ -1,6 +1,6 @@
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import type { InboxWorkStore } from '../inbox/inbox-work.js';
+import type { InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
 import type { RunLease } from './claimed-run.js';
 import type { LoggedEvent, RunFault, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -89,11 +89,12 @@ export class RunInbox {
     store: InboxWorkStore,
     received: ReceivedEvent,
     handlerIds: readonly string[],
+    places: ReadonlyMap<string, OrderPlace>,
     timeout: Timeout,
   ): Promise<ReadonlyMap<string, RunState> | undefined> {
     const event = toInboxEvent(this.options.endpoint, received, true);
     const enqueuing = this.#claims.retryWithin(
-      () => store.enqueue(event, handlerIds),
+      () => (places.size > 0 ? store.enqueue(event, handlerIds, places) : store.enqueue(event, handlerIds)),
       () => timeout.timeLeftMs(),
     );
     return this.#inTime(received, this.#claims, 'claim_failed', timeout, enqueuing);

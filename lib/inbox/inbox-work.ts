@@ -20,18 +20,36 @@ export interface InboxWorkStore extends InboxStore {
    *
    * It is atomic, and safe to repeat.
    *
+   * @param places for stores that have `endTurn`: the places of runs that have to keep an order, by handler id. A run keeps
+   *   the place that it had when it was handed over.
    * @returns the state of the run of each of `handlerIds`
    */
-  enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>>;
+  enqueue(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    places?: ReadonlyMap<string, OrderPlace>,
+  ): Promise<ReadonlyMap<string, RunState>>;
 
   /**
    * Takes due runs, which begin a new attempt under the request's lease: they are `running`, and due again when the lease
    * has ended. Of any number of concurrent calls, exactly one gets a run. Of the runs of one handler, it takes those first
    * that have been due the longest. It takes no runs while the endpoint is paused.
    *
+   * Of the runs that have a place, it takes only the first of each handler and order key: the one whose event happened
+   * first, of all that are not done or dead. It takes none while a run of this handler and key is running under a lease that
+   * has not ended, nor while the first one is not due.
+   *
    * Its time must not grow with the number of runs that are due, or that other handlers have.
    */
   takeDue(request: DueRequest): Promise<DueRuns>;
+
+  /**
+   * An attempt at a run with a place has been settled, so that the next one of its order key can be taken. If it is not
+   * called, the next one waits until the lease has ended.
+   *
+   * Optional: without it, no handler can set `order`.
+   */
+  endTurn?(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void>;
 
   /**
    * Lets the lease of a run begin anew, for `lease.durationMs` from now on, if the run is `running` under it. It is due
@@ -56,6 +74,14 @@ export interface InboxWorkStore extends InboxStore {
 
   /** Whether an endpoint is paused. */
   isPaused(endpoint: string): Promise<boolean>;
+}
+
+/** The place of a run among those that have to keep an order. */
+export interface OrderPlace {
+  /** Runs of a handler with the same key keep their order. At most 64 letters, digits, `-` and `_`. */
+  readonly key: string;
+  /** When the event happened, in microseconds since 1970. */
+  readonly occurredAt: number;
 }
 
 /** Which due runs a worker takes. */
@@ -84,6 +110,8 @@ export interface DueRun extends InboxEvent {
   readonly attempt: number;
   /** The number of this attempt among those of workers, from 1. A delivery's claim and `reopen` begin the count anew. */
   readonly workerAttempt: number;
+  /** The key of the run's place, if it has one. */
+  readonly orderKey?: string;
 }
 
 /** The methods that a store needs for workers, next to those of every store. */

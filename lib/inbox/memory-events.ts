@@ -1,5 +1,6 @@
 import type { InboxEntry, InboxFilter, InboxKey } from './inbox-queries.js';
 import type { Admission, InboxDelivery, InboxEntity, InboxEvent, InboxLease } from './inbox-store.js';
+import type { OrderPlace } from './inbox-work.js';
 import { admitRun, type EntityRecord, entityKey, isRunning, type RunRecord } from './run-states.js';
 
 /** An event as the memory store keeps it. */
@@ -19,6 +20,8 @@ export interface StoredEvent extends Omit<InboxEvent, 'payload' | 'delivery'> {
 export interface StoredRun {
   readonly handlerId: string;
   record: RunRecord;
+  /** Undefined for a run that keeps no order. */
+  place?: OrderPlace;
 }
 
 /** Events linked by `next`, so that the first is removed in constant time. */

@@ -21,7 +21,7 @@ import {
   type RunClaim,
   type RunSettlement,
 } from './inbox-store.js';
-import type { DueRequest, DueRuns, InboxWorkStore } from './inbox-work.js';
+import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from './inbox-work.js';
 import {
   hasRunInProgress,
   hasWorkLeft,
@@ -209,15 +209,21 @@ export class MemoryInboxStore implements InboxWorkStore {
     return size - this.#events.size;
   }
 
-  async enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
+  async enqueue(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    places?: ReadonlyMap<string, OrderPlace>,
+  ): Promise<ReadonlyMap<string, RunState>> {
     const now = Date.now();
     const stored = this.#record(event, now);
     const states = new Map<string, RunState>();
     for (const handlerId of handlerIds) {
       const known = stored.runs.find((run) => run.handlerId === handlerId);
       const queued = enqueueRun(known?.record, now);
-      if (queued && known) known.record = queued;
-      else if (queued) stored.runs = stored.runs.concat({ handlerId, record: queued });
+      const place = places?.get(handlerId);
+      if (queued && known) Object.assign(known, { record: queued, place });
+      else if (queued)
+        stored.runs = stored.runs.concat({ handlerId, record: queued, ...(place && { place }) });
       states.set(handlerId, (queued ?? known?.record)?.state ?? 'queued');
     }
     this.#work.add(stored, event);
@@ -227,6 +233,9 @@ export class MemoryInboxStore implements InboxWorkStore {
   async takeDue(request: DueRequest): Promise<DueRuns> {
     return this.#work.take(request, Date.now());
   }
+
+  /** Does nothing: whether a run is in progress, the next `takeDue` sees for itself. */
+  async endTurn(): Promise<void> {}
 
   async extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {
     const run = this.#events.findRun(key, handlerId);

@@ -1,7 +1,7 @@
 import type { InboxEvent } from './inbox-store.js';
 import type { DueRequest, DueRun, DueRuns } from './inbox-work.js';
-import type { StoredEvent, StoredRun } from './memory-events.js';
-import { takeRun } from './run-states.js';
+import { type StoredEvent, type StoredRun, unsettled } from './memory-events.js';
+import { isRunning, takeRun } from './run-states.js';
 
 /** The events whose runs workers of the memory store can take. */
 export class MemoryWork {
@@ -19,6 +19,7 @@ export class MemoryWork {
   take({ endpoint, handlerIds, limit, lease }: DueRequest, now: number): DueRuns {
     if (this.#paused.has(endpoint)) return { runs: [], isPaused: true };
     const first = this.#due(endpoint, now)
+      .filter(({ event, run }) => !run.place || this.#isFirst(event, run, now))
       .filter(({ run }) => handlerIds.includes(run.handlerId))
       .sort((one, other) => one.dueAt - other.dueAt)
       .slice(0, limit);
@@ -48,6 +49,20 @@ export class MemoryWork {
     return this.#paused.has(endpoint);
   }
 
+  /** Whether it is the turn of a run with a place: no other run of its key comes first, or is in progress. */
+  #isFirst(event: StoredEvent, run: StoredRun, now: number): boolean {
+    const others = [...(this.#events.get(event.endpoint) ?? [])].flatMap((other) =>
+      other.runs
+        .filter(({ handlerId, place }) => handlerId === run.handlerId && place?.key === run.place?.key)
+        .filter(({ record }) => record.dueAt !== undefined)
+        .map(({ record, place }) => ({ record, at: place?.occurredAt ?? 0, position: other.position })),
+    );
+    const own = { at: run.place?.occurredAt ?? 0, position: event.position };
+    const isBefore = (other: typeof own) =>
+      other.at === own.at ? other.position < own.position : other.at < own.at;
+    return !others.some((other) => isBefore(other) || isRunning(unsettled(other.record), now));
+  }
+
   #due(endpoint: string, at: number): DueEntry[] {
     const due: DueEntry[] = [];
     const events = this.#events.get(endpoint);
@@ -72,7 +87,7 @@ interface DueEntry {
   readonly dueAt: number;
 }
 
-function toDueRun(event: StoredEvent, { handlerId, record }: StoredRun): DueRun {
+function toDueRun(event: StoredEvent, { handlerId, record, place }: StoredRun): DueRun {
   const { endpoint, eventId, type, occurredAt, receivedAt, payload = new Uint8Array(), delivery } = event;
   return {
     endpoint,
@@ -85,5 +100,6 @@ function toDueRun(event: StoredEvent, { handlerId, record }: StoredRun): DueRun 
     handlerId,
     attempt: record.attempts,
     workerAttempt: record.workerAttempts,
+    ...(place && { orderKey: place.key }),
   };
 }

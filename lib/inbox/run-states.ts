@@ -172,7 +172,11 @@ export interface EntityRecord {
 }
 
 /** Identifies an entity of a handler: short, whatever the ids are, and without anything that they say. */
-export function entityKey({ endpoint }: InboxKey, handlerId: string, entity: string): string {
+export function entityKey(
+  { endpoint }: Pick<InboxKey, 'endpoint'>,
+  handlerId: string,
+  entity: string,
+): string {
   return createHash('sha256')
     .update(JSON.stringify([endpoint, handlerId, entity]))
     .digest('base64url');

@@ -1,7 +1,6 @@
 import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
 import { refuseSetting } from '../errors/settings.js';
 import {
-  DEFAULT_PAGE_SIZE,
   type InboxEntry,
   type InboxFilter,
   type InboxKey,
@@ -20,14 +19,13 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
-import { entityKey } from '../inbox/run-states.js';
+import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
-import { orderStatements } from './postgres.order.js';
-import { countQuery, listQuery, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
+import { PostgresOrder } from './postgres.order.js';
+import { readCount, readPage, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
@@ -51,9 +49,8 @@ export class PostgresInboxStore implements InboxWorkStore {
   readonly #client: PostgresQueryable;
   readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
-  readonly #statements: ReturnType<typeof postgresStatements> &
-    ReturnType<typeof workStatements> &
-    ReturnType<typeof orderStatements>;
+  readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
+  readonly #order: PostgresOrder;
   readonly #retention: PostgresRetention;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
@@ -64,11 +61,8 @@ export class PostgresInboxStore implements InboxWorkStore {
     this.#connection = new PostgresConnection(resolved);
     this.application = application;
     this.#tables = postgresTables(schema, application);
-    this.#statements = {
-      ...postgresStatements(this.#tables),
-      ...workStatements(this.#tables),
-      ...orderStatements(this.#tables),
-    };
+    this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#order = new PostgresOrder(this.#tables, this.#connection);
     this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
   }
 
@@ -167,11 +161,8 @@ export class PostgresInboxStore implements InboxWorkStore {
     );
   }
 
-  async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
-    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
-    const name = entityKey(key, handlerId, entity.name);
-    const [row] = await this.#connection.ask(this.#statements.admit, [...values, name, entity.occurredAt]);
-    return row?.admission === 'admitted' || row?.admission === 'stale' ? row.admission : 'busy';
+  admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    return this.#order.admit(key, handlerId, lease, entity);
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
@@ -188,6 +179,7 @@ export class PostgresInboxStore implements InboxWorkStore {
   async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const ids = handlerIds?.map(toStorableText) ?? null;
     const rows = await this.#connection.ask(this.#statements.dismiss, [...toKey(key), ids]);
+    await this.#order.wake(key);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -203,30 +195,28 @@ export class PostgresInboxStore implements InboxWorkStore {
 
   /** @throws ScalekitWebhooksConfigurationError when the cursor is not the `nextCursor` of an earlier page */
   async list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {
-    const { limit = DEFAULT_PAGE_SIZE, cursor = '0' } = page;
-    if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
-    const { text, values } = listQuery(this.#tables, filter, cursor, limit + 1);
-    const rows = await this.#connection.query(text, values);
-    const shown = rows.slice(0, limit);
-    const last = rows.length > limit ? shown.at(-1) : undefined;
-    return { entries: shown.map(toInboxEntry), ...(last && { nextCursor: String(last.seq) }) };
+    return readPage(this.#connection, this.#tables, filter, page);
   }
 
   async count(filter: InboxFilter = {}): Promise<number> {
-    const { text, values } = countQuery(this.#tables, filter);
-    const [row] = await this.#connection.query(text, values);
-    return Number(row?.entries);
+    return readCount(this.#connection, this.#tables, filter);
   }
 
   async prune(before: Date): Promise<number> {
     return this.#retention.pruneBefore(before);
   }
 
-  async enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
+  async enqueue(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    places?: ReadonlyMap<string, OrderPlace>,
+  ): Promise<ReadonlyMap<string, RunState>> {
     const states = new Map<string, RunState>();
     const missing = await inRounds(handlerIds, async (ids) => {
       const values = [...toRecordValues(event), ids.map(toStorableText)];
-      const rows = await this.#connection.ask(this.#statements.enqueue, values);
+      const rows = await (places
+        ? this.#order.enqueue(event, ids, places)
+        : this.#connection.ask(this.#statements.enqueue, values));
       for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
       return rows;
     });
@@ -240,6 +230,10 @@ export class PostgresInboxStore implements InboxWorkStore {
     const ids = handlerIds.map(toStorableText);
     const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
     return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+  }
+
+  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void> {
+    return this.#order.endTurn(key, handlerId, orderKey, lease);
   }
 
   async extend(key: InboxKey, handlerId: string, { token, durationMs }: InboxLease): Promise<boolean> {

@@ -1,8 +1,67 @@
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import type { Admission, InboxEntity, InboxEvent, InboxLease } from '../inbox/inbox-store.js';
+import type { OrderPlace } from '../inbox/inbox-work.js';
+import { entityKey } from '../inbox/run-states.js';
+import { toStorableText } from '../inbox/storable-text.js';
+import type { PostgresConnection } from './postgres.connection.js';
 import type { PostgresTables } from './postgres.schema.js';
+import { toKey } from './postgres.writes.js';
+import type { PostgresRow } from './postgres-queryable.js';
 
-/** The statements for handlers that depend on the order of events. */
-export function orderStatements(tables: PostgresTables) {
-  return Object.freeze({ admit: admitSql(tables) });
+/** What handlers need that depend on the order of events. */
+export class PostgresOrder {
+  readonly #statements: Readonly<Record<'admit' | 'enqueue' | 'endTurn' | 'wake', string>>;
+
+  constructor(
+    tables: PostgresTables,
+    private readonly connection: PostgresConnection,
+  ) {
+    this.#statements = Object.freeze({
+      admit: admitSql(tables),
+      enqueue: enqueueSql(tables),
+      endTurn: endTurnSql(tables),
+      wake: wakeSql(tables),
+    });
+  }
+
+  /** See `InboxStore.admit`. */
+  async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
+    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
+    const name = entityKey(key, handlerId, entity.name);
+    const [row] = await this.connection.ask(this.#statements.admit, [...values, name, entity.occurredAt]);
+    return row?.admission === 'admitted' || row?.admission === 'stale' ? row.admission : 'busy';
+  }
+
+  /** Hands runs to the workers, some of them with a place. Returns a row for each run with its state. */
+  enqueue(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    places: ReadonlyMap<string, OrderPlace>,
+  ): Promise<readonly PostgresRow[]> {
+    const { type, occurredAt, payload, delivery } = event;
+    const [first] = places.values();
+    return this.connection.ask(this.#statements.enqueue, [
+      ...toKey(event),
+      toStorableText(type),
+      toStorableText(occurredAt),
+      payload,
+      delivery ? toStorableText(JSON.stringify(delivery)) : null,
+      handlerIds.map(toStorableText),
+      handlerIds.map((id) => places.get(id)?.key ?? null),
+      first?.occurredAt ?? null,
+    ]);
+  }
+
+  /** See `InboxWorkStore.endTurn`. */
+  async endTurn(key: InboxKey, handlerId: string, orderKey: string, { token }: InboxLease): Promise<void> {
+    const values = [...toKey(key), toStorableText(handlerId), orderKey, toStorableText(token)];
+    await this.connection.ask(this.#statements.endTurn, values);
+  }
+
+  /** Runs of an event were dismissed, so that those behind them can be taken. */
+  async wake(key: InboxKey): Promise<void> {
+    await this.connection.ask(this.#statements.wake, toKey(key));
+  }
 }
 
 /**
@@ -75,5 +134,153 @@ export function forgetEntitiesSql({ runs, entities, application }: PostgresTable
       WHERE run.application = entity.application AND run.endpoint = entity.endpoint AND run.event_id = entity.event_id
         AND run.handler_id = entity.handler_id AND run.lease_token = entity.lease_token
         AND run.state = 'running' AND run.lease_ends_at > clock_timestamp()
+    )`;
+}
+
+/**
+ * Records the event, and hands its runs to the workers, some of them with a place.
+ *
+ * Values: endpoint, event id, type, occurred at, payload, delivery or NULL, handler ids, their order keys or NULL, and when
+ * the event happened, in µs. Returns what `enqueue` returns.
+ */
+function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
+  // Keys are locked before runs, as when runs are taken, and both in the order of handlers, so that no statements deadlock.
+  // A new version tells a statement that takes runs that it does not see all of them.
+  return `
+WITH recorded AS (
+  INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload, delivery)
+  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text)
+  ON CONFLICT (application, endpoint, event_id) DO NOTHING
+), asked AS MATERIALIZED (
+  SELECT handler_id, order_key FROM unnest($7::text[], $8::text[]) AS asked (handler_id, order_key)
+), woken AS (
+  INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
+  SELECT ${application}, $1::text, asked.handler_id, asked.order_key, clock_timestamp()
+  FROM asked WHERE asked.order_key IS NOT NULL
+  ORDER BY asked.handler_id COLLATE "C"
+  ON CONFLICT (application, endpoint, handler_id, order_key) DO UPDATE SET
+    version = key.version + 1,
+    due_at = CASE WHEN key.lease_token IS NULL THEN least(key.due_at, clock_timestamp()) ELSE key.due_at END
+  RETURNING key.handler_id
+), handed_over AS (
+  INSERT INTO ${runs} AS run
+    (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at, order_key, order_at)
+  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'queued', 0, clock_timestamp(), clock_timestamp(),
+    asked.order_key, $9::float8
+  FROM asked WHERE (SELECT count(*) FROM woken) >= 0
+  ORDER BY asked.handler_id COLLATE "C"
+  ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
+    state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
+    updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
+    due_at = greatest(run.lease_ends_at, clock_timestamp()),
+    order_key = excluded.order_key, order_at = excluded.order_at
+  WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
+  RETURNING run.handler_id, run.state
+)
+SELECT handler_id, state FROM handed_over
+UNION ALL
+SELECT run.handler_id, run.state FROM ${runs} AS run
+WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
+  AND NOT EXISTS (SELECT FROM handed_over WHERE handed_over.handler_id = run.handler_id)`;
+}
+
+/**
+ * The parts of the statement that takes due runs which are about runs with a place. `$1` is the endpoint, `$2` the handler
+ * ids, `$3` the limit, and `$4` the token of the lease.
+ */
+export function turnsSql({ runs, keys, application }: PostgresTables, leaseEndsAt: string) {
+  const isItsKey = (other: string) =>
+    ['application', 'endpoint', 'handler_id', 'order_key']
+      .map((name) => `key.${name} = ${other}.${name}`)
+      .join(' AND ');
+  return {
+    // The statement sees runs as they were when it began, but a key as it is when it is locked. It leaves alone a key whose
+    // version shows that its runs may have changed since.
+    looked: `due_keys AS MATERIALIZED (
+  SELECT waiting.*
+  FROM unnest($2::text[]) AS known (handler_id)
+  CROSS JOIN LATERAL (
+    SELECT key.*
+    FROM ${keys} AS key
+    WHERE key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = known.handler_id
+      AND key.due_at <= statement_timestamp()
+    ORDER BY key.due_at
+    LIMIT $3::integer
+    FOR UPDATE SKIP LOCKED
+  ) AS waiting
+  WHERE NOT (SELECT is_paused FROM pause)
+), looked_at AS MATERIALIZED (
+  SELECT locked.*, first.event_id AS first_event_id, coalesce(last.lease_ends_at, first.due_at) AS next_at
+  FROM due_keys AS locked
+  JOIN ${keys} AS key ON ${isItsKey('locked')} AND key.version = locked.version
+  LEFT JOIN ${runs} AS last
+    ON last.application = locked.application AND last.endpoint = locked.endpoint AND last.event_id = locked.event_id
+      AND last.handler_id = locked.handler_id AND last.state = 'running' AND last.lease_ends_at > statement_timestamp()
+  LEFT JOIN LATERAL (
+    SELECT run.event_id, run.due_at
+    FROM ${runs} AS run
+    WHERE run.application = locked.application AND run.endpoint = locked.endpoint AND run.handler_id = locked.handler_id
+      AND run.order_key = locked.order_key AND run.due_at IS NOT NULL AND run.order_key IS NOT NULL
+    ORDER BY run.order_at, run.event_id
+    LIMIT 1
+  ) AS first ON last.event_id IS NULL
+)`,
+    due: `SELECT application, endpoint, first_event_id AS event_id, handler_id, order_key, due_at
+  FROM looked_at WHERE next_at <= statement_timestamp()`,
+    moved: `begun AS (
+  UPDATE ${keys} AS key SET
+    version = key.version + 1, event_id = taken.event_id, lease_token = $4::text, due_at = ${leaseEndsAt}
+  FROM taken
+  WHERE ${isItsKey('taken')}
+), put_off AS (
+  UPDATE ${keys} AS key SET
+    version = key.version + 1, due_at = looked_at.next_at,
+    lease_token = CASE WHEN looked_at.first_event_id IS NULL THEN key.lease_token END
+  FROM looked_at
+  WHERE ${isItsKey('looked_at')} AND looked_at.next_at > statement_timestamp()
+), emptied AS (
+  DELETE FROM ${keys} AS key
+  USING looked_at
+  WHERE ${isItsKey('looked_at')} AND looked_at.next_at IS NULL
+)`,
+  };
+}
+
+/**
+ * The attempt at a run with a place has been settled: see `InboxWorkStore.endTurn`.
+ *
+ * Values: endpoint, event id, handler id, order key, lease token.
+ */
+function endTurnSql({ keys, application }: PostgresTables): string {
+  return `
+WITH ended AS (
+  UPDATE ${keys} SET version = version + 1, event_id = NULL, lease_token = NULL, due_at = clock_timestamp()
+  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text
+    AND order_key = $4::text AND lease_token = $5::text
+)
+SELECT true AS written`;
+}
+
+/** Makes the keys of an event's runs due. Values: endpoint, event id. */
+function wakeSql({ runs, keys, application }: PostgresTables): string {
+  return `
+WITH woken AS (
+  UPDATE ${keys} AS key SET version = key.version + 1, due_at = least(key.due_at, clock_timestamp())
+  FROM ${runs} AS run
+  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text
+    AND key.application = run.application AND key.endpoint = run.endpoint AND key.handler_id = run.handler_id
+    AND key.order_key = run.order_key AND key.lease_token IS NULL
+)
+SELECT true AS written`;
+}
+
+/** Deletes the keys that have been due since `bound`, an SQL expression, and have no runs: their handlers are gone. */
+export function forgetKeysSql({ runs, keys, application }: PostgresTables, bound: string): string {
+  return `DELETE FROM ${keys} AS key
+  WHERE key.application = ${application} AND key.due_at < ${bound}
+    AND NOT EXISTS (
+      SELECT FROM ${runs} AS run
+      WHERE run.application = key.application AND run.endpoint = key.endpoint AND run.handler_id = key.handler_id
+        AND run.order_key = key.order_key AND run.order_key IS NOT NULL AND run.due_at IS NOT NULL
     )`;
 }

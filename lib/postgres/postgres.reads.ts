@@ -1,6 +1,10 @@
+import { refuseSetting } from '../errors/settings.js';
 import {
+  DEFAULT_PAGE_SIZE,
   type InboxEntry,
   type InboxFilter,
+  type InboxPage,
+  type InboxPageRequest,
   type InboxRun,
   type InboxRunCount,
   RUN_STATES,
@@ -9,6 +13,8 @@ import {
 } from '../inbox/inbox-queries.js';
 import { type RunClaim } from '../inbox/inbox-store.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
+import type { PostgresConnection } from './postgres.connection.js';
+import { MESSAGES } from './postgres.messages.js';
 import type { PostgresTables } from './postgres.schema.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
@@ -42,32 +48,41 @@ WHERE run.application = ${application} AND (run.endpoint = $1::text OR $1::text 
 GROUP BY run.endpoint, run.handler_id, run.state`;
 }
 
-/** The matching entries after the cursor, at most `limit`. */
-export function listQuery(
+/** A page of the entries that match. */
+export async function readPage(
+  connection: PostgresConnection,
   tables: PostgresTables,
   filter: InboxFilter,
-  cursor: string,
-  limit: number,
-): PostgresQuery {
-  const { text, values } = filterQuery(tables, filter, [cursor, limit]);
-  return {
-    text: `${entriesSql(tables)}
+  { limit = DEFAULT_PAGE_SIZE, cursor = '0' }: InboxPageRequest,
+): Promise<InboxPage> {
+  if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
+  const { text, values } = filterQuery(tables, filter, [cursor, limit + 1]);
+  const rows = await connection.query(
+    `${entriesSql(tables)}
 WHERE event.application = ${tables.application} AND event.seq > $1::bigint${text}
 ORDER BY event.seq
 LIMIT $2::integer`,
     values,
-  };
+  );
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  return { entries: shown.map(toInboxEntry), ...(last && { nextCursor: String(last.seq) }) };
 }
 
 /** How many entries match. */
-export function countQuery(tables: PostgresTables, filter: InboxFilter): PostgresQuery {
+export async function readCount(
+  connection: PostgresConnection,
+  tables: PostgresTables,
+  filter: InboxFilter,
+): Promise<number> {
   const { text, values } = filterQuery(tables, filter, []);
-  return {
-    text: `
+  const [row] = await connection.query(
+    `
 SELECT count(*)::float8 AS entries FROM ${tables.events} AS event
 WHERE event.application = ${tables.application}${text}`,
     values,
-  };
+  );
+  return Number(row?.entries);
 }
 
 /** Runs are selected as JSON text and times as milliseconds: these look the same with any type parsers of the client. */

@@ -2,7 +2,7 @@ import { answerInTime } from '../inbox/answer-timeout.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
-import { forgetEntitiesSql } from './postgres.order.js';
+import { forgetEntitiesSql, forgetKeysSql } from './postgres.order.js';
 import type { PostgresTables } from './postgres.schema.js';
 
 const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
@@ -101,6 +101,8 @@ WITH old AS MATERIALIZED (
   RETURNING 1
 ), forgotten_entities AS (
   ${forgetEntitiesSql(tables, bound)}
+), forgotten_keys AS (
+  ${forgetKeysSql(tables, bound)}
 )
 SELECT (SELECT count(*) FROM old)::float8 AS seen, (SELECT count(*) FROM forgotten)::float8 AS forgotten`;
 }

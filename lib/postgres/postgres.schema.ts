@@ -117,8 +117,26 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
       PRIMARY KEY (application, endpoint)
     );`,
-  ({ runs, entities }) => `
-    ALTER TABLE ${runs} ADD COLUMN note text;
+  // Runs with a place are found by their keys, however many of them wait.
+  ({ schema, runs, entities, keys }) => `
+    ALTER TABLE ${runs} ADD COLUMN note text, ADD COLUMN order_key text COLLATE "C", ADD COLUMN order_at double precision;
+    DROP INDEX ${schema}.inbox_runs_due;
+    CREATE INDEX inbox_runs_due ON ${runs} (application, endpoint, handler_id, due_at)
+      WHERE due_at IS NOT NULL AND order_key IS NULL;
+    CREATE INDEX inbox_runs_by_place ON ${runs} (application, endpoint, handler_id, order_key, order_at, event_id)
+      WHERE due_at IS NOT NULL AND order_key IS NOT NULL;
+    CREATE TABLE ${keys} (
+      application text COLLATE "C" NOT NULL,
+      endpoint text COLLATE "C" NOT NULL,
+      handler_id text COLLATE "C" NOT NULL,
+      order_key text COLLATE "C" NOT NULL,
+      due_at timestamptz NOT NULL,
+      event_id text COLLATE "C",
+      lease_token text,
+      version bigint NOT NULL DEFAULT 0,
+      PRIMARY KEY (application, endpoint, handler_id, order_key)
+    );
+    CREATE INDEX inbox_keys_due ON ${keys} (application, endpoint, handler_id, due_at);
     CREATE TABLE ${entities} (
       application text COLLATE "C" NOT NULL,
       name text COLLATE "C" NOT NULL,
@@ -146,6 +164,8 @@ export interface PostgresTables {
   readonly pauses: string;
   /** Which run of a handler has an entity. */
   readonly entities: string;
+  /** The order keys that have runs. Each is due when its first run may be, and has the run that was taken last. */
+  readonly keys: string;
 }
 
 /** Both names become part of SQL, so check them with {@link requireSchemaName} and `requireApplication`. */
@@ -158,6 +178,7 @@ export function postgresTables(schema: string, application: string): PostgresTab
     runs: `"${schema}"."inbox_runs"`,
     pauses: `"${schema}"."inbox_pauses"`,
     entities: `"${schema}"."inbox_entities"`,
+    keys: `"${schema}"."inbox_keys"`,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { InboxDelivery } from '../inbox/inbox-store.js';
 import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
 import { fromStorableText } from '../inbox/storable-text.js';
+import { turnsSql } from './postgres.order.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { inMs, recordSql } from './postgres.sql.js';
@@ -61,39 +62,44 @@ WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event
  * Values: endpoint, handler ids, limit, lease token, lease in ms. Returns a row for each run, or a single one without a run;
  * both say whether the endpoint is paused.
  */
-function takeDueSql({ events, runs, pauses, application }: PostgresTables): string {
+function takeDueSql(tables: PostgresTables): string {
+  const { events, runs, pauses, application } = tables;
+  const leaseEndsAt = inMs('$5::float8');
+  const turns = turnsSql(tables, leaseEndsAt);
   const isItsRun =
     'run.application = due.application AND run.endpoint = due.endpoint AND run.event_id = due.event_id AND run.handler_id = due.handler_id';
   // statement_timestamp(), because an index condition cannot use clock_timestamp().
   return `
 WITH pause AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text) AS is_paused
-), due AS MATERIALIZED (
+), ${turns.looked}, due AS MATERIALIZED (
   SELECT waiting.*
   FROM unnest($2::text[]) AS known (handler_id)
   CROSS JOIN LATERAL (
-    SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.due_at
+    SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.due_at
     FROM ${runs} AS run
     WHERE run.application = ${application} AND run.endpoint = $1::text AND run.handler_id = known.handler_id
-      AND run.due_at <= statement_timestamp()
+      AND run.due_at <= statement_timestamp() AND run.order_key IS NULL
       AND (run.state IN ('queued', 'failed') OR run.state = 'running' AND run.lease_ends_at <= statement_timestamp())
     ORDER BY run.due_at
     LIMIT $3::integer
     FOR UPDATE SKIP LOCKED
   ) AS waiting
   WHERE NOT (SELECT is_paused FROM pause)
-  ORDER BY waiting.due_at
+  UNION ALL
+  ${turns.due}
+  ORDER BY due_at
   LIMIT $3::integer
 ), taken AS (
   UPDATE ${runs} AS run SET
     state = 'running', attempts = run.attempts + 1, worker_attempts = run.worker_attempts + 1, updated_at = clock_timestamp(),
-    lease_token = $4::text, lease_ends_at = ${inMs('$5::float8')}, due_at = ${inMs('$5::float8')},
+    lease_token = $4::text, lease_ends_at = ${leaseEndsAt}, due_at = ${leaseEndsAt},
     error_name = NULL, error_message = NULL
   FROM due
-  WHERE ${isItsRun}
-  RETURNING run.application, run.endpoint, run.event_id, run.handler_id, run.attempts, run.worker_attempts
-)
-SELECT pause.is_paused, run.handler_id, run.attempts, run.worker_attempts,
+  WHERE ${isItsRun} AND run.due_at <= statement_timestamp()
+  RETURNING run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.attempts, run.worker_attempts
+), ${turns.moved}
+SELECT pause.is_paused, run.handler_id, run.order_key, run.attempts, run.worker_attempts,
   event.endpoint, event.event_id, event.type, event.occurred_at, encode(event.payload, 'base64') AS payload, event.delivery,
   floor(extract(epoch FROM event.received_at) * 1000)::float8 AS received_at
 FROM pause LEFT JOIN (
@@ -118,11 +124,17 @@ SELECT handler_id FROM extended`;
 
 /** Counts the due runs of other handlers. Values: endpoint, handler ids, since how many ms they are due. */
 function strandedSql({ runs, application }: PostgresTables): string {
+  // Each kind of runs has an index.
+  const ofKind = (kind: string) => `SELECT handler_id FROM ${runs}
+  WHERE application = ${application} AND endpoint = $1::text AND handler_id <> ALL ($2::text[])
+    AND due_at <= statement_timestamp() - $3::float8 * interval '1 millisecond' AND order_key IS ${kind}`;
   return `
 SELECT handler_id, count(*)::float8 AS runs
-FROM ${runs}
-WHERE application = ${application} AND endpoint = $1::text AND handler_id <> ALL ($2::text[])
-  AND due_at <= statement_timestamp() - $3::float8 * interval '1 millisecond'
+FROM (
+  ${ofKind('NULL')}
+  UNION ALL
+  ${ofKind('NOT NULL')}
+) AS due
 GROUP BY handler_id`;
 }
 
@@ -145,5 +157,6 @@ function toDueRun(row: PostgresRow): DueRun {
     handlerId: textOf(row, 'handler_id'),
     attempt: Number(row.attempts),
     workerAttempt: Number(row.worker_attempts),
+    ...(typeof row.order_key === 'string' && { orderKey: row.order_key }),
   };
 }

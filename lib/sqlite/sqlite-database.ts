@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { describeValue } from '../errors/settings.js';
 
 /**
  * An open connection to a SQLite database: a `DatabaseSync` of `node:sqlite`, or a `Database` of `better-sqlite3` or
@@ -156,3 +157,19 @@ export function selectJson<T>(database: SqliteDatabase, sql: string, ...paramete
 export function column(row: unknown, name: string): unknown {
   return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
 }
+
+/** Error texts: what happened, then what to do. None contains a secret or a payload. */
+export const MESSAGES = {
+  notSqliteDatabase: (setting: string) =>
+    `${setting} must be an open connection of node:sqlite, better-sqlite3 or libsql.`,
+  noOpenTransaction:
+    'No transaction is open on this connection. Begin one, do your work in it, call complete(), and commit.',
+  transactionTooLong:
+    'The inbox waited too long for a handler to end its transaction. Do not wait for anything slow inside delivery.transaction().',
+  tablePrefixInvalid: (found: unknown) =>
+    `tablePrefix takes 1 to 40 letters, digits and "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
+  retentionFailed: (table: string) =>
+    `Events older than retentionMs could not be deleted from the table ${table}, so the file keeps growing. Check for triggers on the inbox's tables, and for foreign keys that reference them. The store tries again in an hour.`,
+  tablesAreNewer: (table: string) =>
+    `A newer version of nestjs-scalekit-webhooks created the inbox's tables (see the table ${table}). Update this one.`,
+} as const;

@@ -17,26 +17,33 @@ import type {
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRuns, InboxWorkStore } from '../inbox/inbox-work.js';
-import { claimRun, dismissRun, reopenRun, settleRun } from '../inbox/run-states.js';
-import { MESSAGES } from './sqlite.messages.js';
+import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
+import { dismissRun, reopenRun } from '../inbox/run-states.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
+import { admit, endTurn, wakeKeys } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
 import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
 import {
-  admit,
+  claim,
   countStranded,
   enqueue,
   extend,
+  hasDueRuns,
   isPaused,
-  selectDue,
   setPaused,
+  settle,
   takeDue,
 } from './sqlite.work.js';
 import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
-import { inTransaction, makeDurable, retryWhileBusy, type SqliteDatabase } from './sqlite-database.js';
+import {
+  inTransaction,
+  MESSAGES,
+  makeDurable,
+  retryWhileBusy,
+  type SqliteDatabase,
+} from './sqlite-database.js';
 
 const PRUNE_INTERVAL_MS = 60_000;
 const PRUNE_RETRY_MS = 60 * 60 * 1000;
@@ -84,18 +91,7 @@ export class SqliteInboxStore implements InboxWorkStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = await this.#write((writer) => {
-      const now = Date.now();
-      const eventNumber = writer.findEvent(event) ?? writer.insertEvent(event, now);
-      const runs = writer.readRuns(eventNumber);
-      const answers = new Map<string, RunClaim>();
-      for (const handlerId of handlerIds) {
-        const { claim, run } = claimRun(runs.get(handlerId), lease, now);
-        if (run) writer.writeRun(eventNumber, event.endpoint, handlerId, run);
-        answers.set(handlerId, claim);
-      }
-      return answers;
-    });
+    const claims = await this.#write((writer) => claim(writer, event, handlerIds, lease));
     await this.#pruneExpired();
     return claims;
   }
@@ -107,18 +103,7 @@ export class SqliteInboxStore implements InboxWorkStore {
   ): Promise<readonly string[]> {
     return this.#write((writer) => {
       this.#transactions.ended(key);
-      const now = Date.now();
-      const eventNumber = writer.findEvent(key);
-      if (eventNumber === undefined) return [];
-      const runs = writer.readRuns(eventNumber);
-      return settlements.flatMap((settlement) => {
-        const { handlerId } = settlement;
-        const run = runs.get(handlerId);
-        const settled = settleRun(run, settlement, lease, now);
-        if (!settled) return [];
-        if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, settled);
-        return [handlerId];
-      });
+      return settle(writer, key, settlements, lease);
     });
   }
 
@@ -176,11 +161,13 @@ export class SqliteInboxStore implements InboxWorkStore {
   }
 
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) =>
-      writer.changeRuns(key, (run, handlerId) =>
+    return this.#write((writer) => {
+      const dismissed = writer.changeRuns(key, (run, handlerId) =>
         handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
-      ),
-    );
+      );
+      wakeKeys(writer, key);
+      return dismissed;
+    });
   }
 
   stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
@@ -215,19 +202,25 @@ export class SqliteInboxStore implements InboxWorkStore {
     }
   }
 
-  async enqueue(event: InboxEvent, handlerIds: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
-    const states = await this.#write((writer) => enqueue(writer, event, handlerIds));
+  async enqueue(
+    event: InboxEvent,
+    handlerIds: readonly string[],
+    places?: ReadonlyMap<string, OrderPlace>,
+  ): Promise<ReadonlyMap<string, RunState>> {
+    const states = await this.#write((writer) => enqueue(writer, event, handlerIds, places));
     await this.#pruneExpired();
     return states;
   }
 
   async takeDue(request: DueRequest): Promise<DueRuns> {
     // Most polls find nothing, and a read does not keep other processes from writing.
-    const { due, isPaused } = await this.#read((database) =>
-      selectDue(database, this.#tables, { ...request, limit: 1 }),
-    );
-    if (due.length === 0) return { runs: [], isPaused };
+    const { hasDue, isPaused } = await this.#read((database) => hasDueRuns(database, this.#tables, request));
+    if (!hasDue) return { runs: [], isPaused };
     return this.#write((writer) => takeDue(this.#database, this.#tables, writer, request));
+  }
+
+  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void> {
+    return this.#write((writer) => endTurn(writer, key, handlerId, orderKey, lease));
   }
 
   extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {

@@ -11,6 +11,7 @@ import {
   type RunNote,
   type RunState,
 } from '../inbox/inbox-queries.js';
+import type { DueRun } from '../inbox/inbox-work.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
@@ -95,6 +96,29 @@ export function selectPayload(
   return row === undefined ? undefined : toBuffer(column(row, 'payload'));
 }
 
+/** @param which the condition, order and limit of the runs, as `h` */
+export function selectDueEvents(
+  database: SqliteDatabase,
+  { handlers, events, payloads }: SqliteTables,
+  handlerId: string,
+  which: string,
+  ...parameters: SqliteValue[]
+): DueEvent[] {
+  const stored = selectJson<StoredDueRun>(
+    database,
+    `SELECT json_object(
+      'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
+      'occurredAt', e.occurred_at, 'receivedAt', e.received_at, 'delivery', p.delivery, 'dueAt', h.due_at
+    ) AS json
+    FROM ${handlers} AS h
+    CROSS JOIN ${events} AS e ON e.number = h.event_number
+    CROSS JOIN ${payloads} AS p ON p.event_number = h.event_number
+    WHERE ${which}`,
+    ...parameters,
+  );
+  return stored.map((run) => ({ ...toDueEvent(run), handlerId }));
+}
+
 /** The events that match, from the table whose index returns them in the order of receipt. */
 function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after: number) {
   const parameters: SqliteValue[] = [after];
@@ -174,4 +198,33 @@ function toInboxEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }:
 function toBuffer(blob: unknown): Buffer | undefined {
   if (ArrayBuffer.isView(blob)) return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
   return isArrayBuffer(blob) ? Buffer.from(blob) : undefined;
+}
+
+/** A run that can be taken, with the number of its event. */
+export type DueEvent = Omit<DueRun, 'payload' | 'attempt' | 'workerAttempt'> & {
+  readonly number: number;
+  readonly dueAt: number;
+};
+
+interface StoredDueRun extends InboxKey {
+  readonly number: number;
+  readonly type: string;
+  readonly occurredAt: string;
+  readonly receivedAt: number;
+  readonly delivery: string | null;
+  readonly dueAt: number;
+}
+
+function toDueEvent(stored: StoredDueRun): Omit<DueEvent, 'handlerId'> {
+  const { number, delivery, receivedAt, dueAt, ...event } = stored;
+  return {
+    number,
+    dueAt,
+    endpoint: fromStorableText(event.endpoint),
+    eventId: fromStorableText(event.eventId),
+    type: fromStorableText(event.type),
+    occurredAt: fromStorableText(event.occurredAt),
+    receivedAt: new Date(receivedAt),
+    ...(delivery !== null && { delivery: JSON.parse(fromStorableText(delivery)) }),
+  };
 }

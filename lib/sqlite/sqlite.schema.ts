@@ -1,6 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from './sqlite.messages.js';
-import { type SqliteDatabase, selectJson } from './sqlite-database.js';
+import { MESSAGES, type SqliteDatabase, selectJson } from './sqlite-database.js';
 
 /**
  * Creates the tables, or updates them. Call it in a write transaction, so that only one process does it.
@@ -69,8 +68,26 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
     CREATE INDEX ${handlers}_by_due ON ${handlers} (endpoint, handler_id, due_at) WHERE due_at IS NOT NULL;
     CREATE TABLE ${pauses} (endpoint TEXT PRIMARY KEY, paused_at INTEGER NOT NULL);
   `,
-  ({ handlers, entities }) => `
+  // Runs with a place are found by their keys, however many of them wait.
+  ({ handlers, entities, keys }) => `
     ALTER TABLE ${handlers} ADD COLUMN note TEXT;
+    ALTER TABLE ${handlers} ADD COLUMN order_key TEXT;
+    ALTER TABLE ${handlers} ADD COLUMN order_at INTEGER;
+    DROP INDEX ${handlers}_by_due;
+    CREATE INDEX ${handlers}_by_due ON ${handlers} (endpoint, handler_id, due_at)
+      WHERE due_at IS NOT NULL AND order_key IS NULL;
+    CREATE INDEX ${handlers}_by_place ON ${handlers} (endpoint, handler_id, order_key, order_at, event_number)
+      WHERE due_at IS NOT NULL AND order_key IS NOT NULL;
+    CREATE TABLE ${keys} (
+      endpoint TEXT NOT NULL,
+      handler_id TEXT NOT NULL,
+      order_key TEXT NOT NULL,
+      due_at INTEGER NOT NULL,
+      event_id TEXT,
+      lease_token TEXT,
+      PRIMARY KEY (endpoint, handler_id, order_key)
+    ) WITHOUT ROWID;
+    CREATE INDEX ${keys}_by_due ON ${keys} (endpoint, handler_id, due_at);
     CREATE TABLE ${entities} (
       name TEXT PRIMARY KEY,
       endpoint TEXT NOT NULL,
@@ -97,6 +114,8 @@ export interface SqliteTables {
   readonly pauses: string;
   /** Which run of a handler has an entity. */
   readonly entities: string;
+  /** The order keys that have runs. Each is due when its first run may be, and has the run that was taken last. */
+  readonly keys: string;
 }
 
 export function sqliteTables(prefix: string): SqliteTables {
@@ -107,5 +126,6 @@ export function sqliteTables(prefix: string): SqliteTables {
     handlers: `${prefix}handlers`,
     pauses: `${prefix}pauses`,
     entities: `${prefix}entities`,
+    keys: `${prefix}keys`,
   };
 }

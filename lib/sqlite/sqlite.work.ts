@@ -1,18 +1,60 @@
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
-import type { Admission, InboxEntity, InboxEvent, InboxLease } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRun, DueRuns } from '../inbox/inbox-work.js';
-import { admitRun, enqueueRun, entityKey, extendRun, takeRun } from '../inbox/run-states.js';
+import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { DueRequest, DueRun, DueRuns, OrderPlace } from '../inbox/inbox-work.js';
+import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
-import { selectPayload } from './sqlite.reads.js';
+import { beginTurn, hasDueKeys, placeRun, selectTurns } from './sqlite.order.js';
+import { type DueEvent, selectDueEvents, selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
 import { type SqliteDatabase, selectJson } from './sqlite-database.js';
+
+/** Records the event if it is new, and claims the runs that can be claimed. Call it, like the others, in a write transaction. */
+export function claim(
+  writer: SqliteWriter,
+  event: InboxEvent,
+  handlerIds: readonly string[],
+  lease: InboxLease,
+): ReadonlyMap<string, RunClaim> {
+  const now = Date.now();
+  const eventNumber = writer.findEvent(event) ?? writer.insertEvent(event, now);
+  const runs = writer.readRuns(eventNumber);
+  const answers = new Map<string, RunClaim>();
+  for (const handlerId of handlerIds) {
+    const claimed = claimRun(runs.get(handlerId), lease, now);
+    if (claimed.run) writer.writeRun(eventNumber, event.endpoint, handlerId, claimed.run);
+    answers.set(handlerId, claimed.claim);
+  }
+  return answers;
+}
+
+/** Records how attempts ended. Returns the ids of the handlers whose runs the lease holds. */
+export function settle(
+  writer: SqliteWriter,
+  key: InboxKey,
+  settlements: readonly RunSettlement[],
+  lease: InboxLease,
+): readonly string[] {
+  const now = Date.now();
+  const eventNumber = writer.findEvent(key);
+  if (eventNumber === undefined) return [];
+  const runs = writer.readRuns(eventNumber);
+  return settlements.flatMap((settlement) => {
+    const { handlerId } = settlement;
+    const run = runs.get(handlerId);
+    const settled = settleRun(run, settlement, lease, now);
+    if (!settled) return [];
+    if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, settled);
+    return [handlerId];
+  });
+}
 
 /** Records the event, and hands its runs to the workers. */
 export function enqueue(
   writer: SqliteWriter,
   event: InboxEvent,
   handlerIds: readonly string[],
+  places: ReadonlyMap<string, OrderPlace> = new Map(),
 ): ReadonlyMap<string, RunState> {
   const now = Date.now();
   const eventNumber = writer.findEvent(event) ?? writer.insertEvent(event, now);
@@ -22,6 +64,8 @@ export function enqueue(
     const run = runs.get(handlerId);
     const queued = enqueueRun(run, now);
     if (queued) writer.writeRun(eventNumber, event.endpoint, handlerId, queued);
+    const place = places.get(handlerId);
+    if (place) placeRun(writer, eventNumber, event.endpoint, handlerId, place, queued !== undefined, now);
     states.set(handlerId, (queued ?? run)?.state ?? 'queued');
   }
   return states;
@@ -44,12 +88,16 @@ export function takeDue(
   request: DueRequest,
 ): DueRuns {
   const now = Date.now();
-  const { due, isPaused } = selectDue(database, tables, request);
-  const runs = due.flatMap(({ number, handlerId, ...event }): DueRun[] => {
+  const { due: unordered, isPaused } = selectDue(database, tables, request);
+  const turns = isPaused ? [] : selectTurns(writer, request, now);
+  const due = [...unordered, ...turns].sort((one, other) => one.dueAt - other.dueAt).slice(0, request.limit);
+  const runs = due.flatMap(({ number, handlerId, dueAt, ...event }): DueRun[] => {
     const run = writer.readRuns(number).get(handlerId);
     const taken = run && takeRun(run, request.lease, now);
     if (!taken) return [];
     writer.writeRun(number, request.endpoint, handlerId, taken);
+    if (event.orderKey !== undefined)
+      beginTurn(writer, { ...event, orderKey: event.orderKey }, handlerId, taken);
     const { attempts: attempt, workerAttempts: workerAttempt } = taken;
     const payload = selectPayload(database, tables, event) ?? new Uint8Array();
     return [{ ...event, payload, handlerId, attempt, workerAttempt }];
@@ -57,33 +105,30 @@ export function takeDue(
   return { runs, isPaused };
 }
 
-/** The due runs that a worker would take: at most as many of each handler as it takes in all. */
+/** Whether there may be due runs. A read does not keep other processes from writing, and most polls find nothing. */
+export function hasDueRuns(
+  database: SqliteDatabase,
+  tables: SqliteTables,
+  request: DueRequest,
+): { hasDue: boolean; isPaused: boolean } {
+  const { due, isPaused } = selectDue(database, tables, { ...request, limit: 1 });
+  return { hasDue: due.length > 0 || (!isPaused && hasDueKeys(database, tables, request)), isPaused };
+}
+
+/** The due runs without a place that a worker would take: at most as many of each handler as it takes in all. */
 export function selectDue(
   database: SqliteDatabase,
   tables: SqliteTables,
   { endpoint, handlerIds, limit }: Omit<DueRequest, 'lease'>,
 ): { due: readonly DueEvent[]; isPaused: boolean } {
   if (isPaused(database, tables, endpoint)) return { due: [], isPaused: true };
-  const due = handlerIds.flatMap((handlerId) =>
-    selectJson<StoredDueRun>(
-      database,
-      `SELECT json_object(
-        'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
-        'occurredAt', e.occurred_at, 'receivedAt', e.received_at, 'delivery', p.delivery, 'dueAt', h.due_at
-      ) AS json
-      FROM ${tables.handlers} AS h
-      CROSS JOIN ${tables.events} AS e ON e.number = h.event_number
-      CROSS JOIN ${tables.payloads} AS p ON p.event_number = h.event_number
-      WHERE h.endpoint = ? AND h.handler_id = ? AND h.due_at <= ?
-      ORDER BY h.due_at LIMIT ?`,
-      toStorableText(endpoint),
-      toStorableText(handlerId),
-      Date.now(),
-      limit,
-    ).map((run) => ({ ...toDueEvent(run), handlerId, dueAt: run.dueAt })),
-  );
-  const first = due.sort((one, other) => one.dueAt - other.dueAt).slice(0, limit);
-  return { due: first.map(({ dueAt, ...run }) => run), isPaused: false };
+  const due = handlerIds.flatMap((handlerId) => {
+    const which =
+      'h.endpoint = ? AND h.handler_id = ? AND h.due_at <= ? AND h.order_key IS NULL ORDER BY h.due_at LIMIT ?';
+    const ids = [toStorableText(endpoint), toStorableText(handlerId)];
+    return selectDueEvents(database, tables, handlerId, which, ...ids, Date.now(), limit);
+  });
+  return { due, isPaused: false };
 }
 
 export function countStranded(
@@ -93,17 +138,25 @@ export function countStranded(
   handlerIds: readonly string[],
   dueForMs: number,
 ): ReadonlyMap<string, number> {
-  const counts = selectJson<{ handlerId: string; runs: number }>(
-    database,
-    `SELECT json_object('handlerId', handler_id, 'runs', COUNT(*)) AS json
-      FROM ${tables.handlers}
-      WHERE endpoint = ? AND due_at <= ? AND handler_id NOT IN (SELECT value FROM json_each(?))
-      GROUP BY handler_id`,
-    toStorableText(endpoint),
-    Date.now() - dueForMs,
-    JSON.stringify(handlerIds.map(toStorableText)),
-  );
-  return new Map(counts.map(({ handlerId, runs }) => [fromStorableText(handlerId), runs]));
+  const counts = new Map<string, number>();
+  // Each of these has an index.
+  for (const kind of ['order_key IS NULL', 'order_key IS NOT NULL']) {
+    const counted = selectJson<{ handlerId: string; runs: number }>(
+      database,
+      `SELECT json_object('handlerId', handler_id, 'runs', COUNT(*)) AS json
+        FROM ${tables.handlers}
+        WHERE endpoint = ? AND due_at <= ? AND ${kind} AND handler_id NOT IN (SELECT value FROM json_each(?))
+        GROUP BY handler_id`,
+      toStorableText(endpoint),
+      Date.now() - dueForMs,
+      JSON.stringify(handlerIds.map(toStorableText)),
+    );
+    for (const { handlerId, runs } of counted) {
+      const id = fromStorableText(handlerId);
+      counts.set(id, (counts.get(id) ?? 0) + runs);
+    }
+  }
+  return counts;
 }
 
 export function isPaused(database: SqliteDatabase, { pauses }: SqliteTables, endpoint: string): boolean {
@@ -122,52 +175,4 @@ export function setPaused(
     : `DELETE FROM ${pauses} WHERE endpoint = ?`;
   const values = isPaused ? [toStorableText(endpoint), Date.now()] : [toStorableText(endpoint)];
   database.prepare(statement).run(...values);
-}
-
-type DueEvent = Omit<DueRun, 'payload' | 'attempt' | 'workerAttempt'> & { readonly number: number };
-
-interface StoredDueRun extends InboxKey {
-  readonly number: number;
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly receivedAt: number;
-  readonly delivery: string | null;
-  readonly dueAt: number;
-}
-
-function toDueEvent({ number, delivery, receivedAt, ...event }: StoredDueRun): Omit<DueEvent, 'handlerId'> {
-  return {
-    number,
-    endpoint: fromStorableText(event.endpoint),
-    eventId: fromStorableText(event.eventId),
-    type: fromStorableText(event.type),
-    occurredAt: fromStorableText(event.occurredAt),
-    receivedAt: new Date(receivedAt),
-    ...(delivery !== null && { delivery: JSON.parse(fromStorableText(delivery)) }),
-  };
-}
-
-/** Lets a run have an entity: see `InboxStore.admit`. Call it in a write transaction. */
-export function admit(
-  writer: SqliteWriter,
-  key: InboxKey,
-  handlerId: string,
-  lease: InboxLease,
-  entity: InboxEntity,
-): Admission {
-  const name = entityKey(key, handlerId, entity.name);
-  const record = writer.readEntity(name);
-  const own = writer.findRun(key, handlerId);
-  const last = record && writer.findRun({ ...key, eventId: record.eventId }, handlerId);
-  const now = Date.now();
-  const result = admitRun(
-    record && { record, run: last?.run },
-    own?.run,
-    { eventId: key.eventId, lease, entity },
-    now,
-  );
-  if (own && result.own) writer.writeRun(own.eventNumber, key.endpoint, handlerId, result.own);
-  if (last && result.last) writer.writeRun(last.eventNumber, key.endpoint, handlerId, result.last);
-  if (result.record) writer.writeEntity(name, key.endpoint, handlerId, result.record, now);
-  return result.admission;
 }

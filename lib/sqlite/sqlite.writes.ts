@@ -3,11 +3,11 @@ import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
-import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import {
   isNestedTransactionError,
   isSqliteDatabase,
+  MESSAGES,
   type SqliteDatabase,
   selectJson,
 } from './sqlite-database.js';
@@ -15,8 +15,8 @@ import {
 /** Reads and writes events and runs inside a write transaction. */
 export class SqliteWriter {
   constructor(
-    private readonly database: SqliteDatabase,
-    private readonly tables: SqliteTables,
+    readonly database: SqliteDatabase,
+    readonly tables: SqliteTables,
   ) {}
 
   /** The number of an event, or undefined if it is new. */
@@ -64,14 +64,19 @@ export class SqliteWriter {
     return new Map(stored.map((run) => [fromStorableText(run.handlerId), toRunRecord(run)]));
   }
 
-  /** Inserts a run of an endpoint's event, or replaces it. */
+  /** Inserts a run of an endpoint's event, or replaces it. It keeps its place. */
   writeRun(eventNumber: number, endpoint: string, handlerId: string, run: RunRecord): void {
     this.database
       .prepare(
-        `INSERT OR REPLACE INTO ${this.tables.handlers} (
+        `INSERT INTO ${this.tables.handlers} (
           event_number, endpoint, handler_id, state, attempts, updated_at, lease_token, lease_ends_at,
           error_name, error_message, due_at, worker_attempts, note
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (event_number, handler_id) DO UPDATE SET
+          endpoint = excluded.endpoint, state = excluded.state, attempts = excluded.attempts,
+          updated_at = excluded.updated_at, lease_token = excluded.lease_token, lease_ends_at = excluded.lease_ends_at,
+          error_name = excluded.error_name, error_message = excluded.error_message, due_at = excluded.due_at,
+          worker_attempts = excluded.worker_attempts, note = excluded.note`,
       )
       .run(
         eventNumber,
@@ -145,7 +150,7 @@ export class SqliteWriter {
 
   /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */
   deleteEvents(before: number, now: number, limit: number): number {
-    const { events, payloads, handlers, entities } = this.tables;
+    const { events, payloads, handlers, entities, keys } = this.tables;
     this.database
       .prepare(
         `DELETE FROM ${entities} AS entity
@@ -156,6 +161,17 @@ export class SqliteWriter {
           )`,
       )
       .run(before, now);
+    // Keys are deleted when they have no runs left, but not while no worker has their handler.
+    this.database
+      .prepare(
+        `DELETE FROM ${keys} AS k
+          WHERE due_at < ? AND NOT EXISTS (
+            SELECT 1 FROM ${handlers} AS h
+            WHERE h.endpoint = k.endpoint AND h.handler_id = k.handler_id AND h.order_key = k.order_key
+              AND h.due_at IS NOT NULL
+          )`,
+      )
+      .run(before);
     const old = selectJson<{ number: number }>(
       this.database,
       `SELECT json_object('number', number) AS json FROM ${events} AS e

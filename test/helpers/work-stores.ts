@@ -39,6 +39,7 @@ async function sqliteDatabase(): Promise<WorkDatabase> {
       database.exec(
         `UPDATE scalekit_webhooks_handlers SET due_at = due_at - ${ms}, lease_ends_at = lease_ends_at - ${ms}`,
       );
+      database.exec(`UPDATE scalekit_webhooks_keys SET due_at = due_at - ${ms}`);
     },
     arguments: ['sqlite', file],
   };

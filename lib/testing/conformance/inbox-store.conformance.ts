@@ -4,11 +4,11 @@ import { describeDue } from './inbox-store.due.js';
 import { describeEntities } from './inbox-store.entities.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
-import { describeOperations } from './inbox-store.operations.js';
+import { describeOperations, describeReopen } from './inbox-store.operations.js';
 import { describePrune, describeReads } from './inbox-store.reads.js';
-import { describeReopen } from './inbox-store.reopen.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
+import { describeTurns } from './inbox-store.turns.js';
 import { describeWork } from './inbox-store.work.js';
 
 const RUNNER_CHECKS: OptionChecks<ConformanceRunner> = {
@@ -56,6 +56,7 @@ export function describeInboxStore(
     describeEntities(harness, runner);
     describeWork(harness, runner);
     describeDue(harness, runner);
+    describeTurns(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
     describePrune(harness, runner);

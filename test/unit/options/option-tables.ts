@@ -243,6 +243,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       attempts: COUNT,
       ...BACKOFF,
       latestOnly: BOOLEAN,
+      order: row(['entity', 'organization', noop]),
     },
   },
   {
