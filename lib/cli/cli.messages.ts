@@ -24,6 +24,9 @@ export const CLI_MESSAGES = {
   timedOut: (seconds: number) => `no response within ${seconds} s`,
   signatureRefused:
     'The endpoint refused the signature. Use the secret of the application: --secret, SCALEKIT_WEBHOOK_SECRET or .env.',
+  replayRefused:
+    'The endpoint refused the signature. Use the secret of the application: --secret, SCALEKIT_WEBHOOK_SECRET or .env. ' +
+    'An endpoint with a `verifier` takes replays only if it also has that secret, and the verifier accepts them.',
   redirected: (location: string | undefined) =>
     `Not the endpoint: a redirect${location === undefined ? '' : ` to ${location}`}. Scalekit does not follow redirects. ` +
     'Use the URL of the endpoint itself.',

@@ -133,6 +133,7 @@ async function resend(
   if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
   const response = await sendDelivery(payload, { ...target, id: replayRequestId({ handlers }) });
   if (response.status === undefined || !response.endpoint) return response;
+  if (response.status === 401) return { ...response, advice: CLI_MESSAGES.replayRefused };
   return { ...response, advice: replayAdvice(response.endpoint, handlers) ?? response.advice };
 }
 

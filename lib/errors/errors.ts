@@ -34,6 +34,7 @@ export class HandlerDeclarationError extends ScalekitWebhooksError {
  * - `signature_mismatch`: no signature matches any of the secrets
  * - `payload_malformed`: the payload is a string that UTF-8 cannot encode
  * - `verifier_rejected`: the module's `verifier` option rejected the delivery
+ * - `replay_repeated`: a request for a replay arrived twice
  */
 export type WebhookVerificationErrorCode =
   | 'headers_missing'
@@ -41,7 +42,8 @@ export type WebhookVerificationErrorCode =
   | 'timestamp_out_of_tolerance'
   | 'signature_mismatch'
   | 'payload_malformed'
-  | 'verifier_rejected';
+  | 'verifier_rejected'
+  | 'replay_repeated';
 
 /** A delivery is not authentic. The error contains no payload, secret or digest. */
 export class WebhookVerificationError extends ScalekitWebhooksError {

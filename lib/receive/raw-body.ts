@@ -5,7 +5,7 @@ import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { collectSignatureHeaders, schemesPresent } from '../verify/signature-headers.js';
+import { collectSignatureHeaders, type ReplayRequest, schemesPresent } from '../verify/signature-headers.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 
@@ -56,6 +56,8 @@ export class CapturedBytes {
 export interface VerifiedDelivery {
   /** Missing if the signature scheme has no delivery id. */
   readonly deliveryId?: string | undefined;
+  /** Set if the delivery asks for a replay of its event. */
+  readonly replay?: ReplayRequest | undefined;
 }
 
 /** A request's stream. Node tells whether a request has arrived completely; other streams only when they end. */

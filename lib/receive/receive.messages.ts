@@ -29,6 +29,11 @@ export const MESSAGES = {
   secretResolverFailed: (reason: string) => `The signingSecret function failed (${reason}).`,
   noSecretForRequest: 'The signingSecret function returned no secret for this request.',
   verifierRejected: 'The verifier option rejected the delivery.',
+  replayWithVerifier:
+    'The delivery asks for a replay, which an endpoint with a verifier takes only if the verifier accepts it and the ' +
+    'signingSecret option has the secret that signed it. Otherwise `inbox replay` is not available: use ScalekitInbox.replay().',
+  replayRepeated:
+    'The same request for a replay has arrived before. To replay the event again, make a new one with `inbox replay`.',
   bodyRefused: {
     body_too_large: 'The body is larger than maxBodyBytes.',
     unsupported_media_type: 'The content type is not JSON, or the content encoding is not supported.',

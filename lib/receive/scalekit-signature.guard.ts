@@ -3,7 +3,7 @@ import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { isReplayRequestId } from '../verify/signature-headers.js';
+import { isReplayRequestId, readReplayRequest } from '../verify/signature-headers.js';
 import { verifySignature } from '../verify/verify-signature.js';
 import { DeliveryResponder, type PlatformResponse } from './delivery.responder.js';
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
@@ -27,6 +27,8 @@ import type {
 export class DeliveryVerifier {
   readonly #options: ReceiveOptions;
   readonly #secrets: EndpointSecrets;
+  /** The requests for a replay, by their ids, and until when the tolerance would let them through again. */
+  readonly #replays = new Map<string, number>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) options: ReceiveOptions,
@@ -38,7 +40,7 @@ export class DeliveryVerifier {
 
   /**
    * @param params the path parameters of the request
-   * @throws WebhookVerificationError if Scalekit did not sign the body
+   * @throws WebhookVerificationError if Scalekit did not sign the body, or a request for a replay is repeated
    * @throws DeliveryRefusedError if a function of the application fails or takes too long
    */
   async verify(
@@ -54,10 +56,25 @@ export class DeliveryVerifier {
       if (!isReplayRequestId(verified.deliveryId)) return verified;
     }
     if (found.length === 0) {
-      throw new WebhookVerificationError('signature_mismatch', MESSAGES.noSecretForRequest);
+      const message = verifier ? MESSAGES.replayWithVerifier : MESSAGES.noSecretForRequest;
+      throw new WebhookVerificationError('signature_mismatch', message);
     }
     const secrets = found.map(({ secret }) => secret);
-    return verifySignature({ payload, headers, secrets, toleranceSeconds, now: Date.now() });
+    const now = Date.now();
+    const { deliveryId = '' } = verifySignature({ payload, headers, secrets, toleranceSeconds, now });
+    const replay = readReplayRequest(deliveryId);
+    if (replay) this.#requireFirst(deliveryId, now);
+    return { deliveryId: deliveryId || undefined, replay };
+  }
+
+  /** Whoever recorded a request for a replay must not be able to have the handlers run again with it. */
+  #requireFirst(id: string, now: number): void {
+    for (const [earlier, until] of this.#replays) if (until < now) this.#replays.delete(earlier);
+    if (this.#replays.has(id)) {
+      throw new WebhookVerificationError('replay_repeated', MESSAGES.replayRepeated);
+    }
+    // The timestamp may be in the future by as much as it may be in the past.
+    this.#replays.set(id, now + 2 * this.#options.toleranceSeconds * 1000);
   }
 }
 
@@ -71,8 +88,12 @@ async function verifyWith(verifier: WebhookVerifier, input: WebhookVerifierInput
   if (verified === TIMED_OUT) {
     throw new DeliveryRefusedError('unavailable', MESSAGES.tooSlow('verifier', RESOLVER_TIMEOUT_MS));
   }
-  if (verified !== true) throw new WebhookVerificationError('verifier_rejected', MESSAGES.verifierRejected);
-  return { deliveryId: input.headers['webhook-id'] };
+  const deliveryId = input.headers['webhook-id'];
+  if (verified !== true) {
+    const message = isReplayRequestId(deliveryId) ? MESSAGES.replayWithVerifier : MESSAGES.verifierRejected;
+    throw new WebhookVerificationError('verifier_rejected', message);
+  }
+  return { deliveryId };
 }
 
 function singleValued(headers: CapturedBytes['headers']): Record<string, string> {

@@ -21,7 +21,6 @@ import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { parseEvent } from '../parse/parse-event.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { readReplayRequest } from '../verify/signature-headers.js';
 import { DeliveryResponder, type PlatformResponse } from './delivery.responder.js';
 import { type CapturedBytes, capturedBody, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
@@ -77,7 +76,7 @@ export function createWebhookController(path: string, decorators: readonly Class
       }
       const parsed = parseEvent(body.bytes, validation);
       requireEnvironment(parsed.event, environmentIds);
-      const replay = readReplayRequest(body.verified.deliveryId);
+      const { replay } = body.verified;
       if (replay) {
         return this.#inbox.replayReceived(new ReceivedEvent(parsed, { rawBody: body.bytes }), replay);
       }

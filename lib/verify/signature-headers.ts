@@ -103,10 +103,20 @@ export function isReplayRequestId(deliveryId: string | undefined): boolean {
   return deliveryId?.startsWith(`${REPLAY_PREFIX}:`) ?? false;
 }
 
-/** Reads a `webhook-id` whose signature was verified. Undefined if it does not ask for a replay. */
+/**
+ * Reads a `webhook-id` whose signature was verified. Undefined if it does not ask for a replay.
+ *
+ * @throws WebhookVerificationError `headers_malformed` if it does, but not in a way that `replayRequestId` writes
+ */
 export function readReplayRequest(deliveryId: string | undefined): ReplayRequest | undefined {
   if (deliveryId === undefined || !isReplayRequestId(deliveryId)) return undefined;
   const [, , request = ''] = deliveryId.split(':');
-  const { handlers }: { handlers?: unknown } = JSON.parse(Buffer.from(request, 'base64url').toString());
-  return Array.isArray(handlers) ? { handlers: handlers.map(String) } : {};
+  try {
+    const { handlers }: { handlers?: unknown } = JSON.parse(Buffer.from(request, 'base64url').toString());
+    if (handlers === undefined) return {};
+    if (Array.isArray(handlers) && handlers.every((id) => typeof id === 'string')) return { handlers };
+  } catch {
+    // Not JSON, or null.
+  }
+  throw new WebhookVerificationError('headers_malformed', MESSAGES.replayRequestIsMalformed);
 }

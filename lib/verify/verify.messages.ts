@@ -29,6 +29,8 @@ export const MESSAGES = {
     `The timestamp in ${header} is not a Unix timestamp in seconds (1 to 12 digits).`,
   timestampIsNotUnique: 'The scalekit-signature header must contain exactly one timestamp (t=…).',
   deliveryIdIsMalformed: 'The webhook-id header contains a period or a lone surrogate, which is not allowed.',
+  replayRequestIsMalformed:
+    'The webhook-id header asks for a replay, but this version cannot read what to replay. Use `scalekit-webhooks inbox replay` of the same version.',
   signatureNotFound: (header: string) => `The ${header} header contains no valid v1 signature.`,
   timestampOutOfTolerance: (ageSeconds: number, toleranceSeconds: number) =>
     `The delivery was signed ${Math.abs(ageSeconds)} s ${ageSeconds < 0 ? 'in the future' : 'ago'}; ` +

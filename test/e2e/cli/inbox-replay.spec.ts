@@ -11,7 +11,9 @@ import {
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { signWebhook } from 'nestjs-scalekit-webhooks/testing';
 import { replayRequestId } from '../../../lib/verify/signature-headers.js';
+import { CapturedLogger } from '../../helpers/captured-logger.js';
 import { recordEvent } from '../../helpers/cli-inbox.js';
+import { holdDate } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { run } from '../../helpers/running-app.js';
@@ -46,10 +48,12 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
   let store: SqliteInboxStore;
   let app: INestApplication;
   let url: string;
+  let logger: CapturedLogger;
 
   beforeEach(async () => {
     sync.mockReset();
     bill.mockReset();
+    logger = new CapturedLogger();
     file = await sqliteFile();
     store = new SqliteInboxStore({ database: openSqlite(file) });
     await store.ping();
@@ -59,7 +63,12 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
   });
 
   const start = (options: ScalekitWebhooksOptions) =>
-    run(adapter, { imports: [ScalekitWebhooksModule.forRoot(options)], providers: [Users, Invoices] });
+    run(
+      adapter,
+      { imports: [ScalekitWebhooksModule.forRoot(options)], providers: [Users, Invoices] },
+      undefined,
+      { logger },
+    );
 
   const statesOf = async (eventId: string) =>
     Object.fromEntries(
@@ -159,6 +168,74 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
     expect(await post(url, { ...standard, ...scalekit })).toBe(201);
     expect(await post(`${await verified.getUrl()}/webhooks/scalekit`, standard)).toBe(401);
     expect(sync).not.toHaveBeenCalled();
+  });
+
+  describe('a request', () => {
+    async function post(id: string, asked: string, to = url) {
+      const payload = (await store.payload({ endpoint: 'default', eventId: id })) ?? Buffer.from('');
+      const signed = signWebhook({ payload, secret: SECRET, id: asked });
+      const headers = { 'content-type': 'application/json', ...signed };
+      const { status } = await fetch(to, { method: 'POST', headers, body: Buffer.from(payload) });
+      return status;
+    }
+
+    it('that someone has recorded runs no handler again, as long as the tolerance would let it through', async () => {
+      holdDate();
+      const id = await recordEvent(store, { state: 'done' });
+      const asked = replayRequestId({ handlers: ['Users.sync'] });
+      const payload = (await store.payload({ endpoint: 'default', eventId: id })) ?? Buffer.from('');
+      const inFuture = new Date(Date.now() + 299_000);
+      const signed = signWebhook({ payload, secret: SECRET, id: asked, timestamp: inFuture });
+      const headers = { 'content-type': 'application/json', ...signed };
+      const repeat = async () =>
+        (await fetch(url, { method: 'POST', headers, body: Buffer.from(payload) })).status;
+
+      expect(await repeat()).toBe(201);
+      expect(await repeat()).toBe(401);
+      jest.setSystemTime(inFuture.getTime() + 299_000);
+      expect(await repeat()).toBe(401);
+      expect(sync).toHaveBeenCalledTimes(1);
+      expect(logger.ours('warn')).toEqual([
+        expect.stringContaining('replay_repeated'),
+        expect.stringContaining('replay_repeated'),
+      ]);
+      expect(await post(id, replayRequestId({ handlers: ['Users.sync'] }))).toBe(201);
+    });
+
+    it.each([
+      ['no JSON', Buffer.from('{').toString('base64url')],
+      ['null', Buffer.from('null').toString('base64url')],
+      ['handlers that are no list', Buffer.from('{"handlers":"Users.sync"}').toString('base64url')],
+      ['nothing', ''],
+    ])('that is signed, but malformed, is refused as any malformed header: %s', async (_what, text) => {
+      const id = await recordEvent(store, { state: 'done' });
+
+      expect(await post(id, `scalekit-webhooks-replay:1:${text}`)).toBe(401);
+      expect(logger.ours('warn')).toEqual([expect.stringContaining('(headers_malformed): The webhook-id')]);
+    });
+
+    it.each<[string, ScalekitWebhooksOptions]>([
+      ['has no secret', { verifier: () => true }],
+      ['rejects it', { verifier: () => false, signingSecret: SECRET }],
+    ])(
+      'is refused by an endpoint with a verifier that %s, and the log and the command say why',
+      async (_what, options) => {
+        const inbox = new SqliteInboxStore({ database: openSqlite(file) });
+        const verified = await start({ inbox, ...options });
+        const id = await recordEvent(store, DEAD);
+
+        const { exitCode, stderr } = await replay([
+          id,
+          '--url',
+          `${await verified.getUrl()}/webhooks/scalekit`,
+        ]);
+
+        expect([exitCode, stderr]).toEqual([1, expect.stringContaining('endpoint with a `verifier`')]);
+        expect(logger.ours('warn')).toContainEqual(
+          expect.stringContaining('`inbox replay` is not available'),
+        );
+      },
+    );
   });
 
   it('waits for a delivery of the event that is in progress', async () => {
