@@ -12,6 +12,7 @@ import {
   outcomeOfError,
   type WebhookAnswer,
 } from '../respond/outcome.js';
+import { capturedBody, ownValue, type PlatformRequest } from './raw-body.js';
 import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 
@@ -35,6 +36,9 @@ interface AnswerDetails {
   readonly replay?: string | undefined;
 }
 
+/** The responses that one of an application's endpoints watches. */
+const WATCHED = new WeakSet<ServerResponse>();
+
 /** Responds to the deliveries of one endpoint, so that nothing in the application changes what Scalekit sees. */
 @Injectable()
 export class DeliveryResponder {
@@ -44,6 +48,7 @@ export class DeliveryResponder {
    */
   readonly #statuses = new WeakMap<PlatformResponse, number | undefined>();
   #hasReportedEarlyAnswer = false;
+  #hasReportedMiss = false;
 
   readonly #options: ReceiveOptions;
   readonly #log: DeliveryLog;
@@ -101,6 +106,20 @@ export class DeliveryResponder {
       return Reflect.apply(writeHead, node, [sent, ...others]);
     };
     replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });
+  }
+
+  /** Logs that what looks like a delivery got a 404 at another path. Once, as a warning: strangers send anything. */
+  watch(request: PlatformRequest, response: PlatformResponse, endpoint: string): void {
+    const { headers, url = '' } = request;
+    const sent = nodeResponse(response);
+    const signature = ownValue(headers, 'webhook-signature') ?? ownValue(headers, 'scalekit-signature');
+    if (signature === undefined || WATCHED.has(sent)) return;
+    WATCHED.add(sent);
+    sent.once('close', () => {
+      if (sent.statusCode !== 404 || capturedBody(request) || this.#hasReportedMiss) return;
+      this.#hasReportedMiss = true;
+      this.#log.warn(MESSAGES.notFound(url.replace(/\?.*/s, ''), endpoint));
+    });
   }
 
   /** Whether it is too late for an answer. Says so in the log, once, if an authentic delivery got a success too early. */

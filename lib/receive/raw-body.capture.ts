@@ -27,18 +27,16 @@ export class DeliveryCapture {
 
   readonly #reader: DeliveryReader;
   readonly #verifier: DeliveryVerifier;
-  readonly #responder: DeliveryResponder;
 
   constructor(
     @Inject(ENDPOINT_OPTIONS) { name }: EndpointOptions,
     @Inject(EndpointUrl) readonly url: EndpointUrl,
     @Inject(DeliveryReader) reader: DeliveryReader,
     @Inject(DeliveryVerifier) verifier: DeliveryVerifier,
-    @Inject(DeliveryResponder) responder: DeliveryResponder,
+    @Inject(DeliveryResponder) readonly responder: DeliveryResponder,
   ) {
     this.#reader = reader;
     this.#verifier = verifier;
-    this.#responder = responder;
     this.#logger = new Logger(`ScalekitWebhooks:${name}`);
   }
 
@@ -64,7 +62,7 @@ export class DeliveryCapture {
       return body;
     } catch (error) {
       if (!(error instanceof ScalekitWebhooksError)) throw error;
-      await this.#responder.refuse(response, error);
+      await this.responder.refuse(response, error);
       return undefined;
     }
   }
@@ -194,6 +192,7 @@ function captureFirst(
     const capturing = capture.capture(request, response, params);
     return isTaken ? capturing : capturing.then((body) => body && hideBody(request, body));
   }
+  captures[0]?.responder.watch(request, response, captures[0].url.path);
   return undefined;
 }
 
@@ -268,6 +267,7 @@ function captureOnFastify(adapter: HttpServer, capture: DeliveryCapture): void {
   });
   // Before the body is parsed, and before the application's hooks that read it.
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (!isOurs(request)) capture.responder.watch(request, reply, capture.url.path);
     if (!isOurs(request) || !isUnread(streamOf(request))) return done();
     capture.capture(request, reply, request.params).then((body) => body && done(), done);
   });

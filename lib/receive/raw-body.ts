@@ -68,6 +68,7 @@ const BODY = Symbol('captured body');
 /** The common part of Express's and Fastify's request objects, and the captured body. */
 export interface PlatformRequest {
   readonly headers: IncomingHttpHeaders;
+  readonly url?: string | undefined;
   readonly rawBody?: unknown;
   readonly raw?: unknown;
   [BODY]?: CapturedBytes;

@@ -47,6 +47,8 @@ export const MESSAGES = {
     `A signed delivery to POST ${path} was answered with ${status} before it reached this module, so no handler ran. ` +
     'If a global guard answered, exempt the endpoint with the controllerDecorators option. If a middleware or another ' +
     'route answered, remove it or change its path, or change the path option of the endpoint. This is logged once.',
+  notFound: (path: string, endpoint: string) =>
+    `A request with signature headers to ${describeValue(path)} got a 404. If Scalekit sent it, change the URL in the Scalekit dashboard so that it ends in ${endpoint}, or change the path option of the endpoint. This is logged once.`,
   answeredByApplication:
     'An interceptor or a filter of the application answered in the place of the handlers. Let interceptors pass on ' +
     'deliveries with next.handle().',
