@@ -115,6 +115,10 @@ export {
   type WebhookVerificationErrorCode,
 } from './errors/errors.js';
 
+// Events of the Events API
+
+export { toWebhookEvent } from './parse/webhook-event.js';
+
 // Events: types
 
 export {

@@ -9,6 +9,8 @@ import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
+import { isJsonObject } from '../parse/validate-event.js';
+import { toWebhookEvent } from '../parse/webhook-event.js';
 import { isAcknowledged } from '../respond/outcome.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -95,7 +97,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   /**
    * Handles an event: runs each of its handlers that has not succeeded yet.
    *
-   * @param event an event in Scalekit's wire format. The object is not changed.
+   * @param event the payload of a webhook, or an event of Scalekit's Events API: the message that the SDK returns, or its
+   *   JSON form. The object is not changed.
    * @returns what happened to each handler; a handler's error is in the result, not thrown
    * @throws InvalidEventError when it is not an event, or when the `validation` option rejects it
    */
@@ -183,7 +186,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
 function toJson(event: unknown): string {
   try {
     // A value without JSON, such as undefined, is refused later: it is not an event.
-    return JSON.stringify(event) ?? 'null';
+    return JSON.stringify(isJsonObject(event) ? toWebhookEvent(event) : event) ?? 'null';
   } catch {
     throw new InvalidEventError('not_json', MESSAGES.eventWithoutJson);
   }
