@@ -36,3 +36,16 @@ export {
   type TestDeliveryOptions,
   type TestDeliveryPayload,
 } from './scalekit-webhook.tester.js';
+export {
+  type EventsApiFault,
+  SimulatedEventsApi,
+  type SimulatedEventsApiOptions,
+} from './simulated-events-api.js';
+export type {
+  ApiEvent,
+  ApiTime,
+  EventsApiPage,
+  EventsApiRequest,
+  EventsApiRequestFilter,
+  ListeningEventsApi,
+} from './simulated-events-api.server.js';

@@ -95,6 +95,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
     InboxTransport: () => new main.InboxTransport(),
     BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
     ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
+    SimulatedEventsApi: () => new testing.SimulatedEventsApi(),
     ScalekitDeliverySimulator: () =>
       new testing.ScalekitDeliverySimulator({ app, secrets: [{ secret: SECRET }] }),
   };

@@ -25,6 +25,7 @@ import {
   describeInboxStore,
   ScalekitDeliverySimulator,
   ScalekitWebhookTester,
+  SimulatedEventsApi,
   signWebhook,
 } from 'nestjs-scalekit-webhooks/testing';
 import { SECRET } from '../../helpers/secrets.js';
@@ -348,6 +349,12 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       seed: row([1, 0, -1, 2 ** 31]),
       onAttempt: FUNCTION,
     },
+  },
+  {
+    type: 'SimulatedEventsApiOptions',
+    give: (options) => new SimulatedEventsApi(options),
+    valid: {},
+    rows: { visibleAfterMs: DURATION },
   },
   {
     type: 'SimulatedSecret',
