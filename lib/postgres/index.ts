@@ -4,9 +4,7 @@ export {
   drizzleQueryable,
   type KyselyLike,
   kyselyQueryable,
-  type PgLike,
   type PrismaLike,
-  preparedQueryable,
   prismaQueryable,
 } from './postgres.adapters.js';
 export type { PostgresInboxOptions } from './postgres.options.js';

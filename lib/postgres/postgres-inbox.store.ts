@@ -31,7 +31,14 @@ import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
 import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
 import { toDueRuns, workStatements } from './postgres.work.js';
-import { inRounds, toClaimValues, toKey, toRecordValues, toSettlementColumns } from './postgres.writes.js';
+import {
+  inRounds,
+  SharedStatement,
+  toClaimRow,
+  toKey,
+  toRunRow,
+  toSettlementRow,
+} from './postgres.writes.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
 
 /**
@@ -50,6 +57,9 @@ export class PostgresInboxStore implements InboxWorkStore {
   readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
   readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
+  readonly #claims: SharedStatement;
+  readonly #enqueued: SharedStatement;
+  readonly #settlements: SharedStatement;
   readonly #order: PostgresOrder;
   readonly #retention: PostgresRetention;
 
@@ -62,6 +72,9 @@ export class PostgresInboxStore implements InboxWorkStore {
     this.application = application;
     this.#tables = postgresTables(schema, application);
     this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#claims = new SharedStatement(this.#connection, this.#statements.claim);
+    this.#enqueued = new SharedStatement(this.#connection, this.#statements.enqueue);
+    this.#settlements = new SharedStatement(this.#connection, this.#statements.settle);
     this.#order = new PostgresOrder(this.#tables, this.#connection);
     this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
   }
@@ -81,13 +94,11 @@ export class PostgresInboxStore implements InboxWorkStore {
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const claims = new Map<string, RunClaim>();
     const missing = await inRounds(handlerIds, async (ids) => {
-      const rows = await this.#connection.ask(this.#statements.claim, toClaimValues(event, ids, lease));
-      for (const row of rows) {
-        const handlerId = textOf(row, 'handler_id');
-        const claim = toRunClaim(row);
-        // A run that became claimable during the statement has two rows. The other one shows its earlier state.
-        if (claim.state === 'claimed' || !claims.has(handlerId)) claims.set(handlerId, claim);
-      }
+      const rows = await this.#claims.ask(
+        ids.map((id) => toClaimRow(event, id, lease)),
+        event,
+      );
+      for (const row of rows) claims.set(textOf(row, 'handler_id'), toRunClaim(row));
       return rows;
     });
     // Runs that change this often are being worked on by other processes.
@@ -103,11 +114,9 @@ export class PostgresInboxStore implements InboxWorkStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const { settle, settleOne } = this.#statements;
-    const columns = toSettlementColumns(settlements);
-    const isOne = settlements.length === 1;
-    const values = [...toKey(key), ...(isOne ? columns.flat() : columns), toStorableText(lease.token)];
-    const rows = await this.#connection.ask(isOne ? settleOne : settle, values);
+    const rows = await this.#settlements.ask(
+      settlements.map((settlement) => toSettlementRow(key, settlement, lease)),
+    );
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -213,10 +222,12 @@ export class PostgresInboxStore implements InboxWorkStore {
   ): Promise<ReadonlyMap<string, RunState>> {
     const states = new Map<string, RunState>();
     const missing = await inRounds(handlerIds, async (ids) => {
-      const values = [...toRecordValues(event), ids.map(toStorableText)];
       const rows = await (places
         ? this.#order.enqueue(event, ids, places)
-        : this.#connection.ask(this.#statements.enqueue, values));
+        : this.#enqueued.ask(
+            ids.map((id) => toRunRow(event, id)),
+            event,
+          ));
       for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
       return rows;
     });
@@ -261,6 +272,7 @@ export class PostgresInboxStore implements InboxWorkStore {
   }
 
   onWarning(report: InboxWarningReporter): void {
+    this.#connection.onWarning(report);
     this.#retention.onWarning(report);
   }
 

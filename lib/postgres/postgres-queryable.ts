@@ -4,8 +4,7 @@ export type PostgresRow = Record<string, unknown>;
 /**
  * The part of a Postgres client that the store uses. These fit as they are: a `pg` Pool, Client or PoolClient; PGlite and
  * its transactions; a TypeORM DataSource, EntityManager or QueryRunner. Wrap Prisma, Drizzle and Kysely in
- * {@link prismaQueryable}, {@link drizzleQueryable} and {@link kyselyQueryable}. With `pg`, {@link preparedQueryable} makes
- * deliveries faster.
+ * {@link prismaQueryable}, {@link drizzleQueryable} and {@link kyselyQueryable}.
  */
 export interface PostgresQueryable {
   /** Resolves to the rows, or to an object that has them. */

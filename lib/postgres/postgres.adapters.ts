@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { objectWith } from '../errors/settings.js';
 import { TransactionFence } from '../inbox/transaction-fence.js';
@@ -20,40 +20,6 @@ class LibraryAdapter implements PostgresAdapter {
   get adapted(): unknown {
     return this.#adapted;
   }
-}
-
-/** A `pg` Pool, Client or PoolClient. */
-export interface PgLike {
-  query(statement: {
-    readonly name?: string;
-    readonly text: string;
-    readonly values: unknown[];
-  }): Promise<{ rows: PostgresRow[] }>;
-}
-
-/**
- * Lets each connection of a `pg` client prepare the store's statements once, which saves at least a third of the time of a
- * delivery. Do not use it behind a pooler that does not support prepared statements, such as PgBouncer in transaction mode
- * without `max_prepared_statements`.
- *
- * @example
- * new PostgresInboxStore({ client: preparedQueryable(pool), application: 'billing' });
- */
-export function preparedQueryable(client: PgLike): PostgresAdapter {
-  objectWith('query')('client', client);
-  const names = new Map<string, string>();
-  const nameOf = (text: string): string => {
-    const known = names.get(text);
-    if (known !== undefined) return known;
-    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
-    names.set(text, name);
-    return name;
-  };
-  return new LibraryAdapter(client, {
-    query: (text, values = []) =>
-      // The migration has no values, and Postgres cannot prepare it.
-      client.query(values.length === 0 ? { text, values } : { name: nameOf(text), text, values }),
-  });
 }
 
 /** A `PrismaClient`, or the client that `prisma.$transaction` passes to its callback. */

@@ -1,18 +1,33 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerInTime } from '../inbox/answer-timeout.js';
+import { answerInTime } from '../inbox/batcher.js';
+import type { InboxWarningReporter } from '../inbox/inbox-store.js';
+import { MESSAGES } from './postgres.messages.js';
 import type { PostgresInboxOptions } from './postgres.options.js';
 import { postgresSchemaSql } from './postgres.schema.js';
+import { isPostgresPool } from './postgres.transaction.js';
 import { type PostgresRow, queryRows } from './postgres-queryable.js';
 
 type PostgresConnectionOptions = Readonly<Required<PostgresInboxOptions>>;
 
-/** The store's client: with the tables created before the first statement, time limits, and retries after conflicts. */
+/**
+ * The store's client: with the tables created before the first statement, prepared statements, time limits, and retries after
+ * conflicts.
+ */
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions;
+  readonly #names = new Map<string, string>();
+  #prepares: boolean;
   #migrated: Promise<void> | undefined;
+  #warn: InboxWarningReporter = () => {};
 
   constructor(options: PostgresConnectionOptions) {
     this.#options = options;
+    this.#prepares = options.preparedStatements;
+  }
+
+  onWarning(report: InboxWarningReporter): void {
+    this.#warn = report;
   }
 
   /** Creates the tables, or updates them. */
@@ -27,9 +42,39 @@ export class PostgresConnection {
     return answerInTime(this.query(text, values), 'Postgres');
   }
 
-  async query(text: string, values: unknown[]): Promise<PostgresRow[]> {
+  /** For batches. After a few conflicts, each part of a batch is better tried by itself. */
+  askBatch(text: string, values: unknown[]): Promise<PostgresRow[]> {
+    return answerInTime(this.query(text, values, MAX_ATTEMPTS_OF_A_BATCH), 'Postgres');
+  }
+
+  async query(text: string, values: unknown[], maxAttempts = MAX_ATTEMPTS): Promise<PostgresRow[]> {
     if (this.#options.migrate) await this.#migrateOnce();
-    return retryConflicts(() => queryRows(this.#options.client, text, values));
+    return retryConflicts(() => this.#execute(text, values), maxAttempts);
+  }
+
+  /** Only pools of `pg` let a statement be named, so that each of their connections prepares it once. */
+  async #execute(text: string, values: unknown[]): Promise<PostgresRow[]> {
+    const { client } = this.#options;
+    if (!this.#prepares || !isPostgresPool(client)) return queryRows(client, text, values);
+    try {
+      const { rows } = await client.query({ name: this.#nameOf(text), text, values });
+      return rows;
+    } catch (error) {
+      if (!isPreparationFailure(error)) throw error;
+      // The pooler gives each transaction any connection to Postgres. Nothing was executed.
+      if (this.#prepares) this.#warn(MESSAGES.preparedStatementLost, error);
+      this.#prepares = false;
+      return queryRows(client, text, values);
+    }
+  }
+
+  /** The same in every process, and another one for another text: poolers share the names. */
+  #nameOf(text: string): string {
+    const known = this.#names.get(text);
+    if (known !== undefined) return known;
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
+    this.#names.set(text, name);
+    return name;
   }
 
   #migrateOnce(): Promise<void> {
@@ -43,21 +88,22 @@ export class PostgresConnection {
 }
 
 const MAX_ATTEMPTS = 20;
+const MAX_ATTEMPTS_OF_A_BATCH = 5;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 128;
 
 /**
- * Repeats a statement while Postgres rolls it back because of concurrent transactions, at most 20 times.
+ * Repeats a statement while Postgres rolls it back because of concurrent transactions, by default at most 20 times.
  *
  * A single statement cannot choose its isolation level. At read committed, the default, conflicts hardly ever happen. At
  * repeatable read and serializable, Postgres expects the client to try again.
  */
-export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
+export async function retryConflicts<T>(attempt: () => Promise<T>, maxAttempts = MAX_ATTEMPTS): Promise<T> {
   for (let attempts = 1, wait = FIRST_WAIT_MS; ; attempts += 1, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     try {
       return await attempt();
     } catch (error) {
-      if (attempts === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      if (attempts === maxAttempts || !isConflict(error)) throw error;
     }
     // The random part keeps statements from conflicting again.
     await delay(wait * (0.5 + Math.random()));
@@ -73,15 +119,38 @@ const CONFLICTS: ReadonlySet<unknown> = new Set([
   '42P07', // duplicate_table
   '42701', // duplicate_column
   '23505', // unique_violation
+  '23503', // foreign_key_violation: the event was deleted while one of its runs was settled
 ]);
+
+/** Whether Postgres rolled a statement back because of a concurrent transaction, so that repeating it can succeed. */
+export function isConflict(error: unknown): boolean {
+  return codesOf(error).some((code) => CONFLICTS.has(code));
+}
+
+/** Whether a prepared statement was not found, or had been prepared by somebody else. */
+function isPreparationFailure(error: unknown): boolean {
+  return codesOf(error).some((code) => code === '26000' || code === '42P05');
+}
+
+// Postgres' codes, and Prisma's.
+const CODE_OF_STATEMENT = /^(\d|F0|HV|XX|P[02])\w+$/;
+// The connection is lost, or the server is shut down or accepts no more connections.
+const CODE_OF_SERVER = /^(08|57P|53300)/;
+
+/** Whether Postgres refused a statement because of what it does, and not because it could not be reached. */
+export function isOfStatement(error: unknown): boolean {
+  const codes = codesOf(error).map(String);
+  return (
+    codes.some((code) => CODE_OF_STATEMENT.test(code)) && !codes.some((code) => CODE_OF_SERVER.test(code))
+  );
+}
 
 // The properties in which TypeORM, Drizzle and Prisma keep the error of the driver.
 const WRAPPERS = ['cause', 'driverError', 'meta', 'driverAdapterError'];
 
-/** Whether Postgres rolled a statement back because of a concurrent transaction, so that repeating it can succeed. */
-export function isConflict(error: unknown, depth = 0): boolean {
-  if (typeof error !== 'object' || error === null || depth > WRAPPERS.length) return false;
-  const codes = ['code', 'originalCode'].map((name) => Reflect.get(error, name));
-  if (codes.some((code) => CONFLICTS.has(code))) return true;
-  return WRAPPERS.some((name) => isConflict(Reflect.get(error, name), depth + 1));
+/** The codes of an error and of those that it wraps. */
+function codesOf(error: unknown, depth = 0): unknown[] {
+  if (typeof error !== 'object' || error === null || depth > WRAPPERS.length) return [];
+  const codes = ['code', 'originalCode'].flatMap((name) => Reflect.get(error, name) ?? []);
+  return [...codes, ...WRAPPERS.flatMap((name) => codesOf(Reflect.get(error, name), depth + 1))];
 }

@@ -1,4 +1,4 @@
-import { answerInTime } from '../inbox/answer-timeout.js';
+import { answerInTime } from '../inbox/batcher.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';

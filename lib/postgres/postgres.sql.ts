@@ -10,7 +10,6 @@ export function postgresStatements(tables: PostgresTables) {
   return Object.freeze({
     claim: claimSql(tables),
     settle: settleSql(tables),
-    settleOne: settleOneSql(tables),
     complete: completeSql(tables),
     reopen: reopenSql(tables),
     dismiss: dismissSql(tables),
@@ -22,65 +21,111 @@ export function postgresStatements(tables: PostgresTables) {
 }
 
 /**
- * Records the event and claims the runs that can be claimed.
+ * Records events and claims their runs, for several deliveries at once.
  *
- * Values: endpoint, event id, type, occurred at, payload, delivery or NULL, handler ids, lease token, lease in ms, token to
- * take over or NULL, and when workers may take the runs over, in ms, or NULL if the claim does not hand them over.
+ * Values: a lock timeout, and as JSON the runs, as `ClaimRow`, and the events, as `EventRow`; see {@link givenSql}.
  *
- * Returns, for each handler, `claimed` with its attempt, or the state that prevented a claim. It returns both if the run
- * became claimable during the statement, and nothing if another transaction changed the run during the statement: claim
- * again for that handler.
+ * Returns, for each run, `claimed` with its attempt, or the state that prevented a claim. It returns nothing for a run that
+ * became claimable during the statement, or that another transaction inserted: claim that run again.
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
-  // A worker takes the attempt over, or the claim is repeated because its response was lost.
-  const goesOn = "(run.state = 'running' AND run.lease_token IN ($8::text, $10::text))";
-  const isClaimable = `(
-      run.state = 'failed'
-      OR run.state = 'queued' AND $10::text IS NOT NULL
-      OR run.state = 'running' AND run.lease_ends_at <= clock_timestamp()
-      OR ${goesOn}
-    )`;
-  // The ORDER BY makes all claims lock rows in the same order, so that two of them cannot deadlock.
+  const takesOver = `(SELECT asked.takes_over FROM asked WHERE ${isRunOf('asked', application)})`;
   // DO UPDATE sees each row as it is when it is locked. The last SELECT sees it as it was when the statement began.
   return `
-WITH recorded AS (
+WITH asked AS MATERIALIZED (
+  ${givenSql('$2', CLAIM_COLUMNS)}
+), recorded AS (
   ${recordSql(events, application)}
 ), claimed AS (
   INSERT INTO ${runs} AS run
     (application, endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, due_at)
-  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'running', 1, clock_timestamp(), $8::text,
-    ${inMs('$9::float8')}, ${inMs('$11::float8')}
-  FROM unnest($7::text[]) AS asked (handler_id)
-  ORDER BY asked.handler_id COLLATE "C"
+  SELECT ${application}, endpoint, event_id, handler_id, 'running', 1, clock_timestamp(), lease_token,
+    ${inMs('lease_ms')}, ${inMs('retry_in_ms')}
+  FROM asked
+  ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = 'running',
-    attempts = run.attempts + CASE WHEN ${goesOn} THEN 0 ELSE 1 END,
+    attempts = run.attempts + CASE WHEN ${goesOn('excluded.lease_token', takesOver)} THEN 0 ELSE 1 END,
     updated_at = clock_timestamp(),
-    lease_token = $8::text,
-    lease_ends_at = ${inMs('$9::float8')},
-    due_at = CASE WHEN run.due_at IS NULL THEN ${inMs('$11::float8')}
-      ELSE ${inMs('coalesce($11::float8, $9::float8)')} END,
-    worker_attempts = CASE WHEN ${goesOn} THEN run.worker_attempts ELSE 0 END,
+    lease_token = excluded.lease_token,
+    lease_ends_at = excluded.lease_ends_at,
+    due_at = CASE WHEN run.due_at IS NULL THEN excluded.due_at
+      ELSE coalesce(excluded.due_at, excluded.lease_ends_at) END,
+    worker_attempts = CASE WHEN ${goesOn('excluded.lease_token', takesOver)} THEN run.worker_attempts ELSE 0 END,
     error_name = NULL,
     error_message = NULL
-  WHERE ${isClaimable}
-  RETURNING run.handler_id, run.attempts
+  WHERE ${isClaimable('excluded.lease_token', takesOver)}
+  RETURNING run.endpoint, run.event_id, run.handler_id, run.attempts
 )
-SELECT handler_id, 'claimed' AS state, attempts, NULL::float8 AS lease_ends_in_ms
+SELECT endpoint, event_id, handler_id, 'claimed' AS state, attempts, NULL::float8 AS lease_ends_in_ms
 FROM claimed
 UNION ALL
-SELECT run.handler_id, run.state, NULL,
+SELECT run.endpoint, run.event_id, run.handler_id, run.state, NULL,
   ceil(extract(epoch FROM run.lease_ends_at - clock_timestamp()) * 1000)::float8
-FROM ${runs} AS run
-WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
-  AND ${isClaimable} IS NOT TRUE`;
+FROM asked ${asItWas(runs, application)}
+WHERE ${isNotIn('claimed')} AND ${isClaimable('asked.lease_token', 'asked.takes_over')} IS NOT TRUE`;
 }
 
-/** Records the event, if it is new. Values: endpoint, event id, type, occurred at, payload, delivery or NULL. */
+/** The properties of `ClaimRow`. */
+const CLAIM_COLUMNS =
+  'endpoint text, event_id text, handler_id text, lease_token text, lease_ms float8, takes_over text, retry_in_ms float8';
+
+/** Makes all statements lock rows in the same order, so that two of them cannot deadlock. */
+export const IN_KEY_ORDER =
+  'ORDER BY asked.endpoint COLLATE "C", asked.event_id COLLATE "C", asked.handler_id COLLATE "C"';
+
+/**
+ * Reads rows from a value that is JSON, because every client can pass that on.
+ *
+ * The statement then waits for locks for $1 at most, such as 100ms, and not for as long as the connection would. $1 can be
+ * NULL.
+ */
+export function givenSql(value: string, columns: string): string {
+  return `SELECT given.*
+  FROM (SELECT CASE WHEN $1::text IS NOT NULL THEN set_config('lock_timeout', $1::text, true) END) AS patience
+  CROSS JOIN json_to_recordset(${value}::text::json) AS given (${columns})`;
+}
+
+/** Records the events that are new. Value: the events as JSON, as `EventRow`. */
 export function recordSql(events: string, application: string): string {
+  const columns = 'endpoint text, event_id text, type text, occurred_at text, payload text, delivery text';
   return `INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload, delivery)
-  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text)
+  SELECT ${application}, endpoint, event_id, type, occurred_at, decode(payload, 'base64'), delivery
+  FROM (${givenSql('$3', columns)}) AS event
+  ORDER BY endpoint COLLATE "C", event_id COLLATE "C"
   ON CONFLICT (application, endpoint, event_id) DO NOTHING`;
+}
+
+/** Whether `run` is the run that a row is about. */
+export function isRunOf(row: string, application: string): string {
+  return `run.application = ${application} AND run.endpoint = ${row}.endpoint AND run.event_id = ${row}.event_id
+    AND run.handler_id = ${row}.handler_id`;
+}
+
+/** Each run that is `asked` for, as it was when the statement began. LIMIT makes Postgres look it up by its key. */
+export function asItWas(runs: string, application: string): string {
+  return `CROSS JOIN LATERAL (
+  SELECT * FROM ${runs} AS run WHERE ${isRunOf('asked', application)} LIMIT 1
+) AS run`;
+}
+
+/** Whether a run that is `asked` for is not among the given runs. */
+export function isNotIn(runs: string): string {
+  return `(asked.endpoint, asked.event_id, asked.handler_id) NOT IN (SELECT endpoint, event_id, handler_id FROM ${runs})`;
+}
+
+/** Whether a claim continues an attempt: a worker takes it over, or the claim is repeated because its response was lost. */
+function goesOn(token: string, takesOver: string): string {
+  return `(run.state = 'running' AND (run.lease_token = ${token} OR run.lease_token = ${takesOver}))`;
+}
+
+function isClaimable(token: string, takesOver: string): string {
+  return `(
+    run.state = 'failed'
+    OR run.state = 'queued' AND ${takesOver} IS NOT NULL
+    OR run.state = 'running' AND run.lease_ends_at <= clock_timestamp()
+    OR ${goesOn(token, takesOver)}
+  )`;
 }
 
 /** A time so many ms from now; NULL for NULL. */
@@ -89,93 +134,49 @@ export function inMs(ms: string): string {
 }
 
 /**
- * Records how several runs ended.
+ * Records how runs ended, for several deliveries at once.
  *
- * Values: endpoint, event id, lists of handler ids, states, error names, error messages and waits of workers in ms, and the
- * lease token.
- * Returns the ids of the handlers that were written.
+ * Values: a lock timeout, and as JSON the settlements, as `SettlementRow`; see {@link givenSql}. Returns the runs that were
+ * written.
  */
 function settleSql({ runs, application }: PostgresTables): string {
-  const settlement = {
-    state: 'ended.state',
-    errorName: 'ended.error_name',
-    errorMessage: 'ended.error_message',
-    retryInMs: 'ended.retry_in_ms',
-  };
-  return `
-WITH given AS (
-  SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
-    AS given (handler_id, state, error_name, error_message, retry_in_ms)
-), ended AS (
-  SELECT given.*
-  FROM ${runs} AS run JOIN given ON given.handler_id = run.handler_id
-  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND ${belongsToLease('given.state')}
-  ORDER BY run.handler_id
-  FOR UPDATE OF run
-), written AS (
-  UPDATE ${runs} AS run SET${assignments(settlement)}
-  FROM ended
-  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ended.handler_id
-  RETURNING run.handler_id
-)
-SELECT handler_id FROM written`;
-}
-
-/**
- * Records how one run ended. A single row needs no lock order and no join, so this is cheaper than {@link settleSql}.
- *
- * Values: as for {@link settleSql}, with single values instead of lists.
- */
-function settleOneSql({ runs, application }: PostgresTables): string {
-  const settlement = {
-    state: '$4::text',
-    errorName: '$5::text',
-    errorMessage: '$6::text',
-    retryInMs: '$7::float8',
-  };
-  return `
-WITH written AS (
-  UPDATE ${runs} AS run SET${assignments(settlement)}
-  WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = $3::text
-    AND ${belongsToLease(settlement.state)}
-  RETURNING run.handler_id
-)
-SELECT handler_id FROM written`;
-}
-
-/** A settlement, as SQL expressions. */
-interface SettlementSql {
-  readonly state: string;
-  readonly errorName: string;
-  readonly errorMessage: string;
-  readonly retryInMs: string;
-}
-
-/** A run keeps its lease token, so that {@link belongsToLease} recognizes a settlement that is repeated. */
-function assignments({ state, errorName, errorMessage, retryInMs }: SettlementSql): string {
   const whileRunning = (value: string, column: string) =>
     `CASE WHEN run.state = 'running' THEN ${value} ELSE run.${column} END`;
-  const uncounted = `CASE WHEN ${state} = 'queued' AND ${errorName} IS NULL THEN 1 ELSE 0 END`;
-  const dueAt = `CASE WHEN ${state} IN ('failed', 'queued') AND run.due_at IS NOT NULL
-      THEN ${inMs(`coalesce(${retryInMs}, 0)`)} END`;
+  const uncounted = "CASE WHEN excluded.state = 'queued' AND excluded.error_name IS NULL THEN 1 ELSE 0 END";
+  const dueAt = `CASE WHEN excluded.state IN ('failed', 'queued') AND run.due_at IS NOT NULL THEN excluded.due_at END`;
+  // Each of these runs exists, so nothing is inserted. Unlike a join, ON CONFLICT locks the rows in the given order, and finds
+  // them by their key whatever Postgres knows of the table.
+  //
+  // A settlement that is repeated, because its response was lost, finds the run in its state. So does the one after
+  // `complete`. A run keeps its lease token, so that they are recognized.
   return `
-    state = ${state},
+WITH asked AS (
+  ${givenSql('$2', SETTLEMENT_COLUMNS)}
+), written AS (
+  INSERT INTO ${runs} AS run
+    (application, endpoint, event_id, handler_id, lease_token, state, attempts, updated_at, due_at, error_name, error_message)
+  SELECT ${application}, asked.endpoint, asked.event_id, asked.handler_id, asked.lease_token, asked.state, 0,
+    clock_timestamp(), ${inMs('coalesce(asked.retry_in_ms, 0)')}, asked.error_name, asked.error_message
+  FROM asked ${asItWas(runs, application)}
+  ${IN_KEY_ORDER}
+  ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
+    state = excluded.state,
     attempts = ${whileRunning(`run.attempts - ${uncounted}`, 'attempts')},
     worker_attempts = ${whileRunning(`greatest(0, run.worker_attempts - ${uncounted})`, 'worker_attempts')},
     due_at = ${whileRunning(dueAt, 'due_at')},
     updated_at = ${whileRunning('clock_timestamp()', 'updated_at')},
     lease_ends_at = NULL,
-    error_name = ${whileRunning(errorName, 'error_name')},
-    error_message = ${whileRunning(errorMessage, 'error_message')}`;
+    error_name = ${whileRunning('excluded.error_name', 'error_name')},
+    error_message = ${whileRunning('excluded.error_message', 'error_message')}
+  WHERE run.lease_token = excluded.lease_token AND run.state IN ('running', excluded.state)
+  RETURNING run.endpoint, run.event_id, run.handler_id
+)
+SELECT endpoint, event_id, handler_id FROM written`;
 }
 
-/**
- * A settlement that is repeated, because its response was lost, finds the run in its state. So does the settlement after
- * `complete`.
- */
-function belongsToLease(state: string): string {
-  return `run.lease_token = $8::text AND run.state IN ('running', ${state})`;
-}
+/** The properties of `SettlementRow`. */
+const SETTLEMENT_COLUMNS = `endpoint text, event_id text, handler_id text, lease_token text, state text, error_name text,
+    error_message text, retry_in_ms float8`;
 
 /**
  * Records a run as done, inside the transaction that has the mark. See `completeRun`.

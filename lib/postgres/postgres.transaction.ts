@@ -60,6 +60,7 @@ export async function completeRun(
 /** A `pg` Pool. */
 interface PostgresPool {
   readonly totalCount: number;
+  query(statement: { name: string; text: string; values: unknown[] }): Promise<{ rows: PostgresRow[] }>;
   connect(callback: (error: Error | undefined, client?: PostgresPoolClient) => void): void;
 }
 
@@ -72,7 +73,7 @@ interface PostgresPoolClient {
 }
 
 /** A `pg` Client also has `connect`, but only a Pool counts its clients. */
-function isPostgresPool(client: unknown): client is PostgresPool {
+export function isPostgresPool(client: unknown): client is PostgresPool {
   return hasMethod(client, 'connect') && 'totalCount' in client;
 }
 

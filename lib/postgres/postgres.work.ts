@@ -4,7 +4,7 @@ import { fromStorableText } from '../inbox/storable-text.js';
 import { turnsSql } from './postgres.order.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
-import { inMs, recordSql } from './postgres.sql.js';
+import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
 /** The statements for workers. */
@@ -26,33 +26,34 @@ export function workStatements(tables: PostgresTables) {
 }
 
 /**
- * Records the event, and hands its runs to the workers.
+ * Records events, and hands their runs to the workers, for several deliveries at once.
  *
- * Values: those of `recordSql`, handler ids. Returns the state of each handler's run, and nothing for a run that another
- * transaction inserted during the statement.
+ * Values: a lock timeout, and as JSON the runs, as `RunRow`, and the events, as `EventRow`; see `givenSql`. Returns the state
+ * of each run, and nothing for a run that another transaction inserted during the statement.
  */
 function enqueueSql({ events, runs, application }: PostgresTables): string {
-  // The ORDER BY makes all statements lock rows in the same order, so that two of them cannot deadlock.
   return `
-WITH recorded AS (
+WITH asked AS MATERIALIZED (
+  ${givenSql('$2', 'endpoint text, event_id text, handler_id text')}
+), recorded AS (
   ${recordSql(events, application)}
 ), handed_over AS (
   INSERT INTO ${runs} AS run (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at)
-  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'queued', 0, clock_timestamp(), clock_timestamp()
-  FROM unnest($7::text[]) AS asked (handler_id)
-  ORDER BY asked.handler_id COLLATE "C"
+  SELECT ${application}, endpoint, event_id, handler_id, 'queued', 0, clock_timestamp(), clock_timestamp()
+  FROM asked
+  ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
     updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
     due_at = greatest(run.lease_ends_at, clock_timestamp())
   WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
-  RETURNING run.handler_id, run.state
+  RETURNING run.endpoint, run.event_id, run.handler_id, run.state
 )
-SELECT handler_id, state FROM handed_over
+SELECT endpoint, event_id, handler_id, state FROM handed_over
 UNION ALL
-SELECT run.handler_id, run.state FROM ${runs} AS run
-WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
-  AND NOT EXISTS (SELECT FROM handed_over WHERE handed_over.handler_id = run.handler_id)`;
+SELECT run.endpoint, run.event_id, run.handler_id, run.state
+FROM asked ${asItWas(runs, application)}
+WHERE ${isNotIn('handed_over')}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import { describeValue } from '../errors/settings.js';
-import { answerInTime } from '../inbox/answer-timeout.js';
+import { answerInTime } from '../inbox/batcher.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import Database from 'libsql';
 import { BullMqTransport } from '../../lib/bullmq/index.js';
 import type { ScalekitWebhooksOptions } from '../../lib/index.js';
-import { PostgresInboxStore, preparedQueryable } from '../../lib/postgres/index.js';
+import { PostgresInboxStore } from '../../lib/postgres/index.js';
 import { SqliteInboxStore } from '../../lib/sqlite/index.js';
 import { aSchemaName, dropSchema, openPool } from '../helpers/postgres.js';
 import { redisInboxHarness } from '../helpers/redis-inbox.js';
@@ -63,15 +63,21 @@ function compareSqlite(): StoreComparison {
 /** Both sides prepare their statements, or neither does. */
 function comparePostgres({ isPrepared }: { readonly isPrepared: boolean }): StoreComparison {
   const pool = openPool({ max: 1 });
-  const client = isPrepared ? preparedQueryable(pool) : pool;
   const schema = aSchemaName();
+  const query = (name: string, text: string, values: unknown[]) =>
+    pool.query(isPrepared ? { name, text, values } : { text, values });
   let written = 0;
   return {
     name: isPrepared ? 'Postgres, prepared' : 'Postgres',
     bareName: isPrepared ? 'two bare statements, prepared' : 'two bare statements',
     hasGoals: true,
     async open() {
-      const inbox = new PostgresInboxStore({ client, application: 'test', schema });
+      const inbox = new PostgresInboxStore({
+        client: pool,
+        application: 'test',
+        schema,
+        preparedStatements: isPrepared,
+      });
       await inbox.migrate();
       await pool.query(
         `CREATE TABLE "${schema}".bare (id text PRIMARY KEY, payload bytea, state text NOT NULL)`,
@@ -81,8 +87,8 @@ function comparePostgres({ isPrepared }: { readonly isPrepared: boolean }): Stor
     async writeBare(payload) {
       written += 1;
       const id = `evt_${written}`;
-      await client.query(`INSERT INTO "${schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
-      await client.query(`UPDATE "${schema}".bare SET state = 'done' WHERE id = $1`, [id]);
+      await query('insert', `INSERT INTO "${schema}".bare VALUES ($1, $2, 'running')`, [id, payload]);
+      await query('update', `UPDATE "${schema}".bare SET state = 'done' WHERE id = $1`, [id]);
     },
     async close() {
       await dropSchema(pool, schema);

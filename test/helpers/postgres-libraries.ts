@@ -11,7 +11,6 @@ import {
   kyselyQueryable,
   type PostgresQueryable,
   type PrismaLike,
-  preparedQueryable,
   prismaQueryable,
 } from 'nestjs-scalekit-webhooks/postgres';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
@@ -48,8 +47,7 @@ export const PRISMA: FoundLibrary<Open> = findLibrary('Prisma', (require) => {
 
 /** Libraries on a Postgres server. */
 export const SERVER_LIBRARIES: Readonly<Record<string, FoundLibrary<Open>>> = {
-  pg: { open: async (config) => onPool(config, (pool) => pool) },
-  'pg with prepared statements': { open: async (config) => onPool(config, preparedQueryable) },
+  pg: { open: async (config) => onPool(config) },
   TypeORM: { open: openTypeOrm },
   Drizzle: { open: openDrizzle },
   Kysely: { open: openKysely },
@@ -115,11 +113,11 @@ function openPool(config: PoolConfig): Pool {
 }
 
 /** The store listens for the errors of a client while it has it, and the pool's owner for those of the others. */
-function onPool(config: PoolConfig, toClient: (pool: Pool) => PostgresQueryable): OpenLibrary<PoolClient> {
+function onPool(config: PoolConfig): OpenLibrary<PoolClient> {
   const pool = new Pool(config);
   pool.on('error', () => {});
   return {
-    client: toClient(pool),
+    client: pool,
     run: (client, statement) => client.query(statement),
     close: () => pool.end(),
   };

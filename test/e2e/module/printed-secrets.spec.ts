@@ -81,9 +81,8 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
     SigningSecret: () => main.parseSigningSecret(SECRET),
     MemoryInboxStore: () => new main.MemoryInboxStore({ transaction: async (work) => work(pool) }),
     PostgresInboxStore: () => new postgres.PostgresInboxStore({ client: pool, application }),
-    'PostgresInboxStore with prepared statements': () =>
-      new postgres.PostgresInboxStore({ client: postgres.preparedQueryable(pool), application }),
-    'preparedQueryable()': () => postgres.preparedQueryable(pool),
+    'PostgresInboxStore without prepared statements': () =>
+      new postgres.PostgresInboxStore({ client: pool, application, preparedStatements: false }),
     'prismaQueryable()': () =>
       postgres.prismaQueryable({ $queryRawUnsafe: async () => [], ...{ url: PASSWORD, secret: SECRET } }),
     'drizzleQueryable()': () =>

@@ -1,11 +1,7 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
-import {
-  PostgresInboxStore,
-  type PostgresQueryable,
-  preparedQueryable,
-  prismaQueryable,
-} from '../../../lib/postgres/index.js';
+import type { Pool } from 'pg';
+import { PostgresInboxStore, type PostgresQueryable, prismaQueryable } from '../../../lib/postgres/index.js';
 import { aLease, anEvent, FAILURE } from '../../conformance/inbox-store.harness.js';
 import { openPool, passTime, RecordingClient } from '../../helpers/postgres.js';
 import { PostgresFixture } from '../../helpers/postgres-fixture.js';
@@ -72,7 +68,9 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
         prismaQueryable({
           $queryRawUnsafe: async (text, ...values) => (await postgres.pool.query(text, values)).rows,
         }),
-      'prepared statements': () => preparedQueryable(postgres.pool),
+      'another client than a pool': () => ({
+        query: (text, values) => postgres.pool.query(text, values),
+      }),
       'a pool with custom type parsers': () => ({
         query: (text, values) =>
           postgres.pool.query({ text, values, types: { getTypeParser: () => (value: string) => value } }),
@@ -108,24 +106,73 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
     });
   });
 
-  it('prepares each statement once per connection', async () => {
-    const pool = openPool({ max: 1 });
-    try {
-      const store = storeOn(preparedQueryable(pool));
-      await store.migrate();
-      for (const eventId of ['evt_1', 'evt_2']) {
+  describe('prepares statements:', () => {
+    let pool: Pool;
+
+    beforeEach(() => {
+      pool = openPool({ max: 1 });
+    });
+
+    afterEach(() => pool.end());
+
+    /** Delivers events, and returns how many statements of deliveries the connection has prepared. */
+    async function deliver(store: InboxStore, eventIds: readonly string[]): Promise<number> {
+      for (const eventId of eventIds) {
         const [event, lease] = [anEvent({ eventId }), aLease()];
         await store.claim(event, ['A.run'], lease);
-        await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease);
+        expect(await store.settle(event, [{ handlerId: 'A.run', state: 'done' }], lease)).toEqual(['A.run']);
       }
-
       const { rows } = await pool.query(
         "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%lease_token%'",
       );
-      expect(rows).toHaveLength(2);
-    } finally {
-      await pool.end();
+      return rows.length;
     }
+
+    it('each one once per connection', async () => {
+      expect(await deliver(storeOn(pool), ['evt_1', 'evt_2'])).toBe(2);
+    });
+
+    it('none, if preparedStatements is false', async () => {
+      const client = pool;
+      const { schema } = postgres;
+      const store = new PostgresInboxStore({
+        client,
+        application: 'test',
+        schema,
+        preparedStatements: false,
+      });
+
+      expect(await deliver(store, ['evt_1', 'evt_2'])).toBe(0);
+    });
+
+    it('no longer, with one warning, if the pooler loses them', async () => {
+      const store = storeOn(pool);
+      const warnings: string[] = [];
+      store.onWarning((warning) => warnings.push(warning));
+      await deliver(store, ['evt_1']);
+      await pool.query('DEALLOCATE ALL');
+
+      expect(await deliver(store, ['evt_2', 'evt_3'])).toBe(0);
+      expect(warnings).toEqual([expect.stringContaining('Set preparedStatements: false')]);
+    });
+
+    it('no longer, if the pooler gives it a connection on which another process has prepared them', async () => {
+      await deliver(storeOn(pool), ['evt_1']);
+      const forgetful = Object.assign(Object.create(pool), {
+        async query(...args: Parameters<Pool['query']>) {
+          const client = await pool.connect();
+          // Each process that shares the connection knows only what it has prepared itself.
+          Object.assign(Reflect.get(client, 'connection'), { parsedStatements: {} });
+          try {
+            return await client.query(...args);
+          } finally {
+            client.release();
+          }
+        },
+      });
+
+      expect(await deliver(storeOn(forgetful), ['evt_2', 'evt_3'])).toBe(2);
+    });
   });
 
   it('takes the time only from the clock of the server', async () => {

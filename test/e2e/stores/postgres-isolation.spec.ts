@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Pool } from 'pg';
-import { PostgresInboxStore, preparedQueryable } from '../../../lib/postgres/index.js';
+import { PostgresInboxStore } from '../../../lib/postgres/index.js';
 import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { aSchemaName, dropSchema, emptyInbox, openPool } from '../../helpers/postgres.js';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
@@ -15,7 +15,7 @@ await describeWithService('postgres', 'On a database whose default isolation lev
     let pool: Pool;
 
     function storeOn(name = schema) {
-      return new PostgresInboxStore({ client: preparedQueryable(pool), application: 'test', schema: name });
+      return new PostgresInboxStore({ client: pool, application: 'test', schema: name });
     }
 
     beforeAll(async () => {

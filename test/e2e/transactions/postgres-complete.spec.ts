@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { beforeEach, expect, it } from '@jest/globals';
 import type { InboxStore, ScalekitDelivery } from 'nestjs-scalekit-webhooks';
-import { PostgresInboxStore, preparedQueryable } from 'nestjs-scalekit-webhooks/postgres';
+import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
@@ -116,7 +116,6 @@ await describeWithService('postgres', 'delivery.complete on Postgres', (url) => 
     () => Promise<{ query(text: string, values: unknown[]): Promise<unknown> }>
   > = {
     "the store's pool": async () => postgres.pool,
-    "the store's pool, with prepared statements": async () => preparedQueryable(postgres.pool),
     'another pool': async () => {
       const pool = openPool();
       cleanUpAfterTest(() => pool.end());

@@ -14,7 +14,6 @@ import {
   kyselyQueryable,
   PostgresInboxStore,
   postgresSchemaSql,
-  preparedQueryable,
   prismaQueryable,
 } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
@@ -168,6 +167,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       schema: row(['misspelt']),
       retentionMs: RETENTION,
       migrate: BOOLEAN,
+      preparedStatements: BOOLEAN,
     },
   },
   {
@@ -415,12 +415,6 @@ export const ARGUMENTS: readonly ArgumentTable[] = [
     of: 'parseSigningSecret',
     give: give(parseSigningSecret),
     ...required(row([SECRET])),
-  },
-  {
-    argument: 'client',
-    of: 'preparedQueryable',
-    give: give(preparedQueryable),
-    ...required(row([POSTGRES])),
   },
   {
     argument: 'prisma',

@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { InboxTimeoutError } from 'nestjs-scalekit-webhooks';
+import { Batcher } from '../../../lib/inbox/batcher.js';
+
+class RefusedError extends Error {}
+
+describe('A batcher', () => {
+  /** The batches that were sent and are not answered yet. */
+  let sent: { items: readonly string[]; answer(): void; fail(error: Error): void }[];
+  let batcher: Batcher<string, string>;
+
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    sent = [];
+    batcher = new Batcher({
+      database: 'Testbase',
+      send: (items) =>
+        new Promise((resolve, reject) => {
+          sent.push({ items, answer: () => resolve((item) => `answer to ${item}`), fail: reject });
+        }),
+      keysOf: (item) => [item.replace(/ \(.*/, '')],
+      bytesOf: (item) => (item.includes('large') ? 600_000 : 1),
+      mayBeOfOneItem: (error) => error instanceof RefusedError,
+    });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** Asks for two items, so that whatever is asked next has to wait. */
+  function keepBusy(): Promise<unknown> {
+    return Promise.all([batcher.ask('first'), batcher.ask('second')]);
+  }
+
+  function batches(): (readonly string[])[] {
+    return sent.map(({ items }) => items);
+  }
+
+  async function settled(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it('sends an item at once if nothing is on its way', async () => {
+    const answer = batcher.ask('a');
+    expect(batches()).toEqual([['a']]);
+
+    sent[0]?.answer();
+
+    expect(await answer).toBe('answer to a');
+  });
+
+  it('sends together what is asked while two batches are on their way', async () => {
+    void keepBusy();
+    const answers = Promise.all(['a', 'b', 'c'].map((item) => batcher.ask(item)));
+    expect(batches()).toEqual([['first'], ['second']]);
+
+    sent[0]?.answer();
+    await settled();
+    expect(batches().slice(2)).toEqual([['a', 'b', 'c']]);
+    sent[2]?.answer();
+
+    expect(await answers).toEqual(['answer to a', 'answer to b', 'answer to c']);
+  });
+
+  it('puts items with the same key into different batches, in their order', async () => {
+    void keepBusy();
+    for (const item of ['a (1)', 'b', 'a (2)', 'c']) void batcher.ask(item);
+
+    sent[0]?.answer();
+    sent[1]?.answer();
+    await settled();
+
+    expect(batches().slice(2)).toEqual([['a (1)', 'b', 'c'], ['a (2)']]);
+  });
+
+  it('sends 64 items at most in a batch', async () => {
+    void keepBusy();
+    for (let item = 0; item < 70; item += 1) void batcher.ask(String(item));
+
+    sent[0]?.answer();
+    sent[1]?.answer();
+    await settled();
+
+    expect(batches().map(({ length }) => length)).toEqual([1, 1, 64, 6]);
+  });
+
+  it('sends 1 MB at most in a batch', async () => {
+    void keepBusy();
+    for (const item of ['large 1', 'small', 'large 2']) void batcher.ask(item);
+
+    sent[0]?.answer();
+    sent[1]?.answer();
+    await settled();
+
+    expect(batches().slice(2)).toEqual([['large 1', 'small'], ['large 2']]);
+  });
+
+  it('sends each item by itself if the batch failed because of one of them', async () => {
+    void keepBusy();
+    const answers = Promise.allSettled(['a', 'bad', 'c'].map((item) => batcher.ask(item)));
+    sent[0]?.answer();
+    await settled();
+
+    sent[2]?.fail(new RefusedError('one of them is bad'));
+    await settled();
+    expect(batches().slice(3)).toEqual([['a'], ['bad'], ['c']]);
+    sent[3]?.answer();
+    sent[4]?.fail(new RefusedError('this one'));
+    sent[5]?.answer();
+
+    expect(await answers).toMatchObject([
+      { value: 'answer to a' },
+      { reason: new RefusedError('this one') },
+      { value: 'answer to c' },
+    ]);
+  });
+
+  it('fails the batch if no item can be the cause, and goes on with the next', async () => {
+    void keepBusy();
+    const answers = Promise.allSettled(['a', 'b'].map((item) => batcher.ask(item)));
+    sent[0]?.answer();
+    await settled();
+
+    sent[2]?.fail(new Error('connection lost'));
+
+    expect(await answers).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
+    void batcher.ask('c');
+    expect(batches().slice(3)).toEqual([['c']]);
+  });
+
+  describe('with batches that are not answered', () => {
+    beforeEach(() => {
+      keepBusy().catch(() => {});
+    });
+
+    it('no longer lets the others wait for them after 250 ms', async () => {
+      batcher.ask('a').catch(() => {});
+      await jest.advanceTimersByTimeAsync(249);
+      expect(batches()).toHaveLength(2);
+
+      await jest.advanceTimersByTimeAsync(1);
+
+      expect(batches().slice(2)).toEqual([['a']]);
+    });
+
+    it('rejects what is asked after 10 s', async () => {
+      const answer = expect(batcher.ask('a')).rejects.toThrow(InboxTimeoutError);
+
+      await jest.advanceTimersByTimeAsync(10_000);
+
+      await answer;
+    });
+  });
+});
