@@ -103,6 +103,7 @@ export {
   InboxReplayError,
   type InboxReplayErrorCode,
   InboxTimeoutError,
+  InboxUnusableError,
   InvalidEventError,
   type InvalidEventErrorCode,
   LeaseLostError,

@@ -128,6 +128,18 @@ export class InboxTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
+ * The inbox cannot be used until something is changed, and deliveries get a 503. Each of the `problems` says what is wrong,
+ * then what to do. The `ping` of a store rejects with it, and startup logs each problem as a warning.
+ */
+export class InboxUnusableError extends ScalekitWebhooksError {
+  override readonly code = 'inbox_unusable';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join(' '));
+  }
+}
+
+/**
  * A handler called `delivery.complete()` or `delivery.transaction()`, but its run is not done in the inbox: the transaction
  * was not committed, so its changes are lost. The run has failed, whatever the handler returned, and can be retried.
  */

@@ -27,6 +27,13 @@ export function withoutSecrets(text: string): string {
   return text.replaceAll(SIGNING_SECRET, 'whsec_…');
 }
 
+const URL_TEXT = /\b([a-z][a-z\d+.-]*:\/\/)\S+/gi;
+
+/** The text without what follows the scheme of a URL: that of a database can have a password anywhere. */
+export function withoutUrls(text: string): string {
+  return text.replaceAll(URL_TEXT, '$1…');
+}
+
 /** Puts untrusted text on one line, without characters that could control the terminal. */
 export function sanitizeLine(text: string): string {
   return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();

@@ -184,7 +184,13 @@ export interface InboxStore {
    */
   onWarning?(report: InboxWarningReporter): void;
 
-  /** Resolves if the store can be reached, and rejects if not. */
+  /**
+   * Resolves if the inbox can be used: it can be reached, has its tables, and may write. It changes no event. The module
+   * calls it once at startup, and logs a rejection as a warning, so say what to do. What does not keep the inbox from
+   * working goes to `onWarning`.
+   *
+   * @throws InboxUnusableError with one problem for each cause, or any other error
+   */
   ping(): Promise<void>;
 
   /** Releases what the store opened itself, such as connections. It can be called more than once. */

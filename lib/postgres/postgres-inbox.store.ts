@@ -1,5 +1,6 @@
 import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
 import { refuseSetting } from '../errors/settings.js';
+import { answerInTime } from '../inbox/batcher.js';
 import {
   type InboxEntry,
   type InboxFilter,
@@ -25,6 +26,7 @@ import { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
+import { pingPostgres } from './postgres.ping.js';
 import { readCount, readPage, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
@@ -53,7 +55,7 @@ import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryabl
  */
 export class PostgresInboxStore implements InboxWorkStore {
   readonly application: string;
-  readonly #client: PostgresQueryable;
+  readonly #options: Readonly<Required<PostgresInboxOptions>>;
   readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
   readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
@@ -65,10 +67,9 @@ export class PostgresInboxStore implements InboxWorkStore {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
-    const resolved = resolveOptions(options);
-    const { client, application, schema, retentionMs } = resolved;
-    this.#client = client;
-    this.#connection = new PostgresConnection(resolved);
+    this.#options = resolveOptions(options);
+    const { application, schema, retentionMs } = this.#options;
+    this.#connection = new PostgresConnection(this.#options);
     this.application = application;
     this.#tables = postgresTables(schema, application);
     this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
@@ -139,7 +140,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     if (!isPostgresQueryable(transaction)) {
       refuseSetting('transaction', MESSAGES.notPostgresClient('transaction'));
     }
-    if (underlyingClient(transaction) === underlyingClient(this.#client)) {
+    if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
       refuseSetting('transaction', MESSAGES.storesOwnClient);
     }
     await this.#complete(transaction, key, handlerId, lease);
@@ -159,7 +160,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result> {
     return transact(
-      this.#client,
+      this.#options.client,
       async (tx, client) => {
         // The handler says what type the transactions of its library have.
         const result = await work(tx as Tx);
@@ -277,12 +278,16 @@ export class PostgresInboxStore implements InboxWorkStore {
   }
 
   /**
-   * Resolves when the tables can be read.
+   * Resolves if the server is Postgres 12 or later and accepts writes, the tables are complete, and the role has the rights
+   * that the store needs.
    *
+   * @throws InboxUnusableError that says what is wrong and what to do
    * @throws InboxTimeoutError when there is no response within 10 s, as in `claim`, `settle`, `reopen`, `get` and `payload`
    */
   async ping(): Promise<void> {
-    await this.#connection.ask(this.#statements.ping, []);
+    const ping = pingPostgres(this.#options, () => this.#connection.ready());
+    const mayDelete = await answerInTime(ping, 'Postgres');
+    if (!mayDelete) this.#retention.mayNotDelete();
   }
 
   /** Waits for work in the background, at most 10 s. It does not close the client. */

@@ -48,7 +48,7 @@ export class PostgresConnection {
   }
 
   async query(text: string, values: unknown[], maxAttempts = MAX_ATTEMPTS): Promise<PostgresRow[]> {
-    if (this.#options.migrate) await this.#migrateOnce();
+    await this.ready();
     return retryConflicts(() => this.#execute(text, values), maxAttempts);
   }
 
@@ -75,6 +75,11 @@ export class PostgresConnection {
     const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
     this.#names.set(text, name);
     return name;
+  }
+
+  /** Creates the tables, or updates them, unless that is done or not up to the store. */
+  async ready(): Promise<void> {
+    if (this.#options.migrate) await this.#migrateOnce();
   }
 
   #migrateOnce(): Promise<void> {
@@ -150,7 +155,29 @@ const WRAPPERS = ['cause', 'driverError', 'meta', 'driverAdapterError'];
 
 /** The codes of an error and of those that it wraps. */
 function codesOf(error: unknown, depth = 0): unknown[] {
-  if (typeof error !== 'object' || error === null || depth > WRAPPERS.length) return [];
+  if (!isObject(error) || depth > WRAPPERS.length) return [];
   const codes = ['code', 'originalCode'].flatMap((name) => Reflect.get(error, name) ?? []);
   return [...codes, ...WRAPPERS.flatMap((name) => codesOf(Reflect.get(error, name), depth + 1))];
+}
+
+/** The code and the message of a database's error. */
+export interface PostgresFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Reads an error of the database, also from within that of a library, whose message can be the statement. */
+export function readFailure(error: unknown, depth = 0): PostgresFailure {
+  const read = (name: string): unknown => Reflect.get(Object(error), name);
+  // Node reports an attempt for each address of the host.
+  const attempts = read('errors');
+  const [inner] = [...WRAPPERS.map(read), Array.isArray(attempts) ? attempts[0] : undefined].filter(isObject);
+  if (inner && depth < WRAPPERS.length) return readFailure(inner, depth + 1);
+  const code = String(read('code') ?? read('originalCode') ?? '');
+  const message = String(read('message') || read('originalMessage') || code || 'unknown error');
+  return { code, message: message.trim().replace(/\.$/, '') };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -31,6 +31,14 @@ export class PostgresRetention {
     return deleted;
   }
 
+  /** The role may not delete. Reports it like a failure to delete, so that there is one warning and not two. */
+  mayNotDelete(): void {
+    const now = performance.now();
+    if (now < this.#nextPruneAt) return;
+    this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
+    this.#warn(MESSAGES.retentionFailed(this.tables.events));
+  }
+
   /** Deletes the events whose time is over, in the background, at most once an hour. */
   pruneExpired(): void {
     const now = performance.now();

@@ -16,7 +16,6 @@ export function postgresStatements(tables: PostgresTables) {
     stats: statsSql(tables),
     get: getSql(tables),
     payload: payloadSql(tables),
-    ping: `SELECT count(application)::float8 FROM ${tables.events} WHERE false`,
   });
 }
 

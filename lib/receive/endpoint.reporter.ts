@@ -1,14 +1,25 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { Drain } from '../dispatch/drain.module.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { toRunError } from '../dispatch/handler-failure.js';
+import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
+import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
+import { withoutSecrets, withoutUrls } from '../errors/printable.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
 import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-/** Logs the endpoint at startup: its URL, its handlers and its warnings. Rejects two endpoints with the same name. */
+/** How long the inbox has for its ping. The application starts meanwhile. */
+const PING_TIMEOUT_MS = 5000;
+
+/**
+ * Logs the endpoint at startup: its URL, its handlers, its warnings, and what is wrong with its inbox. Rejects two endpoints
+ * with the same name.
+ */
 @Injectable()
 export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   readonly #endpoint: EndpointOptions;
@@ -17,6 +28,8 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   readonly #secrets: EndpointSecrets;
   readonly #host: HttpAdapterHost;
   readonly #modules: ModulesContainer;
+  readonly #options: DispatchOptions;
+  #inboxChecked: Promise<void> = Promise.resolve();
 
   constructor(
     @Inject(ENDPOINT_OPTIONS) endpoint: EndpointOptions,
@@ -25,6 +38,8 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     @Inject(EndpointSecrets) secrets: EndpointSecrets,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(RESOLVED_OPTIONS) options: DispatchOptions,
+    @Inject(Drain) drain: Drain,
   ) {
     this.#endpoint = endpoint;
     this.#url = url;
@@ -32,6 +47,8 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     this.#secrets = secrets;
     this.#host = host;
     this.#modules = modules;
+    this.#options = options;
+    drain.add(() => this.#inboxChecked);
   }
 
   /** @throws ScalekitWebhooksConfigurationError if another endpoint has the same name */
@@ -49,6 +66,25 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
     log.write('log', this.#host.httpAdapter ? endpointReady(this.#url.path) : endpointWithoutHttp);
     for (const line of this.#handlers.table) log.write('log', line);
     for (const warning of this.#warnings()) log.write('warn', warning);
+    this.#inboxChecked = this.#checkInbox(log);
+  }
+
+  /** Reports what keeps the inbox from working. Never rejects. Endpoints that share an inbox check it once. */
+  async #checkInbox(log: LogWriter): Promise<void> {
+    const { inbox, name } = this.#options;
+    const sharing = this.#provided<DispatchOptions>(RESOLVED_OPTIONS).filter(
+      (other) => other.inbox === inbox,
+    );
+    if (sharing[0]?.name !== name) return;
+    try {
+      const ping = Promise.resolve().then(() => inbox.ping());
+      if ((await waitAtMost(ping, PING_TIMEOUT_MS)) !== TIMED_OUT) return;
+      log.write('warn', MESSAGES.inboxSilent(PING_TIMEOUT_MS / 1000));
+    } catch (error) {
+      for (const problem of problemsOf(error)) {
+        log.write('warn', MESSAGES.inboxUnusable(withoutSecrets(withoutUrls(problem))));
+      }
+    }
   }
 
   #warnings(): readonly string[] {
@@ -62,9 +98,27 @@ export class EndpointReporter implements OnModuleInit, OnApplicationBootstrap {
   }
 
   #endpoints(): EndpointOptions[] {
+    return this.#provided<EndpointOptions>(ENDPOINT_OPTIONS);
+  }
+
+  /** What each endpoint of the application provides under a token. */
+  #provided<Provided>(token: symbol): Provided[] {
     return [...this.#modules.values()].flatMap((module) => {
-      const wrapper = module.providers.get(ENDPOINT_OPTIONS);
-      return wrapper ? [wrapper.instance as EndpointOptions] : [];
+      const wrapper = module.providers.get(token);
+      return wrapper ? [wrapper.instance as Provided] : [];
     });
   }
+}
+
+/** What is wrong with the inbox, and what to do. Never throws. */
+function problemsOf(error: unknown): readonly string[] {
+  try {
+    // An InboxUnusableError of either module format.
+    const problems: unknown = Reflect.get(Object(error), 'problems');
+    if (Array.isArray(problems) && problems.length > 0) return problems.map(String);
+  } catch {
+    // Then its message has to do.
+  }
+  const { name, message } = toRunError(error);
+  return [error instanceof ScalekitWebhooksError ? message : `${name}: ${message}`];
 }

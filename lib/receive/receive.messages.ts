@@ -22,6 +22,9 @@ export const MESSAGES = {
     `The endpoint "${endpoint}" has no signing secret. Set SCALEKIT_WEBHOOK_SECRET or the signingSecret option. ${COPY_SECRET}`,
   secretIsShort:
     'A signing secret has fewer than 24 bytes, the minimum that Standard Webhooks recommends. Rotate it in the Scalekit dashboard.',
+  inboxUnusable: (problem: string) => `The inbox cannot be used, so deliveries get a 503. ${problem}`,
+  inboxSilent: (seconds: number) =>
+    `The inbox has not responded for ${seconds} s. Until it does, deliveries get a 503. Check that its database is running and not locked, and the host, the port and the timeouts of its client.`,
 
   // For a delivery
   tooSlow: (setting: string, ms: number) =>

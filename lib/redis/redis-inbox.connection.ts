@@ -9,7 +9,11 @@ export interface RedisClientLike {
   eval(script: string, keyCount: number, ...keysAndArguments: (string | Buffer)[]): Promise<unknown>;
   hgetall(key: string): Promise<Record<string, string>>;
   getBuffer(key: string): Promise<Buffer | null>;
-  ping(): Promise<string>;
+  /** Tells whether the server evicts keys. Without it, the store does not check that. */
+  info?(): Promise<string>;
+  /** `wait` before the first command of a client with `lazyConnect`. */
+  readonly status?: string;
+  once?(event: 'ready' | 'close', listener: () => void): unknown;
 }
 
 /**
@@ -20,9 +24,10 @@ export class RedisInboxError extends ScalekitWebhooksError {
   override readonly code = 'redis_inbox_failed';
 
   constructor(reason: unknown) {
-    super(
-      MESSAGES.redisFailed(reason instanceof Error ? `${reason.name}: ${reason.message}` : typeof reason),
-    );
+    const isError = reason instanceof Error;
+    const advice = isError ? adviceFor(reason.message) : undefined;
+    const text = MESSAGES.redisFailed(isError ? `${reason.name}: ${reason.message}` : typeof reason);
+    super(advice ? `${text.replace(/\.?$/, '.')} ${advice}` : text);
   }
 }
 
@@ -34,6 +39,23 @@ export class RedisScript {
     this.sha1 = createHash('sha1').update(source).digest('hex');
   }
 }
+
+/** KEYS: a key that is not used otherwise. It exists only while this runs, and for a second at most if this fails. */
+const PROBE = new RedisScript(`
+local key = KEYS[1]
+redis.call('TIME')
+redis.call('SET', key, '', 'PX', 1000)
+redis.call('GET', key)
+redis.call('EXISTS', key)
+redis.call('DEL', key)
+redis.call('HSET', key, 'field', '')
+redis.call('PEXPIREAT', key, 1)
+redis.call('HGETALL', key)
+redis.call('ZADD', key, 1, 'member')
+redis.call('ZREM', key, 'member')
+redis.call('DEL', key)
+return 1
+`);
 
 /** The client, with every failure turned into a {@link RedisInboxError}. Without a response, a command fails after 10 s. */
 export class RedisInboxConnection {
@@ -57,8 +79,23 @@ export class RedisInboxConnection {
     return this.#attempt(() => this.client.getBuffer(key));
   }
 
-  ping(): Promise<string> {
-    return this.#attempt(() => this.client.ping());
+  /**
+   * Does what the other scripts do, to a key that no event has, so that it fails as they would: on a replica, without the
+   * rights, or without memory. A client that is connecting may refuse commands, so it waits until the client is connected.
+   * It does not connect a client with `lazyConnect`, because that may be about to happen, and can happen only once.
+   *
+   * @returns what does not keep the store from working, but can make it lose events
+   */
+  async ping(key: string): Promise<readonly string[]> {
+    const { client } = this;
+    if (client.status === 'wait') return [];
+    return this.#attempt(async () => {
+      await connected(client);
+      await this.#evaluate(PROBE, [key], 1);
+      // Users without the right to INFO can use the store.
+      const info = (await client.info?.().catch(() => undefined)) ?? '';
+      return risksIn(info);
+    });
   }
 
   /** Takes one round trip, or two if Redis has not cached the script since it started. */
@@ -84,9 +121,52 @@ export class RedisInboxConnection {
   }
 }
 
+async function connected(client: RedisClientLike): Promise<void> {
+  if (client.status !== 'connecting' && client.status !== 'connect') return;
+  await new Promise<void>((resolve) => {
+    client.once?.('ready', resolve);
+    client.once?.('close', resolve);
+  });
+}
+
+/** What the answer to INFO says that can cost events. */
+function risksIn(info: string): readonly string[] {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+  return [
+    ...(policy === 'noeviction' ? [] : [MESSAGES.evicts(policy)]),
+    ...(/^role:slave/m.test(info) ? [MESSAGES.writableReplica] : []),
+  ];
+}
+
+/** What to do about a failure, by what its message begins with or contains. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/READONLY/, 'The server is a read-only replica. Connect the client to the primary.'],
+  [/^(NOAUTH|WRONGPASS|ERR invalid password)/, 'Check the username and the password of the client.'],
+  [
+    /NOPERM|can't run this command|can't access at least one of the keys/,
+    'Allow the user of the client the categories @read, @write and @scripting, the command TIME, and all keys that begin with the keyPrefix of the store.',
+  ],
+  [/^LOADING/, 'Redis is loading its data. The inbox works once it has.'],
+  [/^MASTERDOWN/, 'The server is a replica that has lost its primary. Connect the client to the primary.'],
+  [/OOM/, 'Redis has no memory left. Raise maxmemory, or shorten retentionMs.'],
+  [/MISCONF/, 'Redis cannot write to its disk. Its log says why.'],
+  [
+    /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|Connection is closed|max retries|Stream isn't writeable/,
+    'Check that Redis is running, and the host and the port of the client.',
+  ],
+];
+
+function adviceFor(reason: string): string | undefined {
+  return ADVICE.find(([pattern]) => pattern.test(reason))?.[1];
+}
+
 /** Error texts: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   redisFailed: (reason: string) => `The inbox could not use Redis: ${reason}`,
+  evicts: (policy: string) =>
+    `Redis deletes events when its memory is full, because maxmemory-policy is ${policy}. A retry would then run their handlers again. Set it to noeviction.`,
+  writableReplica:
+    'The client is connected to a replica that accepts writes. It loses them when it synchronizes. Connect the client to the primary.',
   notRedisClient: (missing: string) => `client must be an ioredis client; it has no ${missing}() method.`,
   keyPrefixInvalid: (found: unknown) =>
     `keyPrefix takes 1 or more characters, but not "{" or "}"; found ${describeValue(found)}.`,

@@ -46,6 +46,11 @@ export class RedisInboxKeys {
     return `${this.prefix}:{${this.application}:${name}}:entity`;
   }
 
+  /** The key of no event, for the ping. */
+  get probe(): string {
+    return this.#name(0, 'probe');
+  }
+
   #name(bucket: number, name: string): string {
     return `${this.prefix}:{${this.application}:${bucket}}:${name}`;
   }

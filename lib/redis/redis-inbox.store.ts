@@ -21,6 +21,7 @@ import {
   type InboxEvent,
   type InboxLease,
   type InboxStore,
+  type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
@@ -90,6 +91,8 @@ export class RedisInboxStore implements InboxStore {
   readonly #keys: RedisInboxKeys;
   readonly #reader: RedisEntryReader;
   readonly #retentionMs: string;
+  readonly #reported = new Set<string>();
+  #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: RedisInboxOptions) {
@@ -204,8 +207,20 @@ export class RedisInboxStore implements InboxStore {
     return this.#reader.prune(before);
   }
 
+  onWarning(report: InboxWarningReporter): void {
+    this.#warn = report;
+  }
+
+  /**
+   * Resolves if the server accepts what the store does. A server that can evict events is a warning to `onWarning`, once. A
+   * client with `lazyConnect` is not connected for it, and not checked before its first command.
+   */
   async ping(): Promise<void> {
-    await this.#connection.ping();
+    const risks = await this.#connection.ping(this.#keys.probe);
+    for (const risk of risks.filter((text) => !this.#reported.has(text))) {
+      this.#reported.add(risk);
+      this.#warn(risk);
+    }
   }
 
   /** Does nothing: closing the client is up to you. */
@@ -216,7 +231,7 @@ export class RedisInboxStore implements InboxStore {
   }
 }
 
-const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer', 'ping'] as const;
+const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
 
 const CHECKS: OptionChecks<RedisInboxOptions> = {
   client: requireClient,

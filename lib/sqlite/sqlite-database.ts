@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeValue } from '../errors/settings.js';
+import { InboxUnusableError, ScalekitWebhooksError } from '../errors/errors.js';
+import { MESSAGES } from './sqlite.messages.js';
 
 /**
  * An open connection to a SQLite database: a `DatabaseSync` of `node:sqlite`, or a `Database` of `better-sqlite3` or
@@ -81,6 +82,18 @@ function withoutBlocking<T>(database: SqliteDatabase, work: (database: SqliteDat
   }
 }
 
+/**
+ * Explains an error of the driver.
+ *
+ * @throws InboxUnusableError always
+ */
+export function refuseUnusable(error: unknown): never {
+  const message = String(column(error, 'message'));
+  // Errors of ours say what to do.
+  if (error instanceof ScalekitWebhooksError) throw new InboxUnusableError([message]);
+  throw new InboxUnusableError([MESSAGES.unusable(message, adviceFor(error, message))]);
+}
+
 /** Whether another transaction is open, on another connection or on this one. */
 export function isBusyError(error: unknown): boolean {
   return isLockError(error) || isNestedTransactionError(error);
@@ -96,6 +109,28 @@ function isLockError(error: unknown): boolean {
   if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true;
   const errcode = column(error, 'errcode');
   return typeof errcode === 'number' && [SQLITE_BUSY, SQLITE_LOCKED].includes(errcode & PRIMARY_CODE);
+}
+
+/** What to do about an error, by its number and name. */
+const ADVICE: readonly (readonly [number: number, name: string, advice: string])[] = [
+  [SQLITE_BUSY, 'SQLITE_BUSY', MESSAGES.endTransaction],
+  [SQLITE_LOCKED, 'SQLITE_LOCKED', MESSAGES.endTransaction],
+  [8, 'SQLITE_READONLY', MESSAGES.makeWritable],
+  [11, 'SQLITE_CORRUPT', MESSAGES.replaceFile],
+  [13, 'SQLITE_FULL', MESSAGES.makeRoom],
+  [14, 'SQLITE_CANTOPEN', MESSAGES.makeWritable],
+  [26, 'SQLITE_NOTADB', MESSAGES.replaceFile],
+];
+
+function adviceFor(error: unknown, message: string): string | undefined {
+  if (/^no such (table|column)/.test(message)) return MESSAGES.restoreTables;
+  if (/is not open|is closed/.test(message)) return MESSAGES.keepOpen;
+  // node:sqlite has a number in `errcode`, libsql one in `rawCode`, and better-sqlite3 only a name.
+  const number = Number(column(error, 'errcode') ?? column(error, 'rawCode'));
+  const name = String(column(error, 'code'));
+  const [, , advice] =
+    ADVICE.find((row) => row[0] === (number & PRIMARY_CODE) || name.startsWith(row[1])) ?? [];
+  return advice;
 }
 
 /** Whether BEGIN failed because this connection already has an open transaction. */
@@ -157,19 +192,3 @@ export function selectJson<T>(database: SqliteDatabase, sql: string, ...paramete
 export function column(row: unknown, name: string): unknown {
   return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
 }
-
-/** Error texts: what happened, then what to do. None contains a secret or a payload. */
-export const MESSAGES = {
-  notSqliteDatabase: (setting: string) =>
-    `${setting} must be an open connection of node:sqlite, better-sqlite3 or libsql.`,
-  noOpenTransaction:
-    'No transaction is open on this connection. Begin one, do your work in it, call complete(), and commit.',
-  transactionTooLong:
-    'The inbox waited too long for a handler to end its transaction. Do not wait for anything slow inside delivery.transaction().',
-  tablePrefixInvalid: (found: unknown) =>
-    `tablePrefix takes 1 to 40 letters, digits and "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
-  retentionFailed: (table: string) =>
-    `Events older than retentionMs could not be deleted from the table ${table}, so the file keeps growing. Check for triggers on the inbox's tables, and for foreign keys that reference them. The store tries again in an hour.`,
-  tablesAreNewer: (table: string) =>
-    `A newer version of nestjs-scalekit-webhooks created the inbox's tables (see the table ${table}). Update this one.`,
-} as const;

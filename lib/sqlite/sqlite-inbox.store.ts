@@ -19,10 +19,11 @@ import type {
 } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
 import { dismissRun, reopenRun } from '../inbox/run-states.js';
+import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { admit, endTurn, wakeKeys } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
-import { migrate, readVersion, type SqliteTables, sqliteTables } from './sqlite.schema.js';
+import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
 import {
   claim,
@@ -39,8 +40,8 @@ import { SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
 import {
   inTransaction,
-  MESSAGES,
   makeDurable,
+  refuseUnusable,
   retryWhileBusy,
   type SqliteDatabase,
 } from './sqlite-database.js';
@@ -247,8 +248,9 @@ export class SqliteInboxStore implements InboxWorkStore {
     this.#warn = report;
   }
 
+  /** Resolves if the tables are complete and the file accepted writes. @throws InboxUnusableError that says what to do */
   async ping(): Promise<void> {
-    await this.#read((database) => readVersion(database, this.#tables));
+    await this.#read((database) => requireTables(database, this.#tables)).catch(refuseUnusable);
   }
 
   /** Waits for writes in progress. It does not close the connection. */

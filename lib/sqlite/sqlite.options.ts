@@ -7,7 +7,8 @@ import {
   requireRetentionMs,
 } from '../errors/settings.js';
 import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
-import { isSqliteDatabase, MESSAGES, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
+import { MESSAGES } from './sqlite.messages.js';
+import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 
 /** Options of `SqliteInboxStore`. */
 export interface SqliteInboxOptions {

@@ -1,5 +1,6 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES, type SqliteDatabase, selectJson } from './sqlite-database.js';
+import { MESSAGES } from './sqlite.messages.js';
+import { type SqliteDatabase, selectJson } from './sqlite-database.js';
 
 /**
  * Creates the tables, or updates them. Call it in a write transaction, so that only one process does it.
@@ -11,14 +12,30 @@ export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
   if (version > MIGRATIONS.length) {
     throw new ScalekitWebhooksConfigurationError('database', MESSAGES.tablesAreNewer(tables.meta));
   }
-  if (version === MIGRATIONS.length) return;
+  if (version === MIGRATIONS.length) {
+    // With libsql, a transaction begins even if the file cannot be written.
+    database.exec(`UPDATE ${tables.meta} SET version = version`);
+    return;
+  }
   for (const migration of MIGRATIONS.slice(version)) database.exec(migration(tables));
   database.exec(`DELETE FROM ${tables.meta}`);
   database.prepare(`INSERT INTO ${tables.meta} (version) VALUES (?)`).run(MIGRATIONS.length);
 }
 
+/** @throws the driver's error when a table does not exist, or does not have the column that was added last */
+export function requireTables(
+  database: SqliteDatabase,
+  { events, payloads, handlers, pauses }: SqliteTables,
+): void {
+  database
+    .prepare(
+      `SELECT event_id, delivery, worker_attempts, paused_at FROM ${events}, ${payloads}, ${handlers}, ${pauses} LIMIT 0`,
+    )
+    .all();
+}
+
 /** The version of the tables, or undefined if there are none yet. */
-export function readVersion(database: SqliteDatabase, tables: SqliteTables): number | undefined {
+function readVersion(database: SqliteDatabase, tables: SqliteTables): number | undefined {
   const [row] = selectJson<{ version: number }>(
     database,
     `SELECT json_object('version', version) AS json FROM ${tables.meta}`,

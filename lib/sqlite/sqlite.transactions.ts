@@ -2,11 +2,11 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxLease, InboxTransaction } from '../inbox/inbox-store.js';
 import { TransactionFence } from '../inbox/transaction-fence.js';
+import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriteQueue } from './sqlite.write-queue.js';
 import { completeRun } from './sqlite.writes.js';
 import type { SqliteDatabase } from './sqlite-database.js';
-import { MESSAGES } from './sqlite-database.js';
 
 /** Records runs in transactions of handlers, on the store's own connection or on another one. */
 export class SqliteTransactions {

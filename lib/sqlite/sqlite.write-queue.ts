@@ -1,9 +1,9 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { MESSAGES } from './sqlite.messages.js';
 import {
   inTransaction,
   isBusyError,
   LONGEST_PAUSE_MS,
-  MESSAGES,
   retryWhileBusy,
   type SqliteDatabase,
   tryExec,

@@ -3,11 +3,11 @@ import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
+import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import {
   isNestedTransactionError,
   isSqliteDatabase,
-  MESSAGES,
   type SqliteDatabase,
   selectJson,
 } from './sqlite-database.js';

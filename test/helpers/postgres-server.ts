@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -57,6 +57,13 @@ export class PostgresServer {
   async kill(): Promise<void> {
     // For Postgres, SIGQUIT means an immediate shutdown. SIGKILL would leave its child processes behind.
     if (this.#process) await endProcess(this.#process, 'SIGQUIT');
+  }
+
+  /** Restarts it as a standby that has lost its primary: it answers reads. */
+  async becomeStandby(): Promise<void> {
+    await this.kill();
+    await writeFile(join(this.#data, 'standby.signal'), '');
+    await this.launch();
   }
 
   /** Stops it from responding, with all its connections open. Returns a function that resumes it. */

@@ -39,8 +39,11 @@ await describeWithService('postgres', 'Events that Postgres does not delete', ()
     return new PostgresInboxStore({ client, application: 'test', schema, retentionMs: 1000 });
   }
 
+  const missingRight =
+    /^Events older than retentionMs could not be deleted .*GRANT UPDATE, DELETE ON "test_\w+"\."inbox_events" TO/;
+
   it.each(ADAPTERS)(
-    'for want of a right are a warning that names the right, on %s',
+    'for want of a right are one warning that names the right, at startup or with the first claim, on %s',
     async (_name, adapter) => {
       const inbox = storeOn(limited);
       const { scalekit, logger } = await startScriptedApp(adapter, { inbox });
@@ -49,14 +52,26 @@ await describeWithService('postgres', 'Events that Postgres does not delete', ()
       await inbox.close();
 
       expect(answers.map(({ status }) => status)).toEqual([201, 201]);
-      expect(logger.ours('warn')).toEqual([
-        expect.stringMatching(
-          /^Events older than retentionMs could not be deleted .*GRANT UPDATE, DELETE ON "test_\w+"\."inbox_events" TO .*permission denied for table inbox_events$/,
-        ),
-      ]);
+      expect(logger.ours('warn')).toEqual([expect.stringMatching(missingRight)]);
       expect(await inbox.count()).toBe(3);
     },
   );
+
+  it('for want of a right are a warning with the cause', async () => {
+    const store = storeOn(limited);
+    const report = jest.fn();
+    store.onWarning(report);
+
+    await store.claim(anEvent(), ['A.run'], aLease());
+    await store.close();
+
+    expect(report.mock.calls).toEqual([
+      [
+        expect.stringMatching(missingRight),
+        expect.objectContaining({ message: 'permission denied for table inbox_events' }),
+      ],
+    ]);
+  });
 
   it('because of a trigger are a warning, and pruning ends', async () => {
     await postgres.pool.query(

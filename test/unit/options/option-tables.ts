@@ -98,7 +98,7 @@ const STATUS = { acknowledged: row([200, 204, 299]), refused: row([400, 500, 599
 const QUEUE = { name: 'webhooks', addBulk: noop, opts: {} };
 const POSTGRES = { query: noop };
 const SQLITE = { exec: noop, prepare: noop };
-const REDIS = { evalsha: noop, eval: noop, hgetall: noop, getBuffer: noop, ping: noop };
+const REDIS = { evalsha: noop, eval: noop, hgetall: noop, getBuffer: noop };
 
 export const OPTION_TABLES: readonly OptionTable[] = [
   {

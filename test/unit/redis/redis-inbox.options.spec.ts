@@ -7,7 +7,6 @@ const client: RedisClientLike = {
   eval: async () => [],
   hgetall: async () => ({}),
   getBuffer: async () => null,
-  ping: async () => 'PONG',
 };
 
 describe('The options of RedisInboxStore', () => {
