@@ -10,6 +10,7 @@ import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import {
   type CapturedBytes,
   DeliveryReader,
+  ownValue,
   type PlatformRequest,
   streamOf,
   type VerifiedDelivery,
@@ -61,10 +62,11 @@ export class DeliveryVerifier {
     }
     const secrets = found.map(({ secret }) => secret);
     const now = Date.now();
-    const { deliveryId = '' } = verifySignature({ payload, headers, secrets, toleranceSeconds, now });
+    const verified = verifySignature({ payload, headers, secrets, toleranceSeconds, now });
+    const deliveryId = ownValue(verified, 'deliveryId');
     const replay = readReplayRequest(deliveryId);
-    if (replay) this.#requireFirst(deliveryId, now);
-    return { deliveryId: deliveryId || undefined, replay };
+    if (deliveryId !== undefined && replay) this.#requireFirst(deliveryId, now);
+    return { deliveryId, replay };
   }
 
   /** Whoever recorded a request for a replay must not be able to have the handlers run again with it. */
@@ -93,7 +95,7 @@ async function verifyWith(verifier: WebhookVerifier, input: WebhookVerifierInput
     const message = isReplayRequestId(deliveryId) ? MESSAGES.replayWithVerifier : MESSAGES.verifierRejected;
     throw new WebhookVerificationError('verifier_rejected', message);
   }
-  return { deliveryId };
+  return { deliveryId, replay: undefined };
 }
 
 function singleValued(headers: CapturedBytes['headers']): Record<string, string> {
