@@ -49,9 +49,10 @@ export class EndpointHandlers {
   /** The same object all the time, although its handlers can change. */
   readonly registry = new HandlerRegistry();
   #explored: ExploredHandlers = { handlers: [], refused: [], warnings: [], isComplete: true };
-  #refused: readonly RefusedHandler[] = [];
+  /** Those that cannot run although an event may ask for them. */
+  refused: readonly RefusedHandler[] = [];
   /** How many modules the application had when all of its handlers were found. */
-  #knownModules = 0;
+  knownModules = 0;
   #loading: Promise<void> | undefined;
   readonly #reported = new Set<string>();
 
@@ -77,7 +78,7 @@ export class EndpointHandlers {
   async loadMore(): Promise<void> {
     // A search in progress may have begun before the last module was loaded.
     await this.#loading;
-    if (this.modules.size === this.#knownModules) return;
+    if (this.modules.size === this.knownModules) return;
     this.#loading ??= this.#loadMore().finally(() => {
       this.#loading = undefined;
     });
@@ -87,7 +88,7 @@ export class EndpointHandlers {
   /** Whether a handler that cannot run asked for events of this type, so that none of them may be acknowledged. */
   refuses(type: string): boolean {
     const matching = patternsOf(type);
-    return this.#refused.some(({ patterns }) => patterns.some((pattern) => matching.includes(pattern)));
+    return this.refused.some(({ patterns }) => patterns.some((pattern) => matching.includes(pattern)));
   }
 
   /** Warns about an event without a handler, if the class of one was probably forgotten. Once for each such handler. */
@@ -135,10 +136,10 @@ export class EndpointHandlers {
       const error = orderingError(handler, this.options.inbox, this.options.transport);
       return error ? { ...handler, error } : [];
     });
-    this.#refused = [...this.#explored.refused.filter(isOwn), ...misordered];
+    this.refused = [...this.#explored.refused.filter(isOwn), ...misordered];
     const isRefused = ({ id }: EventHandler) => misordered.some((refused) => refused.id === id);
     this.registry.replace([...own.filter((handler) => !isRefused(handler)), ...emitter]);
-    if (this.#explored.isComplete) this.#knownModules = size;
+    if (this.#explored.isComplete) this.knownModules = size;
   }
 
   async #loadMore(): Promise<void> {
@@ -150,9 +151,9 @@ export class EndpointHandlers {
       if (added.length > 0) for (const warning of warningsAbout(added)) this.log.warn(warning);
     } catch (error) {
       // Not of a handler. It may be any of them that was not found.
-      this.#refused = [{ patterns: ['*'], error }];
+      this.refused = [{ patterns: ['*'], error }];
     }
-    for (const { patterns, error } of this.#refused) {
+    for (const { patterns, error } of this.refused) {
       const cause = `${patterns}: ${error}`;
       if (!this.#reported.has(cause)) this.log.handlerRefused(patterns, error);
       this.#reported.add(cause);

@@ -5,6 +5,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
@@ -42,16 +43,19 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   readonly #options: DispatchOptions;
   readonly #handlers: EndpointHandlers;
   readonly #log: DeliveryLog;
+  readonly #modules: ModulesContainer;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) options: DispatchOptions,
     @Inject(EndpointHandlers) handlers: EndpointHandlers,
     @Inject(DeliveryLog) log: DeliveryLog,
+    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(Drain) drain: Drain,
   ) {
     this.#options = options;
     this.#handlers = handlers;
     this.#log = log;
+    this.#modules = modules;
     drain.add(() => this.onModuleDestroy());
   }
 
@@ -165,7 +169,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
 
   async #deliver(received: ReceivedEvent, handlerIds?: readonly string[]): Promise<DispatchResult> {
     if (this.#finished || !this.#engine) return UNAVAILABLE;
-    await this.#handlers.loadMore();
+    if (this.#modules.size !== this.#handlers.knownModules) await this.#handlers.loadMore();
     const { name, transport } = this.#options;
     // Without `retriesInMs`, workers execute the runs of deliveries from the start.
     const workers = transport.inboxWork?.retriesInMs === undefined ? this.#runs : undefined;
@@ -174,7 +178,8 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
       : this.#engine.deliver(received, handlerIds));
     if (workers && result.outcome === 'accepted') transport.inboxWork?.wake(name);
     const { event } = received;
-    if (!handlerIds && isAcknowledged(result.outcome) && this.#handlers.refuses(event.type)) {
+    const mayBeRefused = this.#handlers.refused.length > 0 && !handlerIds && isAcknowledged(result.outcome);
+    if (mayBeRefused && this.#handlers.refuses(event.type)) {
       return { ...result, outcome: 'unavailable' };
     }
     if (result.outcome === 'ignored' && !handlerIds) this.#handlers.ignored(event);

@@ -85,9 +85,9 @@ export class DeliveryResponder {
   reserve(response: PlatformResponse): void {
     this.#statuses.set(response, undefined);
     if (this.#isAnswered(response)) return;
-    const answered = new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication);
+    const answered = () => new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication);
     const instead = () => {
-      void this.refuse(response, answered);
+      void this.refuse(response, answered());
       return response;
     };
     const { unavailable } = this.#options.statusCodes;
@@ -99,7 +99,7 @@ export class DeliveryResponder {
       const decided = this.#statuses.get(response);
       if (decided === undefined) {
         this.#statuses.set(response, unavailable);
-        this.#log.refusal('unavailable', answered);
+        this.#log.refusal('unavailable', answered());
       }
       const isAllowed = !isSuccess(status) || status === decided;
       const sent = isAllowed ? status : (decided ?? unavailable);
