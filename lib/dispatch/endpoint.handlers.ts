@@ -70,7 +70,7 @@ export class EndpointHandlers {
    */
   async load(): Promise<void> {
     await this.#explore(true);
-    const [refused] = [...this.#explored.refused, ...this.#refused];
+    const [refused] = [...this.#explored.refused, ...this.refused];
     if (refused) throw refused.error;
   }
 
