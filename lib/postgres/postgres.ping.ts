@@ -17,6 +17,16 @@ const NEEDED = [
     rights: 'SELECT,INSERT',
   },
   {
+    table: 'inbox_entities',
+    columns: 'application,name,endpoint,handler_id,event_id,lease_token,occurred_at,done_at,admitted_at',
+    rights: 'SELECT,INSERT,UPDATE',
+  },
+  {
+    table: 'inbox_keys',
+    columns: 'application,endpoint,handler_id,order_key,due_at,event_id,lease_token,version',
+    rights: 'SELECT,INSERT,UPDATE',
+  },
+  {
     table: 'inbox_pauses',
     columns: 'application,endpoint,paused_at',
     rights: '',
@@ -24,7 +34,7 @@ const NEEDED = [
   {
     table: 'inbox_runs',
     columns:
-      'application,endpoint,event_id,handler_id,state,attempts,updated_at,lease_token,lease_ends_at,error_name,error_message,due_at,worker_attempts',
+      'application,endpoint,event_id,handler_id,state,attempts,updated_at,lease_token,lease_ends_at,error_name,error_message,due_at,worker_attempts,note,order_key,order_at',
     rights: 'SELECT,INSERT,UPDATE',
   },
 ] as const;
