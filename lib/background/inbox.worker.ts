@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { leaseMsFor } from '../dispatch/claimed-run.js';
 import type { EndpointRuns, InboxWork, TakenRun, WorkLimits } from '../dispatch/event-transport.js';
 import { waitAtMost } from '../dispatch/timeout.js';
@@ -16,7 +17,9 @@ const STRANDED_INTERVAL_MS = 10 * 60 * 1000;
 
 /** Takes the due runs of one endpoint and executes them, as many at once as it may. */
 class InboxWorker {
+  /** The attempts that have not ended, and those that are not recorded yet. */
   readonly #inProgress = new Set<Promise<void>>();
+  #attempts = 0;
   readonly #leaseMs: number;
   #isClosing = false;
   #isWoken = false;
@@ -37,6 +40,8 @@ class InboxWorker {
   async work(): Promise<void> {
     while (!this.#isClosing) {
       this.#isWoken = false;
+      // Attempts that end together make room together.
+      await turn();
       await this.#fill();
       if (!this.#isWoken) await this.#rest();
     }
@@ -57,8 +62,10 @@ class InboxWorker {
 
   /** Takes as many runs as there is room for. */
   async #fill(): Promise<void> {
-    const room = this.#options.concurrency - this.#inProgress.size;
-    if (room === 0) return;
+    const { concurrency } = this.#options;
+    // While ended attempts are being recorded, others take their places. If the inbox records nothing, it gives no more.
+    const room = Math.min(concurrency - this.#attempts, 2 * concurrency - this.#inProgress.size);
+    if (room <= 0) return;
     const taken = await this.#runs.take(room, this.#leaseMs);
     this.#mayHaveMore = taken?.length === room;
     for (const run of taken ?? []) this.#begin(run);
@@ -69,12 +76,20 @@ class InboxWorker {
   }
 
   #begin(run: TakenRun): void {
-    const performing = this.#isClosing ? run.release() : run.perform(this.#options);
+    const performing = this.#isClosing ? run.release() : this.#perform(run);
     const ending = performing.then((heldBackAnother) => {
       this.#inProgress.delete(ending);
       if (this.#mayHaveMore || heldBackAnother) this.wake();
     });
     this.#inProgress.add(ending);
+  }
+
+  #perform(run: TakenRun): Promise<boolean> {
+    this.#attempts += 1;
+    return run.perform(this.#options, () => {
+      this.#attempts -= 1;
+      if (this.#mayHaveMore) this.wake();
+    });
   }
 
   /** Waits until it is woken, or until it is time to ask again. */

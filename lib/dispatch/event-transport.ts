@@ -117,9 +117,10 @@ export interface TakenRun {
   /**
    * Makes one attempt, and records how it ended. Never rejects.
    *
+   * @param attempted is called when the attempt has ended, before that is recorded
    * @returns whether it has held back another run, which can be taken now
    */
-  perform(limits: WorkLimits): Promise<boolean>;
+  perform(limits: WorkLimits, attempted: () => void): Promise<boolean>;
   /** Gives the run back without an attempt. Never rejects. */
   release(): Promise<void>;
 }

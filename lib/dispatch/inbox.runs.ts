@@ -153,8 +153,9 @@ export class InboxRuns implements EndpointRuns {
   #toTakenRun(run: DueRun, batchLease: RunLease): TakenRun {
     const lease = batchLease.ofOneRun();
     return {
-      perform: async (limits) => {
+      perform: async (limits, attempted) => {
         const end = await this.#attempt(run, lease, limits);
+        attempted();
         if (!end.isHeldBack) this.#report(run, end);
         await this.#settle(run, end.settlement, lease);
         return run.orderKey !== undefined;
