@@ -9,11 +9,13 @@ import {
   type ScalekitWebhooksOptions,
 } from '../../lib/index.js';
 import { parseEvent } from '../../lib/parse/parse-event.js';
-import { SECRET, TYPICAL_TYPE } from './http/receiver.js';
+import { handleEvent, SECRET, TYPICAL_TYPE } from './http/receiver.js';
 
 class TypicalHandler {
   @OnScalekitEvent(TYPICAL_TYPE)
-  handle(): void {}
+  handle(event: object): Promise<void> {
+    return handleEvent(event);
+  }
 }
 
 /** An application without HTTP that takes the bodies of deliveries. */

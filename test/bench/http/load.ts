@@ -9,6 +9,8 @@ export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly requestsPerConnection: number;
+  /** Leaves the processor to the receiver's database while this process waits. */
+  readonly leavesCpu?: boolean;
   /** Sends GitHub's headers instead of Scalekit's. */
   readonly asGitHub: boolean;
   /** The number of the first event. Each request carries the next one. */
@@ -34,7 +36,7 @@ async function load(order: LoadOrder): Promise<LoadReport> {
   let next = 0;
   let firstAt = 0;
   let lastAt = 0;
-  const stop = keepAwake();
+  const stop = order.leavesCpu ? () => {} : keepAwake();
   const { latency, '2xx': accepted } = await autocannon({
     url: `http://127.0.0.1:${port}`,
     connections,

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import {
   Controller,
   HttpCode,
@@ -25,8 +25,13 @@ function isAuthentic(headers: NodeJS.Dict<string | string[]>, payload: string): 
   return sdk.verifyWebhookPayload(SECRET, headers as Record<string, string>, payload);
 }
 
+interface ParsedEvent {
+  readonly id: string;
+  readonly type: string;
+}
+
 /** Dispatches as Scalekit's guide does, without its log lines. */
-async function dispatchByHand(event: { readonly type: string }): Promise<void> {
+export async function dispatchByHand(event: ParsedEvent): Promise<void> {
   switch (event.type) {
     case 'user.created':
     case 'user.updated':
@@ -59,7 +64,12 @@ export const startGuide: Receiver = async () => {
 };
 
 /** A hand-written Fastify route. */
-export const startFastifyByHand: Receiver = async () => {
+export const startFastifyByHand: Receiver = () => startFastify(dispatchByHand);
+
+/** A Fastify route that verifies as Scalekit's guide does, and awaits what is done with an event. */
+export async function startFastify(
+  handle: (event: ParsedEvent, payload: Buffer) => Promise<void>,
+): Promise<Server> {
   const app = fastify();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
@@ -67,12 +77,12 @@ export const startFastifyByHand: Receiver = async () => {
   app.post<{ Body: Buffer }>(PATH, async (request, reply) => {
     const payload = request.body.toString();
     if (!isAuthentic(request.headers, payload)) return reply.code(401).send({ error: 'Invalid signature' });
-    await dispatchByHand(JSON.parse(payload));
+    await handle(JSON.parse(payload), request.body);
     return reply.code(200).send({ received: true });
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return app.server;
-};
+}
 
 /** The receiver of GitHub's own library. It gets the same body, signed as GitHub signs. */
 export const startOctokit: Receiver = async () => {

@@ -17,6 +17,13 @@ const RECEIVERS: Readonly<Record<ReceiverName, () => Promise<Receiver>>> = {
   'nothing verified, Nest on Express': async () => (await import('./other.receivers.js')).startBareExpress,
   'nothing verified, Nest on Fastify': async () => (await import('./other.receivers.js')).startBareFastify,
   'ours, Nest on Express': async () => (await import('./our.receivers.js')).startOnExpress,
+  'by hand, Postgres': async () => (await import('./durable.receivers.js')).startPostgresByHand,
+  'by hand, Postgres, prepared': async () => (await import('./durable.receivers.js')).startPreparedByHand,
+  'ours, Postgres': async () => (await import('./durable.receivers.js')).startPostgres,
+  'ours, Postgres, InboxTransport': async () => (await import('./durable.receivers.js')).startPostgresWork,
+  'ours, SQLite': async () => (await import('./durable.receivers.js')).startSqlite,
+  'ours, Redis': async () => (await import('./durable.receivers.js')).startRedis,
+  'ours, Redis, BullMQ': async () => (await import('./durable.receivers.js')).startBullMq,
   'ours, Nest on Fastify': async () => (await import('./our.receivers.js')).startOnFastify,
 };
 
