@@ -73,7 +73,7 @@ export interface ClaimedRunOptions {
   /** Holds a description of each run while it is executed. */
   readonly running: Set<string>;
   readonly log: Pick<RunLog, 'staleRun'>;
-  /** How long the run may wait for other events of its entity, in ms. By default, half of the attempt's time. */
+  /** How long the run may wait for other events of its entity, in ms. At most, and by default, half of the attempt's time. */
   readonly patienceMs?: number;
 }
 
@@ -158,7 +158,9 @@ export class ClaimedRun implements HandlerRun {
 
   /** Whether it is this event's turn: see `waitForTurn`. */
   async #turn(): Promise<'admitted' | 'stale' | Error> {
-    const { inbox, lease, received, log, context, patienceMs = this.timeoutMs / 2 } = this.#options;
+    const { inbox, lease, received, log, context } = this.#options;
+    // What is left of its time is the handler's.
+    const patienceMs = Math.min(this.#options.patienceMs ?? this.timeoutMs, this.timeoutMs / 2);
     const { event } = context;
     const { handlerId } = this;
     const key = { endpoint: context.endpoint, eventId: event.id };

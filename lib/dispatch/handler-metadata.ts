@@ -3,7 +3,6 @@ import {
   checkOptions,
   describeValue,
   type OptionChecks,
-  oneOf,
   oneOrMore,
   optional,
   refuseSetting,
@@ -58,8 +57,8 @@ export interface OnScalekitEventOptions<E = ScalekitEvent> {
   /**
    * Which events to handle one at a time, oldest first: those of the same entity, of the same organization, or those for
    * which a function returns the same text. A run that failed holds back those behind it until it is done or dead. Events
-   * without an entity or an organization, or for which the function returns undefined, may run at any time. Needs
-   * `InboxTransport`.
+   * without an entity or an organization, or for which the function returns undefined, may run at any time. The function of a
+   * stacked decorator gets the events of all of them. Needs `InboxTransport`.
    * @default none: events run as they come
    */
   order?: EventOrder<E>;
@@ -81,10 +80,16 @@ const CHECKS: OptionChecks<OnScalekitEventOptions> = {
   attempts: optional(requirePositiveInteger),
   backoff: optional(requireBackoff),
   latestOnly: optional(requireBoolean),
-  order: optional((setting, value) => {
-    if (typeof value !== 'function') oneOf(['entity', 'organization', 'a function'])(setting, value);
-  }),
+  order: optional(requireOrder),
 };
+
+function requireOrder(setting: string, value: unknown): void {
+  if (value === 'entity' || value === 'organization' || typeof value === 'function') return;
+  refuseSetting(
+    setting,
+    `${setting} must be 'entity', 'organization' or a function, found ${describeValue(value)}.`,
+  );
+}
 
 function requireId(setting: string, value: unknown): void {
   if (typeof value === 'string' && value !== '' && value.length <= LONGEST_ID) return;

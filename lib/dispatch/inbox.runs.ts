@@ -157,11 +157,12 @@ export class InboxRuns implements EndpointRuns {
         const end = await this.#attempt(run, lease, limits);
         attempted();
         if (!end.isHeldBack) this.#report(run, end);
-        await this.#settle(run, end.settlement, lease);
-        return run.orderKey !== undefined;
+        return this.#settle(run, end.settlement, lease);
       },
       // Queued without an error, so that the attempt does not count.
-      release: () => this.#settle(run, { handlerId: run.handlerId, state: 'queued' }, lease),
+      release: async () => {
+        await this.#settle(run, { handlerId: run.handlerId, state: 'queued' }, lease);
+      },
     };
   }
 
@@ -233,13 +234,14 @@ export class InboxRuns implements EndpointRuns {
     return setInterval(() => extend().catch(() => {}), lease.durationMs / EXTENSIONS_PER_LEASE);
   }
 
-  async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<void> {
+  /** @returns whether it was the turn of this run, and is that of another one now */
+  async #settle(run: DueRun, end: RunSettlement, lease: RunLease): Promise<boolean> {
     await this.#inbox.settleWithinLease(loggedEvent(run), end, lease);
     const { orderKey, handlerId } = run;
-    if (orderKey === undefined) return;
+    if (orderKey === undefined) return false;
     const ending = async () => this.#store.endTurn?.(run, handlerId, orderKey, lease);
     // If it fails, the runs behind this one wait until the lease has ended.
-    await waitAtMost(ending(), WORKER_TIMEOUT_MS).catch(() => {});
+    return (await waitAtMost(ending(), WORKER_TIMEOUT_MS).catch(() => false)) === true;
   }
 
   /** Gives back runs that the inbox handed out when nobody waited for them any more. */

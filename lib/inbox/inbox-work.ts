@@ -48,8 +48,10 @@ export interface InboxWorkStore extends InboxStore {
    * called, the next one waits until the lease has ended.
    *
    * Optional: without it, no handler can set `order`.
+   *
+   * @returns whether the next one may be due now
    */
-  endTurn?(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void>;
+  endTurn?(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean>;
 
   /**
    * Lets the lease of a run begin anew, for `lease.durationMs` from now on, if the run is `running` under it. It is due

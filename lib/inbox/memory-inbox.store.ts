@@ -235,7 +235,9 @@ export class MemoryInboxStore implements InboxWorkStore {
   }
 
   /** Does nothing: whether a run is in progress, the next `takeDue` sees for itself. */
-  async endTurn(): Promise<void> {}
+  async endTurn(): Promise<boolean> {
+    return true;
+  }
 
   async extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {
     const run = this.#events.findRun(key, handlerId);

@@ -18,8 +18,9 @@ export class MemoryWork {
 
   take({ endpoint, handlerIds, limit, lease }: DueRequest, now: number): DueRuns {
     if (this.#paused.has(endpoint)) return { runs: [], isPaused: true };
+    const turns = this.#turns(endpoint, now);
     const first = this.#due(endpoint, now)
-      .filter(({ event, run }) => !run.place || this.#isFirst(event, run, now))
+      .filter(({ run }) => !run.place || turns.has(run))
       .filter(({ run }) => handlerIds.includes(run.handlerId))
       .sort((one, other) => one.dueAt - other.dueAt)
       .slice(0, limit);
@@ -49,18 +50,23 @@ export class MemoryWork {
     return this.#paused.has(endpoint);
   }
 
-  /** Whether it is the turn of a run with a place: no other run of its key comes first, or is in progress. */
-  #isFirst(event: StoredEvent, run: StoredRun, now: number): boolean {
-    const others = [...(this.#events.get(event.endpoint) ?? [])].flatMap((other) =>
-      other.runs
-        .filter(({ handlerId, place }) => handlerId === run.handlerId && place?.key === run.place?.key)
-        .filter(({ record }) => record.dueAt !== undefined)
-        .map(({ record, place }) => ({ record, at: place?.occurredAt ?? 0, position: other.position })),
-    );
-    const own = { at: run.place?.occurredAt ?? 0, position: event.position };
-    const isBefore = (other: typeof own) =>
-      other.at === own.at ? other.position < own.position : other.at < own.at;
-    return !others.some((other) => isBefore(other) || isRunning(unsettled(other.record), now));
+  /** Of each handler and order key, the run that comes first, unless one is in progress. */
+  #turns(endpoint: string, now: number): ReadonlySet<StoredRun> {
+    const turns = new Map<string, DueEntry & { isHeld: boolean }>();
+    for (const event of this.#events.get(endpoint) ?? []) {
+      for (const run of event.runs) {
+        const { handlerId, place, record } = run;
+        const { dueAt } = record;
+        const isInProgress = isRunning(unsettled(record), now);
+        if (!place || dueAt === undefined || (record.state === 'done' && !isInProgress)) continue;
+        const line = JSON.stringify([handlerId, place.key]);
+        const known = turns.get(line);
+        const isHeld = (known?.isHeld ?? false) || isInProgress;
+        const isFirst = !known || place.occurredAt < (known.run.place?.occurredAt ?? 0);
+        turns.set(line, isFirst ? { event, run, dueAt, isHeld } : { ...known, isHeld });
+      }
+    }
+    return new Set([...turns.values()].filter(({ isHeld }) => !isHeld).map(({ run }) => run));
   }
 
   #due(endpoint: string, at: number): DueEntry[] {

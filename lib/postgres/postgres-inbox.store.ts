@@ -244,7 +244,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
   }
 
-  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void> {
+  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {
     return this.#order.endTurn(key, handlerId, orderKey, lease);
   }
 

@@ -5,6 +5,7 @@ import { entityKey } from '../inbox/run-states.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import type { PostgresTables } from './postgres.schema.js';
+import { firstSql } from './postgres.work.js';
 import { toKey } from './postgres.writes.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
@@ -53,9 +54,10 @@ export class PostgresOrder {
   }
 
   /** See `InboxWorkStore.endTurn`. */
-  async endTurn(key: InboxKey, handlerId: string, orderKey: string, { token }: InboxLease): Promise<void> {
+  async endTurn(key: InboxKey, handlerId: string, orderKey: string, { token }: InboxLease): Promise<boolean> {
     const values = [...toKey(key), toStorableText(handlerId), orderKey, toStorableText(token)];
-    await this.connection.ask(this.#statements.endTurn, values);
+    const [row] = await this.connection.ask(this.#statements.endTurn, values);
+    return row?.is_due === true;
   }
 
   /** Runs of an event were dismissed, so that those behind them can be taken. */
@@ -185,80 +187,29 @@ WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event
 }
 
 /**
- * The parts of the statement that takes due runs which are about runs with a place. `$1` is the endpoint, `$2` the handler
- * ids, `$3` the limit, and `$4` the token of the lease.
- */
-export function turnsSql({ runs, keys, application }: PostgresTables, leaseEndsAt: string) {
-  const isItsKey = (other: string) =>
-    ['application', 'endpoint', 'handler_id', 'order_key']
-      .map((name) => `key.${name} = ${other}.${name}`)
-      .join(' AND ');
-  return {
-    // The statement sees runs as they were when it began, but a key as it is when it is locked. It leaves alone a key whose
-    // version shows that its runs may have changed since.
-    looked: `due_keys AS MATERIALIZED (
-  SELECT waiting.*
-  FROM unnest($2::text[]) AS known (handler_id)
-  CROSS JOIN LATERAL (
-    SELECT key.*
-    FROM ${keys} AS key
-    WHERE key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = known.handler_id
-      AND key.due_at <= statement_timestamp()
-    ORDER BY key.due_at
-    LIMIT $3::integer
-    FOR UPDATE SKIP LOCKED
-  ) AS waiting
-  WHERE NOT (SELECT is_paused FROM pause)
-), looked_at AS MATERIALIZED (
-  SELECT locked.*, first.event_id AS first_event_id, coalesce(last.lease_ends_at, first.due_at) AS next_at
-  FROM due_keys AS locked
-  JOIN ${keys} AS key ON ${isItsKey('locked')} AND key.version = locked.version
-  LEFT JOIN ${runs} AS last
-    ON last.application = locked.application AND last.endpoint = locked.endpoint AND last.event_id = locked.event_id
-      AND last.handler_id = locked.handler_id AND last.state = 'running' AND last.lease_ends_at > statement_timestamp()
-  LEFT JOIN LATERAL (
-    SELECT run.event_id, run.due_at
-    FROM ${runs} AS run
-    WHERE run.application = locked.application AND run.endpoint = locked.endpoint AND run.handler_id = locked.handler_id
-      AND run.order_key = locked.order_key AND run.due_at IS NOT NULL AND run.order_key IS NOT NULL
-    ORDER BY run.order_at, run.event_id
-    LIMIT 1
-  ) AS first ON last.event_id IS NULL
-)`,
-    due: `SELECT application, endpoint, first_event_id AS event_id, handler_id, order_key, due_at
-  FROM looked_at WHERE next_at <= statement_timestamp()`,
-    moved: `begun AS (
-  UPDATE ${keys} AS key SET
-    version = key.version + 1, event_id = taken.event_id, lease_token = $4::text, due_at = ${leaseEndsAt}
-  FROM taken
-  WHERE ${isItsKey('taken')}
-), put_off AS (
-  UPDATE ${keys} AS key SET
-    version = key.version + 1, due_at = looked_at.next_at,
-    lease_token = CASE WHEN looked_at.first_event_id IS NULL THEN key.lease_token END
-  FROM looked_at
-  WHERE ${isItsKey('looked_at')} AND looked_at.next_at > statement_timestamp()
-), emptied AS (
-  DELETE FROM ${keys} AS key
-  USING looked_at
-  WHERE ${isItsKey('looked_at')} AND looked_at.next_at IS NULL
-)`,
-  };
-}
-
-/**
- * The attempt at a run with a place has been settled: see `InboxWorkStore.endTurn`.
+ * The attempt at a run with a place has been settled: see `InboxWorkStore.endTurn`. A key without runs is never due, and
+ * is deleted with old events.
  *
- * Values: endpoint, event id, handler id, order key, lease token.
+ * Values: endpoint, event id, handler id, order key, lease token. Returns a row with `is_due` if the lease had the turn.
  */
-function endTurnSql({ keys, application }: PostgresTables): string {
+function endTurnSql(tables: PostgresTables): string {
+  const { keys, application } = tables;
+  const isIt = `key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = $3::text AND key.order_key = $4::text`;
+  // A run that was handed over meanwhile is not seen, but has changed the version.
   return `
-WITH ended AS (
-  UPDATE ${keys} SET version = version + 1, event_id = NULL, lease_token = NULL, due_at = clock_timestamp()
-  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND handler_id = $3::text
-    AND order_key = $4::text AND lease_token = $5::text
+WITH seen AS MATERIALIZED (
+  SELECT key.version, first.due_at
+  FROM ${keys} AS key LEFT JOIN LATERAL (${firstSql(tables, 'key')}) AS first ON true
+  WHERE ${isIt}
+), ended AS (
+  UPDATE ${keys} AS key SET
+    version = key.version + 1, event_id = NULL, lease_token = NULL,
+    due_at = CASE WHEN key.version <> seen.version THEN clock_timestamp() ELSE coalesce(seen.due_at, 'infinity') END
+  FROM seen
+  WHERE ${isIt} AND key.event_id = $2::text AND key.lease_token = $5::text
+  RETURNING key.due_at <= clock_timestamp() AS is_due
 )
-SELECT true AS written`;
+SELECT is_due FROM ended`;
 }
 
 /** Makes the keys of an event's runs due. Values: endpoint, event id. */
@@ -274,13 +225,11 @@ WITH woken AS (
 SELECT true AS written`;
 }
 
-/** Deletes the keys that have been due since `bound`, an SQL expression, and have no runs: their handlers are gone. */
-export function forgetKeysSql({ runs, keys, application }: PostgresTables, bound: string): string {
+/** Deletes the keys without runs: they are never due, or have been due since `bound`, an SQL expression, without a worker. */
+export function forgetKeysSql(tables: PostgresTables, bound: string): string {
+  const { keys, application } = tables;
   return `DELETE FROM ${keys} AS key
-  WHERE key.application = ${application} AND key.due_at < ${bound}
-    AND NOT EXISTS (
-      SELECT FROM ${runs} AS run
-      WHERE run.application = key.application AND run.endpoint = key.endpoint AND run.handler_id = key.handler_id
-        AND run.order_key = key.order_key AND run.order_key IS NOT NULL AND run.due_at IS NOT NULL
-    )`;
+  WHERE key.application = ${application} AND (
+    key.due_at = 'infinity' OR key.due_at < ${bound} AND NOT EXISTS (${firstSql(tables, 'key')})
+  )`;
 }

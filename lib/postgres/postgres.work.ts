@@ -1,7 +1,6 @@
 import type { InboxDelivery } from '../inbox/inbox-store.js';
 import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
 import { fromStorableText } from '../inbox/storable-text.js';
-import { turnsSql } from './postgres.order.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';
@@ -107,6 +106,81 @@ FROM pause LEFT JOIN (
   taken AS run JOIN ${events} AS event
     ON event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id
 ) ON true`;
+}
+
+/**
+ * The parts of the statement that takes due runs which are about runs with a place. `$1` is the endpoint, `$2` the handler
+ * ids, `$3` the limit, and `$4` the token of the lease.
+ */
+function turnsSql(tables: PostgresTables, leaseEndsAt: string) {
+  const { runs, keys, application } = tables;
+  const isItsKey = (other: string) =>
+    ['application', 'endpoint', 'handler_id', 'order_key']
+      .map((name) => `key.${name} = ${other}.${name}`)
+      .join(' AND ');
+  return {
+    // The statement sees runs as they were when it began, but a key as it is when it is locked. It leaves alone a key whose
+    // version shows that its runs may have changed since.
+    looked: `due_keys AS MATERIALIZED (
+  SELECT waiting.*
+  FROM unnest($2::text[]) AS known (handler_id)
+  CROSS JOIN LATERAL (
+    SELECT key.*
+    FROM ${keys} AS key
+    WHERE key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = known.handler_id
+      AND key.due_at <= statement_timestamp()
+    ORDER BY key.due_at
+    LIMIT $3::integer
+    FOR UPDATE SKIP LOCKED
+  ) AS waiting
+  WHERE NOT (SELECT is_paused FROM pause)
+), looked_at AS MATERIALIZED (
+  SELECT locked.*, first.event_id AS first_event_id, coalesce(last.lease_ends_at, first.due_at) AS next_at
+  FROM due_keys AS locked
+  JOIN ${keys} AS key ON ${isItsKey('locked')} AND key.version = locked.version
+  LEFT JOIN ${runs} AS last
+    ON last.application = locked.application AND last.endpoint = locked.endpoint AND last.event_id = locked.event_id
+      AND last.handler_id = locked.handler_id AND last.state = 'running' AND last.lease_ends_at > statement_timestamp()
+  LEFT JOIN LATERAL (${firstSql(tables, 'locked')}) AS first ON last.event_id IS NULL
+), turns AS MATERIALIZED (
+  SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, looked_at.due_at
+  FROM looked_at
+  JOIN ${runs} AS run
+    ON run.application = looked_at.application AND run.endpoint = looked_at.endpoint
+      AND run.event_id = looked_at.first_event_id AND run.handler_id = looked_at.handler_id
+  WHERE looked_at.next_at <= statement_timestamp() AND run.due_at <= statement_timestamp()
+  FOR UPDATE OF run SKIP LOCKED
+)`,
+    due: 'SELECT * FROM turns',
+    moved: `begun AS (
+  UPDATE ${keys} AS key SET
+    version = key.version + 1, event_id = taken.event_id, lease_token = $4::text, due_at = ${leaseEndsAt}
+  FROM taken
+  WHERE ${isItsKey('taken')}
+), put_off AS (
+  UPDATE ${keys} AS key SET
+    version = key.version + 1, due_at = looked_at.next_at,
+    lease_token = CASE WHEN looked_at.first_event_id IS NULL THEN key.lease_token END
+  FROM looked_at
+  WHERE ${isItsKey('looked_at')} AND looked_at.next_at > statement_timestamp()
+), emptied AS (
+  DELETE FROM ${keys} AS key
+  USING looked_at
+  WHERE ${isItsKey('looked_at')} AND looked_at.next_at IS NULL
+)`,
+  };
+}
+
+/** The run that comes first of an order key. */
+export function firstSql({ runs }: PostgresTables, key: string): string {
+  return `
+    SELECT run.event_id, run.due_at
+    FROM ${runs} AS run
+    WHERE run.application = ${key}.application AND run.endpoint = ${key}.endpoint AND run.handler_id = ${key}.handler_id
+      AND run.order_key = ${key}.order_key AND run.due_at IS NOT NULL AND run.order_key IS NOT NULL
+    ORDER BY run.order_at, run.event_id
+    LIMIT 1
+  `;
 }
 
 /** Lets the lease of a run begin anew. Values: endpoint, event id, handler id, lease token, lease in ms. */

@@ -220,7 +220,7 @@ export class SqliteInboxStore implements InboxWorkStore {
     return this.#write((writer) => takeDue(this.#database, this.#tables, writer, request));
   }
 
-  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<void> {
+  endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {
     return this.#write((writer) => endTurn(writer, key, handlerId, orderKey, lease));
   }
 

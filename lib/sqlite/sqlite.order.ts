@@ -29,6 +29,9 @@ export function admit(
   return result.admission;
 }
 
+const FIRST_OF_KEY = `h.endpoint = ? AND h.handler_id = ? AND h.order_key = ? AND h.due_at IS NOT NULL
+  ORDER BY h.order_at, h.event_number LIMIT 1`;
+
 /** An order key of a handler, with the run that was taken last. */
 interface OrderKey {
   readonly endpoint: string;
@@ -94,14 +97,17 @@ export function endTurn(
   handlerId: string,
   orderKey: string,
   { token }: InboxLease,
-): void {
-  const ids = [toStorableText(endpoint), toStorableText(handlerId), orderKey, toStorableText(eventId)];
-  database
-    .prepare(
-      `UPDATE ${tables.keys} SET due_at = ?, event_id = NULL, lease_token = NULL
-        WHERE endpoint = ? AND handler_id = ? AND order_key = ? AND event_id = ? AND lease_token = ?`,
-    )
-    .run(Date.now(), ...ids, token);
+): boolean {
+  const isOf = 'WHERE endpoint = ? AND handler_id = ? AND order_key = ? AND event_id = ? AND lease_token = ?';
+  const ids = [toStorableText(endpoint), toStorableText(handlerId), orderKey];
+  const turn = [...ids, toStorableText(eventId), token];
+  const now = Date.now();
+  const [first] = selectDueEvents(database, tables, handlerId, FIRST_OF_KEY, ...ids);
+  if (first) {
+    const put = `UPDATE ${tables.keys} SET due_at = ?, event_id = NULL, lease_token = NULL ${isOf}`;
+    database.prepare(put).run(first.dueAt, ...turn);
+  } else database.prepare(`DELETE FROM ${tables.keys} ${isOf}`).run(...turn);
+  return first !== undefined && first.dueAt <= now;
 }
 
 /** Runs of an event were dismissed, so that those behind them can be taken. */
@@ -129,14 +135,12 @@ export function hasDueKeys(database: SqliteDatabase, tables: SqliteTables, reque
  */
 export function selectTurns(writer: SqliteWriter, request: DueRequest, now: number): readonly DueEvent[] {
   const { database, tables } = writer;
-  const which = `h.endpoint = ? AND h.handler_id = ? AND h.order_key = ? AND h.due_at IS NOT NULL
-    ORDER BY h.order_at, h.event_number LIMIT 1`;
   return selectDueKeys(database, tables, request, now).flatMap(
     ({ endpoint, handlerId, orderKey, dueAt, eventId }) => {
       const last = eventId === null ? undefined : writer.findRun({ endpoint, eventId }, handlerId)?.run;
       const ids = [toStorableText(endpoint), toStorableText(handlerId), orderKey];
       const isHeld = last !== undefined && isRunning(last, now);
-      const [first] = isHeld ? [] : selectDueEvents(database, tables, handlerId, which, ...ids);
+      const [first] = isHeld ? [] : selectDueEvents(database, tables, handlerId, FIRST_OF_KEY, ...ids);
       if (first && first.dueAt <= now) return [{ ...first, dueAt, orderKey }];
       const isOf = 'WHERE endpoint = ? AND handler_id = ? AND order_key = ?';
       if (isHeld) {

@@ -54,6 +54,20 @@ export class Fitting {
   @OnScalekitEvent('user.created', { id: 'welcome', endpoint: ['staff'], timeoutMs: 1000 })
   options() {}
 
+  @OnScalekitEvent('user.created', { latestOnly: true, order: 'entity' })
+  ordered() {}
+
+  @OnScalekitEvent('user.created', { order: (event) => event.data.user?.id ?? undefined })
+  orderedByFunction() {}
+
+  // @ts-expect-error: an organization has no user
+  @OnScalekitEvent('organization.created', { order: (event) => event.data.user?.id })
+  orderedByMistake() {}
+
+  // @ts-expect-error: order takes no promise
+  @OnScalekitEvent('user.created', { order: async () => 'usr_1' })
+  orderedByPromise() {}
+
   @OnScalekitEvent('organization.*')
   unnarrowed(event: ScalekitEvent<'organization.*'>) {
     // @ts-expect-error: not every event of the pattern has a domain

@@ -90,6 +90,20 @@ export function describeTurns(harness: ConformanceHarness, runner: ConformanceRu
       expect((await takeOne(store)).run?.eventId).toBe(idAt(20));
     });
 
+    ordered('say at the end of a turn whether another one can be taken now', async (store) => {
+      await line(store, 10, 20);
+      const [first, lease] = [await takeOne(store), aLease()];
+      await store.settle(first.run ?? anEvent(), DONE, first.lease);
+      expect(await store.endTurn(first.run ?? anEvent(), 'A.run', 'key-1', first.lease)).toBe(true);
+
+      const second = await takeOne(store, lease);
+      const later = [{ handlerId: 'A.run', state: 'failed' as const, error: FAILURE, retryInMs: LEASE_MS }];
+      await store.settle(second.run ?? anEvent(), later, lease);
+      await store.endTurn(second.run ?? anEvent(), 'A.run', 'key-1', lease);
+
+      expect((await take(store)).runs).toEqual([]);
+    });
+
     ordered('go on after one that is dead', async (store) => {
       const { idAt } = await line(store, 10, 20);
       await end(store, await takeOne(store), { state: 'dead', error: FAILURE });

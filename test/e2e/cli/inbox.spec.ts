@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { aLease, anEvent } from '../../conformance/inbox-store.harness.js';
 import { PAYLOAD_MARKER, recordEvent } from '../../helpers/cli-inbox.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
@@ -78,6 +79,26 @@ describe('scalekit-webhooks inbox', () => {
   });
 
   describe('show', () => {
+    it('says that a handler did not run because its event was stale', async () => {
+      const [older, newer] = [anEvent(), anEvent()];
+      for (const [event, occurredAt] of [
+        [newer, 20],
+        [older, 10],
+      ] as const) {
+        const lease = aLease();
+        await store.claim(event, ['Users.sync'], lease);
+        await store.admit(event, 'Users.sync', lease, { name: 'user:usr_1', occurredAt });
+        await store.settle(event, [{ handlerId: 'Users.sync', state: 'done' }], lease);
+      }
+
+      const [stale, done] = [await inbox('show', older.eventId), await inbox('show', newer.eventId)];
+
+      expect(stale.stdout).toMatch(/done \(stale\), 1 attempt, updated/);
+      expect(done.stdout).toMatch(/done, 1 attempt, updated/);
+      const { runs } = JSON.parse((await inbox('show', older.eventId, '--json')).stdout);
+      expect(runs).toMatchObject([{ state: 'done', note: 'stale' }]);
+    });
+
     it('prints the state of each run, without the payload or control characters', async () => {
       const id = await recordEvent(store, { state: 'dead', error: FAILURE });
 

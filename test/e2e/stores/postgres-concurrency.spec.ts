@@ -52,6 +52,44 @@ await describeWithService('postgres', 'Concurrent calls of PostgresInboxStore', 
     expect(claimed.sort()).toEqual(HANDLERS);
   });
 
+  it('take nothing of an order key, and do not wait, while its first run is being completed', async () => {
+    const [first, second] = [anEvent(), anEvent()];
+    for (const [occurredAt, event] of [first, second].entries()) {
+      await postgres.store.enqueue(event, ['A.run'], new Map([['A.run', { key: 'key-1', occurredAt }]]));
+    }
+    const take = (lease = aLease()) =>
+      postgres.store.takeDue({ endpoint: 'default', handlerIds: ['A.run'], limit: 5, lease });
+    const ended = aLease({ durationMs: -1 });
+    expect((await take(ended)).runs).toMatchObject([{ eventId: first.eventId }]);
+    const transaction = await postgres.begin();
+    await postgres.store.complete(transaction, first, 'A.run', ended);
+
+    expect((await take()).runs).toEqual([]);
+
+    await postgres.commit(transaction);
+    expect((await take()).runs).toMatchObject([{ eventId: second.eventId }]);
+  });
+
+  it('never deadlock while runs with a place are handed over and taken', async () => {
+    const handlerIds = ['A.run', 'B.run'];
+    const work = Array.from({ length: 150 }, async (_, number) => {
+      const places = new Map(handlerIds.map((id) => [id, { key: `key-${number % 3}`, occurredAt: number }]));
+      const event = anEvent({ eventId: `evt_${number % 40}` });
+      await postgres.store.enqueue(event, number % 2 === 0 ? handlerIds : [...handlerIds].reverse(), places);
+      const lease = aLease({ durationMs: number % 5 === 0 ? -1 : 60_000 });
+      const { runs } = await postgres.store.takeDue({ endpoint: 'default', handlerIds, limit: 4, lease });
+      for (const run of runs) {
+        await postgres.store.settle(run, [{ handlerId: run.handlerId, state: 'failed' }], lease);
+        await postgres.store.endTurn(run, run.handlerId, run.orderKey ?? '', lease);
+      }
+      if (number % 10 === 0) await postgres.store.dismiss(event);
+    });
+
+    const failures = (await Promise.allSettled(work)).filter(({ status }) => status === 'rejected');
+
+    expect(failures).toEqual([]);
+  }, 30_000);
+
   describe('a claim during the transaction of another', () => {
     it('waits, and finds the run running', async () => {
       const event = anEvent();

@@ -44,8 +44,13 @@ describe('a queued run', () => {
     jest.useRealTimers();
   });
 
-  function process(attempt = ATTEMPT, validation: 'strict' | 'off' = 'strict', handlerId = 'A.run') {
-    const registry = new HandlerRegistry([{ id: handlerId, patterns: ['*'], run }]);
+  function process(
+    attempt = ATTEMPT,
+    validation: 'strict' | 'off' = 'strict',
+    handlerId = 'A.run',
+    options: Pick<EventHandler, 'latestOnly'> = {},
+  ) {
+    const registry = new HandlerRegistry([{ id: handlerId, patterns: ['*'], run, ...options }]);
     const engine = new RunEngine(registry, {
       endpoint: 'default',
       inbox,
@@ -98,6 +103,18 @@ describe('a queued run', () => {
       { attempt: 1, state: 'queued', thrown: expect.any(TypeError) },
       { attempt: 2, state: 'dead', thrown: expect.any(TypeError) },
     ]);
+  });
+
+  it('goes back to the queue without an attempt while another event of its entity is handled', async () => {
+    jest.spyOn(inbox, 'admit').mockResolvedValue('busy');
+    await queue();
+
+    const ending = process(ATTEMPT, 'strict', 'A.run', { latestOnly: true });
+
+    expect(await ending).toEqual({ state: 'busy', retryInMs: expect.any(Number) });
+    expect(run).not.toHaveBeenCalled();
+    expect(await row()).toMatchObject({ state: 'queued', attempts: 0 });
+    expect(log.attemptFailed).not.toHaveBeenCalled();
   });
 
   it('is dead at once where its handler refuses the event for good', async () => {
