@@ -30,15 +30,20 @@ export class RedisInboxKeys {
 
   /** The keys of the event's bucket, then those of the event. */
   ofEvent(key: InboxKey): string[] {
-    return [...this.ofBucket(bucketOf(key)), this.event(key), this.payload(key)];
+    const member = memberOf(key);
+    const bucket = bucketOf(member);
+    const ofEvent = [`event:${member}`, `payload:${member}`].map((name) => this.#name(bucket, name));
+    return [...this.ofBucket(bucket), ...ofEvent];
   }
 
   event(key: InboxKey): string {
-    return this.#name(bucketOf(key), `event:${memberOf(key)}`);
+    const member = memberOf(key);
+    return this.#name(bucketOf(member), `event:${member}`);
   }
 
   payload(key: InboxKey): string {
-    return this.#name(bucketOf(key), `payload:${memberOf(key)}`);
+    const member = memberOf(key);
+    return this.#name(bucketOf(member), `payload:${member}`);
   }
 
   /** Which run of a handler has an entity. It has a slot of its own, because its events are in several buckets. */
@@ -72,8 +77,8 @@ export function keyOfMember(member: string): InboxKey {
   return { endpoint: unescapeId(endpoint), eventId: unescapeId(eventId) };
 }
 
-function bucketOf(key: InboxKey): number {
-  return createHash('sha1').update(memberOf(key)).digest().readUInt8() % BUCKET_COUNT;
+function bucketOf(member: string): number {
+  return createHash('sha1').update(member).digest().readUInt8() % BUCKET_COUNT;
 }
 
 /** Escapes UTF-16 code units: an id from JSON can contain a lone surrogate, which UTF-8 would lose. */

@@ -27,29 +27,28 @@ const EVENT = `${BUCKET}
 local EVENT, PAYLOAD = KEYS[3 + #STATES], KEYS[4 + #STATES]
 local member = ARGV[1]
 
-local function parseRun(id, text, lease)
-  if not text then return nil end
-  local state, attempts, _, position = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
-  local endsAt, token = string.match(lease or '', '^(%S+) (.*)$')
-  return {
-    id = id, state = state, attempts = tonumber(attempts), position = tonumber(position),
-    endsAt = tonumber(endsAt or 0), token = token
-  }
-end
-
-local function readRun(id)
-  return parseRun(id, unpack(redis.call('HMGET', EVENT, 'run:' .. id, 'lease:' .. id)))
-end
-
-local function readRuns()
-  local fields, values, runs = redis.call('HGETALL', EVENT), {}, {}
-  for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
-  for field, text in pairs(values) do
-    local id = string.match(field, '^run:(.*)$')
-    if id then runs[#runs + 1] = parseRun(id, text, values['lease:' .. id]) end
+-- The event's runs by handler, and the states that they had before the script.
+local stored, fields, runs, before = redis.call('HGETALL', EVENT), {}, {}, {}
+local exists = #stored > 0
+for i = 1, #stored, 2 do fields[stored[i]] = stored[i + 1] end
+for field, text in pairs(fields) do
+  local id = string.match(field, '^run:(.*)$')
+  if id then
+    local state, attempts, _, position = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
+    local endsAt, token = string.match(fields['lease:' .. id] or '', '^(%S+) (.*)$')
+    runs[id] = {
+      id = id, state = state, attempts = tonumber(attempts), position = tonumber(position),
+      endsAt = tonumber(endsAt or 0), token = token
+    }
+    before[state] = true
   end
-  table.sort(runs, function(a, b) return a.position < b.position end)
-  return runs
+end
+
+local function inOrder()
+  local list = {}
+  for _, run in pairs(runs) do list[#list + 1] = run end
+  table.sort(list, function(a, b) return a.position < b.position end)
+  return list
 end
 
 local function isRunning(run)
@@ -57,22 +56,25 @@ local function isRunning(run)
 end
 
 local function writeRun(run, state, attempts)
-  local position = run.position or redis.call('HINCRBY', EVENT, 'handlers', 1)
-  redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. position)
+  run.state, run.attempts = state, attempts
+  run.position = run.position or redis.call('HINCRBY', EVENT, 'handlers', 1)
+  runs[run.id] = run
+  redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. run.position)
 end
 
 -- Call this at the end of every script that writes runs: it renews the expiry, and lists the event under its current states.
 local function touch(retention)
-  local received, expires, present = redis.call('HGET', EVENT, 'receivedAt'), now + retention, {}
-  for _, run in ipairs(readRuns()) do present[run.state] = true end
+  local expires, present = now + retention, {}
+  for _, run in pairs(runs) do present[run.state] = true end
   redis.call('PEXPIREAT', EVENT, expires)
   redis.call('PEXPIREAT', PAYLOAD, expires)
-  redis.call('ZADD', RECEIVED, received, member)
   redis.call('ZADD', EXPIRES, expires, member)
+  if not exists then redis.call('ZADD', RECEIVED, fields.receivedAt, member) end
   for position, state in ipairs(STATES) do
-    if present[state] then
-      redis.call('ZADD', KEYS[2 + position], received, member)
-    else
+    if present[state] and not before[state] then
+      redis.call('ZADD', KEYS[2 + position], fields.receivedAt, member)
+    elseif not present[state] and (before[state] or not exists) then
+      -- An event that Redis has evicted is still listed.
       redis.call('ZREM', KEYS[2 + position], member)
     end
   end
@@ -87,22 +89,26 @@ export const CLAIM = new RedisScript(`${EVENT}
 local token, duration, takesOver = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 local function claim(id)
-  local run = readRun(id)
+  local run = runs[id]
   if run and (run.state == 'done' or run.state == 'dead') then return run.state .. ' 0' end
   if run and run.state == 'queued' and takesOver == '' then return 'queued 0' end
   local goesOn = run and run.state == 'running' and (run.token == token or run.token == takesOver)
   if run and isRunning(run) and not goesOn then return 'running ' .. (run.endsAt - now) end
   local attempt = (run and run.attempts or 0) + (goesOn and 0 or 1)
-  writeRun(run or { id = id }, 'running', attempt)
-  redis.call('HSET', EVENT, 'lease:' .. id, (now + duration) .. ' ' .. token)
-  redis.call('HDEL', EVENT, 'error:' .. id, 'note:' .. id)
+  if fields['error:' .. id] or fields['note:' .. id] then
+    redis.call('HDEL', EVENT, 'error:' .. id, 'note:' .. id)
+  end
+  run = run or { id = id }
+  run.endsAt, run.token = now + duration, token
+  writeRun(run, 'running', attempt)
+  redis.call('HSET', EVENT, 'lease:' .. id, run.endsAt .. ' ' .. token)
   return 'claimed ' .. attempt
 end
 
 unlistExpired(100)
-if redis.call('EXISTS', EVENT) == 0 then
-  local received = time[1] .. string.format('%06d', time[2])
-  redis.call('HSET', EVENT, 'type', ARGV[6], 'occurredAt', ARGV[7], 'receivedAt', received)
+if not exists then
+  fields.receivedAt = time[1] .. string.format('%06d', time[2])
+  redis.call('HSET', EVENT, 'type', ARGV[6], 'occurredAt', ARGV[7], 'receivedAt', fields.receivedAt)
   redis.call('SET', PAYLOAD, ARGV[8])
 end
 local claims = {}
@@ -117,10 +123,10 @@ return claims
  */
 export const SETTLE = new RedisScript(`${EVENT}
 local token, written = ARGV[3], {}
-if redis.call('EXISTS', EVENT) == 0 then return written end
+if not exists then return written end
 for i = 4, #ARGV, 3 do
   local id, state, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local run = readRun(id)
+  local run = runs[id]
   local isHeld = run and run.token == token
   if isHeld and run.state == 'running' then
     local notStarted = state == 'queued' and failure == ''
@@ -128,7 +134,7 @@ for i = 4, #ARGV, 3 do
     if failure ~= '' then redis.call('HSET', EVENT, 'error:' .. id, failure) end
   end
   -- A settlement that is repeated, because its response was lost, has been written.
-  if isHeld and (run.state == 'running' or run.state == state) then
+  if isHeld and run.state == state then
     written[#written + 1] = tostring((i - 4) / 3)
   end
 end
@@ -139,9 +145,9 @@ return written
 /** ARGV: member, retention, 'all' or 'asked', handler ids… Returns the ids of the handlers that were changed. */
 export const REOPEN = new RedisScript(`${EVENT}
 local all, asked, reopened = ARGV[3] == 'all', {}, {}
-if redis.call('EXISTS', EVENT) == 0 then return reopened end
+if not exists then return reopened end
 for i = 4, #ARGV do asked[ARGV[i]] = true end
-for _, run in ipairs(readRuns()) do
+for _, run in ipairs(inOrder()) do
   local wanted = asked[run.id] or (all and run.state ~= 'done')
   if wanted and not isRunning(run) then
     writeRun(run, 'failed', run.attempts)
@@ -159,9 +165,9 @@ return reopened
  */
 export const DISMISS = new RedisScript(`${EVENT}
 local all, asked, dismissed = ARGV[3] == 'all', {}, {}
-if redis.call('EXISTS', EVENT) == 0 then return dismissed end
+if not exists then return dismissed end
 for i = 4, #ARGV do asked[ARGV[i]] = true end
-for _, run in ipairs(readRuns()) do
+for _, run in ipairs(inOrder()) do
   if (all or asked[run.id]) and (run.state == 'dead' or run.state == 'failed') then
     writeRun(run, 'done', run.attempts)
     redis.call('HDEL', EVENT, 'lease:' .. run.id)
@@ -177,16 +183,15 @@ return dismissed
  * removed from the indexes. ARGV: member, the time in µs. Returns how many events were deleted.
  */
 export const DELETE_EVENT = new RedisScript(`${EVENT}
-local received = redis.call('HGET', EVENT, 'receivedAt')
-if received then
-  if tonumber(received) >= tonumber(ARGV[2]) then return 0 end
-  for _, run in ipairs(readRuns()) do
+if exists then
+  if tonumber(fields.receivedAt) >= tonumber(ARGV[2]) then return 0 end
+  for _, run in pairs(runs) do
     if isRunning(run) then return 0 end
   end
 end
 unlist({ member })
 redis.call('DEL', EVENT, PAYLOAD)
-return received and 1 or 0
+return exists and 1 or 0
 `);
 
 /** ARGV: position of the index, score to start from, limit. Returns the size of the index, then members and scores. */
