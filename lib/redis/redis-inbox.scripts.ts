@@ -212,7 +212,7 @@ return found
  */
 export const LOOK = new RedisScript(`${EVENT}
 local id, token, note = ARGV[2], ARGV[3], ARGV[4]
-local run = readRun(id)
+local run = runs[id]
 if not run or run.token ~= token then return { 'ended' } end
 if run.state ~= 'running' then return { run.state == 'done' and 'done' or 'ended' } end
 if isRunning(run) then
