@@ -68,6 +68,7 @@ export type {
   RunNote,
   RunState,
 } from './inbox/inbox-queries.js';
+export type { InboxRecoveryStore, RecoveryStart } from './inbox/inbox-recovery.js';
 export type {
   Admission,
   InboxDelivery,

@@ -10,6 +10,7 @@ import {
   type InboxRunCount,
   type RunState,
 } from '../inbox/inbox-queries.js';
+import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import {
   type Admission,
   type InboxEntity,
@@ -28,6 +29,7 @@ import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
 import { readCount, readPage, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
+import { PostgresRecovery } from './postgres.recovery.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
@@ -53,7 +55,7 @@ import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryabl
  * pool.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
-export class PostgresInboxStore implements InboxWorkStore {
+export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   readonly application: string;
   readonly #options: Readonly<Required<PostgresInboxOptions>>;
   readonly #connection: PostgresConnection;
@@ -64,6 +66,7 @@ export class PostgresInboxStore implements InboxWorkStore {
   readonly #settlements: SharedStatement;
   readonly #order: PostgresOrder;
   readonly #retention: PostgresRetention;
+  readonly #recovery: PostgresRecovery;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
@@ -78,6 +81,7 @@ export class PostgresInboxStore implements InboxWorkStore {
     this.#settlements = new SharedStatement(this.#connection, this.#statements.settle);
     this.#order = new PostgresOrder(this.#tables, this.#connection);
     this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
+    this.#recovery = new PostgresRecovery(this.#tables, this.#connection);
   }
 
   /**
@@ -270,6 +274,14 @@ export class PostgresInboxStore implements InboxWorkStore {
 
   async isPaused(endpoint: string): Promise<boolean> {
     return (await this.#connection.ask(this.#statements.isPaused, [toStorableText(endpoint)])).length > 0;
+  }
+
+  beginRecovery(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {
+    return this.#recovery.begin(endpoint, lease);
+  }
+
+  endRecovery(endpoint: string, lease: InboxLease, checkpoint?: Date): Promise<boolean> {
+    return this.#recovery.end(endpoint, lease, checkpoint);
   }
 
   onWarning(report: InboxWarningReporter): void {

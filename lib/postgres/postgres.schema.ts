@@ -150,6 +150,15 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       PRIMARY KEY (application, name)
     );
     CREATE INDEX inbox_entities_by_age ON ${entities} (application, admitted_at);`,
+  ({ recoveries }) => `
+    CREATE TABLE ${recoveries} (
+      application text COLLATE "C" NOT NULL,
+      endpoint text COLLATE "C" NOT NULL,
+      checkpoint timestamptz,
+      lease_token text NOT NULL,
+      lease_ends_at timestamptz NOT NULL,
+      PRIMARY KEY (application, endpoint)
+    );`,
 ];
 
 /** The names of the tables and of the store's application, quoted for SQL. */
@@ -166,6 +175,8 @@ export interface PostgresTables {
   readonly entities: string;
   /** The order keys that have runs. Each is due when its first run may be, and has the run that was taken last. */
   readonly keys: string;
+  /** How far the recovery of each endpoint has come, and which process is doing it. */
+  readonly recoveries: string;
 }
 
 /** Both names become part of SQL, so check them with {@link requireSchemaName} and `requireApplication`. */
@@ -179,6 +190,7 @@ export function postgresTables(schema: string, application: string): PostgresTab
     pauses: `"${schema}"."inbox_pauses"`,
     entities: `"${schema}"."inbox_entities"`,
     keys: `"${schema}"."inbox_keys"`,
+    recoveries: `"${schema}"."inbox_recoveries"`,
   };
 }
 

@@ -56,6 +56,11 @@ export class RedisInboxKeys {
     return this.#name(0, 'probe');
   }
 
+  /** How far the recovery of an endpoint has come. It is in a slot of its own. */
+  recovery(endpoint: string): string {
+    return `${this.prefix}:{${this.application}:recovery:${escapeId(endpoint)}}`;
+  }
+
   #name(bucket: number, name: string): string {
     return `${this.prefix}:{${this.application}:${bucket}}:${name}`;
   }

@@ -246,3 +246,28 @@ if doneAt > -math.huge then redis.call('HSET', KEYS[1], 'doneAt', string.format(
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return { 'admitted' }
 `);
+
+const RECOVERY = `
+local key, token = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local checkpoint, holder, endsAt = unpack(redis.call('HMGET', key, 'checkpoint', 'token', 'endsAt'))
+`;
+
+/**
+ * Gives a process the right to recover, unless another one has it. ARGV: token, duration. Returns 'begun' and the
+ * checkpoint, or nothing.
+ */
+export const BEGIN_RECOVERY = new RedisScript(`${RECOVERY}
+if holder and holder ~= token and tonumber(endsAt) > now then return {} end
+redis.call('HSET', key, 'token', token, 'endsAt', string.format('%.0f', now + tonumber(ARGV[2])))
+return { 'begun', checkpoint or '' }
+`);
+
+/** Ends a recovery. ARGV: token, checkpoint in ms, or empty. Returns whether the lease was held. The token stays, so that the end can be repeated. */
+export const END_RECOVERY = new RedisScript(`${RECOVERY}
+if holder ~= token then return 0 end
+redis.call('HSET', key, 'endsAt', string.format('%.0f', now))
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > tonumber(checkpoint or 0) then redis.call('HSET', key, 'checkpoint', ARGV[2]) end
+return 1
+`);

@@ -14,13 +14,13 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
 } from '../inbox/inbox-queries.js';
+import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import {
   type Admission,
   DEFAULT_RETENTION_MS,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
-  type InboxStore,
   type InboxWarningReporter,
   type RunClaim,
   type RunSettlement,
@@ -35,7 +35,16 @@ import {
 } from './redis-inbox.connection.js';
 import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
-import { ADMIT, CLAIM, DISMISS, LOOK, REOPEN, SETTLE } from './redis-inbox.scripts.js';
+import {
+  ADMIT,
+  BEGIN_RECOVERY,
+  CLAIM,
+  DISMISS,
+  END_RECOVERY,
+  LOOK,
+  REOPEN,
+  SETTLE,
+} from './redis-inbox.scripts.js';
 
 /** Options of {@link RedisInboxStore}. */
 export interface RedisInboxOptions {
@@ -85,7 +94,7 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  * client.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client, application: 'billing' }) });
  */
-export class RedisInboxStore implements InboxStore {
+export class RedisInboxStore implements InboxRecoveryStore {
   readonly application: string;
   readonly #connection: RedisInboxConnection;
   readonly #keys: RedisInboxKeys;
@@ -205,6 +214,26 @@ export class RedisInboxStore implements InboxStore {
 
   prune(before: Date): Promise<number> {
     return this.#reader.prune(before);
+  }
+
+  async beginRecovery(
+    endpoint: string,
+    { token, durationMs }: InboxLease,
+  ): Promise<RecoveryStart | undefined> {
+    const args = [toStorableText(token), String(durationMs)];
+    const [begun, checkpoint = ''] = await this.#connection.run(
+      BEGIN_RECOVERY,
+      [this.#keys.recovery(endpoint)],
+      args,
+    );
+    if (begun === undefined) return undefined;
+    return checkpoint === '' ? {} : { checkpoint: new Date(Number(checkpoint)) };
+  }
+
+  async endRecovery(endpoint: string, { token }: InboxLease, checkpoint?: Date): Promise<boolean> {
+    const args = [toStorableText(token), checkpoint === undefined ? '' : String(checkpoint.getTime())];
+    const [held] = await this.#connection.run(END_RECOVERY, [this.#keys.recovery(endpoint)], args);
+    return held === '1';
   }
 
   onWarning(report: InboxWarningReporter): void {

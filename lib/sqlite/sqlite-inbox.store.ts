@@ -7,6 +7,7 @@ import type {
   InboxRunCount,
   RunState,
 } from '../inbox/inbox-queries.js';
+import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import type {
   Admission,
   InboxEntity,
@@ -23,6 +24,7 @@ import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { admit, endTurn, wakeKeys } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
+import { beginRecovery, endRecovery } from './sqlite.recovery.js';
 import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import { SqliteTransactions } from './sqlite.transactions.js';
 import {
@@ -48,8 +50,7 @@ import {
 
 const PRUNE_INTERVAL_MS = 60_000;
 const PRUNE_RETRY_MS = 60 * 60 * 1000;
-// The event loop and other processes wait for each batch.
-const PRUNE_BATCH_SIZE = 200;
+const PRUNE_BATCH_SIZE = 200; // The event loop and other processes wait for each batch.
 
 /**
  * An inbox in a SQLite file, which several processes on one machine can share. It is durable, creates its tables on first
@@ -65,7 +66,7 @@ const PRUNE_BATCH_SIZE = 200;
  *
  * @example new SqliteInboxStore({ database: new DatabaseSync('inbox.db') })
  */
-export class SqliteInboxStore implements InboxWorkStore {
+export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   readonly #database: SqliteDatabase;
   readonly #tables: SqliteTables;
   readonly #retentionMs: number;
@@ -242,6 +243,14 @@ export class SqliteInboxStore implements InboxWorkStore {
 
   isPaused(endpoint: string): Promise<boolean> {
     return this.#read((database) => isPaused(database, this.#tables, endpoint));
+  }
+
+  beginRecovery(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {
+    return this.#write(() => beginRecovery(this.#database, this.#tables, endpoint, lease));
+  }
+
+  endRecovery(endpoint: string, lease: InboxLease, checkpoint?: Date): Promise<boolean> {
+    return this.#write(() => endRecovery(this.#database, this.#tables, endpoint, lease, checkpoint));
   }
 
   onWarning(report: InboxWarningReporter): void {

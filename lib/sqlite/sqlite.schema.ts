@@ -116,6 +116,14 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
       admitted_at INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX ${entities}_by_age ON ${entities} (admitted_at);
+    `,
+  ({ recoveries }) => `
+    CREATE TABLE ${recoveries} (
+      endpoint TEXT PRIMARY KEY,
+      checkpoint INTEGER,
+      lease_token TEXT NOT NULL,
+      lease_ends_at INTEGER NOT NULL
+    );
   `,
 ];
 
@@ -133,6 +141,8 @@ export interface SqliteTables {
   readonly entities: string;
   /** The order keys that have runs. Each is due when its first run may be, and has the run that was taken last. */
   readonly keys: string;
+  /** How far the recovery of each endpoint has come, and which process is doing it. */
+  readonly recoveries: string;
 }
 
 export function sqliteTables(prefix: string): SqliteTables {
@@ -144,5 +154,6 @@ export function sqliteTables(prefix: string): SqliteTables {
     pauses: `${prefix}pauses`,
     entities: `${prefix}entities`,
     keys: `${prefix}keys`,
+    recoveries: `${prefix}recoveries`,
   };
 }

@@ -39,7 +39,8 @@ export async function dropSchema(client: PostgresQueryable, schema: string): Pro
 
 export async function emptyInbox(client: PostgresQueryable, schema: string): Promise<void> {
   await client.query(`TRUNCATE "${schema}".inbox_events CASCADE`);
-  await client.query(`TRUNCATE "${schema}".inbox_pauses, "${schema}".inbox_entities, "${schema}".inbox_keys`);
+  const tables = ['pauses', 'entities', 'keys', 'recoveries'].map((name) => `"${schema}".inbox_${name}`);
+  await client.query(`TRUNCATE ${tables.join(', ')}`);
 }
 
 /** Moves everything in an inbox into the past, as if time had passed. */
@@ -51,6 +52,7 @@ export async function passTime(client: PostgresQueryable, schema: string, ms: nu
       due_at = due_at ${earlier}`,
   );
   await client.query(`UPDATE "${schema}".inbox_keys SET due_at = due_at ${earlier}`);
+  await client.query(`UPDATE "${schema}".inbox_recoveries SET lease_ends_at = lease_ends_at ${earlier}`);
 }
 
 /** Resolves when a statement that mentions the schema waits for a lock. */

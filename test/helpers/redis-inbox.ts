@@ -16,7 +16,9 @@ if kind == 'hash' then
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local field, value = fields[i], fields[i + 1]
-    if field == 'receivedAt' then
+    if field == 'endsAt' then
+      redis.call('HINCRBY', key, field, -ms)
+    elseif field == 'receivedAt' then
       redis.call('HINCRBY', key, field, -ms * 1000)
     elseif string.match(field, '^run:') then
       local head, at, tail = string.match(value, '^(%S+ %S+ )(%S+)( .*)$')
@@ -27,7 +29,8 @@ if kind == 'hash' then
     end
   end
 end
-redis.call('PEXPIRE', key, redis.call('PTTL', key) - ms)
+local left = redis.call('PTTL', key)
+if left > 0 then redis.call('PEXPIRE', key, left - ms) end
 `;
 
 /** A store with a key prefix of its own, whose time can be advanced. */

@@ -6,6 +6,7 @@ import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } fr
 import { describeKeys } from './inbox-store.keys.js';
 import { describeOperations, describeReopen } from './inbox-store.operations.js';
 import { describePrune, describeReads } from './inbox-store.reads.js';
+import { describeRecovery } from './inbox-store.recovery.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
 import { describeTurns } from './inbox-store.turns.js';
@@ -61,6 +62,7 @@ export function describeInboxStore(
     describeReads(harness, runner);
     describePrune(harness, runner);
     describeOperations(harness, runner);
+    describeRecovery(harness, runner);
 
     it('resolves a ping', async () => {
       await expect(harness.store.ping()).resolves.toBeUndefined();
