@@ -5,6 +5,7 @@ const LAYERS = [
   ['postgres', 'sqlite', 'redis', 'samples'],
   ['dispatch'],
   ['bullmq', 'background', 'replay'],
+  ['recovery'],
   ['receive'],
   ['scalekit-webhooks', 'index'],
   ['cli', 'testing'],

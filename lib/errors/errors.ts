@@ -191,3 +191,24 @@ export class InboxReplayError extends ScalekitWebhooksError {
     super(message);
   }
 }
+
+/**
+ * Why a recovery did not end:
+ *
+ * - `in_progress`: another process, or another call, is recovering the events of this endpoint
+ * - `api_failed`: the Events API failed several times in a row
+ * - `inbox_failed`: the inbox could not store an event
+ * - `interrupted`: the application is closing, or another process has taken over
+ */
+export type ScalekitRecoveryErrorCode = 'in_progress' | 'api_failed' | 'inbox_failed' | 'interrupted';
+
+/** A recovery did not end. What it has handled stays handled, and the next one reads the same events again. */
+export class ScalekitRecoveryError extends ScalekitWebhooksError {
+  constructor(
+    override readonly code: ScalekitRecoveryErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -25,6 +25,8 @@ describe('tables of options', () => {
     ['docs/inboxes.md', 'redis-options', ['RedisInboxOptions']],
     ['docs/background-work.md', 'inbox-transport-options', ['InboxTransportOptions']],
     ['docs/background-work.md', 'bullmq-options', ['BullMqTransportOptions']],
+    ['docs/recovery.md', 'recovery-options', ['ScalekitRecoveryOptions', 'ScalekitRecoveryEndpointOptions']],
+    ['docs/recovery.md', 'recover-options', ['RecoverOptions']],
     ['docs/testing.md', 'create-delivery-options', ['CreateScalekitDeliveryOptions']],
     ['docs/testing.md', 'delivery-options', ['TestDeliveryOptions']],
     ['docs/testing.md', 'tester-options', ['ScalekitWebhookTesterOptions']],

@@ -9,6 +9,7 @@ import Database from 'libsql';
 import * as main from 'nestjs-scalekit-webhooks';
 import * as bullmq from 'nestjs-scalekit-webhooks/bullmq';
 import * as postgres from 'nestjs-scalekit-webhooks/postgres';
+import * as recovery from 'nestjs-scalekit-webhooks/recovery';
 import * as redis from 'nestjs-scalekit-webhooks/redis';
 import * as sqlite from 'nestjs-scalekit-webhooks/sqlite';
 import * as testing from 'nestjs-scalekit-webhooks/testing';
@@ -31,6 +32,8 @@ const database = new Database(':memory:');
 const queue = new Queue('q', { connection: client });
 queue.on('error', () => {});
 const application = 'test';
+/** The SDK's client holds its secret in plain fields. */
+const sdkClient = Object.assign(new testing.SimulatedEventsApi().client, { clientSecret: PASSWORD });
 
 afterAll(async () => {
   client.disconnect();
@@ -38,7 +41,7 @@ afterAll(async () => {
 });
 
 /** Every class that an entry point exports, but for errors and the classes of events, which hold no secret. */
-const CLASSES = [main, testing, postgres, redis, sqlite, bullmq]
+const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery]
   .flatMap((entryPoint) => Object.entries<unknown>(entryPoint))
   .filter(
     ([, value]) => typeof value === 'function' && String(value).startsWith('class ') && !isOfEvents(value),
@@ -61,6 +64,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
           inbox: new sqlite.SqliteInboxStore({ database: new Database(':memory:') }),
           verifier: () => true,
         }),
+        recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient, onStart: false }),
       ],
       providers: [Handlers],
     });
@@ -94,6 +98,12 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
     InboxTransport: () => new main.InboxTransport(),
     BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
     ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
+    ScalekitRecoveryModule: () =>
+      [...app.get(ModulesContainer).values()].find(
+        ({ metatype }) => metatype === recovery.ScalekitRecoveryModule,
+      )?.instance,
+    'ScalekitRecoveryModule.forRoot()': () => recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient }),
+    ScalekitRecovery: () => app.get(recovery.ScalekitRecovery, { strict: false }),
     SimulatedEventsApi: () => new testing.SimulatedEventsApi(),
     ScalekitDeliverySimulator: () =>
       new testing.ScalekitDeliverySimulator({ app, secrets: [{ secret: SECRET }] }),

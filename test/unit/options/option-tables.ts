@@ -16,6 +16,7 @@ import {
   postgresSchemaSql,
   prismaQueryable,
 } from 'nestjs-scalekit-webhooks/postgres';
+import { ScalekitRecovery, ScalekitRecoveryModule } from 'nestjs-scalekit-webhooks/recovery';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import {
@@ -55,9 +56,14 @@ export interface OptionTable {
   readonly rows: Readonly<Record<string, OptionRow>>;
 }
 
+const EVENTS_CLIENT = { events: { listEventsPaginated: async () => ({ events: [], nextPageToken: '' }) } };
 const module = await Test.createTestingModule({
-  imports: [ScalekitWebhooksModule.forRoot({ signingSecret: SECRET })],
+  imports: [
+    ScalekitWebhooksModule.forRoot({ signingSecret: SECRET }),
+    ScalekitRecoveryModule.forRoot({ client: EVENTS_CLIENT }),
+  ],
 }).compile();
+const recovery = module.get(ScalekitRecovery, { strict: false });
 const inbox = module.get(ScalekitInbox, { strict: false });
 const app = {
   getHttpServer: () => ({ listening: true, address: () => ({ port: 1 }) }),
@@ -348,6 +354,44 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       reorder: BOOLEAN,
       seed: row([1, 0, -1, 2 ** 31]),
       onAttempt: FUNCTION,
+    },
+  },
+  {
+    type: 'ScalekitRecoveryOptions',
+    give: (options) => Reflect.apply(ScalekitRecoveryModule.forRoot, ScalekitRecoveryModule, [options]),
+    valid: { client: EVENTS_CLIENT },
+    rows: {
+      client: required(row([EVENTS_CLIENT])),
+      everyMs: DURATION,
+      overlapMs: DURATION,
+      settleMs: DURATION,
+      maxLookBackMs: RETENTION,
+      abandonedAfterMs: RETENTION,
+      eventTypes: row([['user.created', 'misspelt']]),
+      onStart: BOOLEAN,
+    },
+  },
+  {
+    type: 'ScalekitRecoveryEndpointOptions',
+    give: (options) =>
+      Reflect.apply(ScalekitRecoveryModule.forRoot, ScalekitRecoveryModule, [
+        { client: EVENTS_CLIENT, ...options },
+      ]),
+    valid: {},
+    rows: { endpoint: TEXT },
+  },
+  {
+    type: 'RecoverOptions',
+    // The inbox is in memory, so since is required.
+    give: (options) => recovery.recover(options),
+    valid: { since: new Date(0) },
+    rows: {
+      since: required(row([new Date(0)])),
+      until: row([new Date()]),
+      eventTypes: row([['user.created', 'misspelt']]),
+      organizationId: TEXT,
+      dryRun: BOOLEAN,
+      includeDead: BOOLEAN,
     },
   },
   {
