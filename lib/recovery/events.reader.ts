@@ -1,4 +1,3 @@
-import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitRecoveryError } from '../errors/errors.js';
 import { toWebhookEvent } from '../parse/webhook-event.js';
 import type { ScalekitEventsClient, ScalekitEventsFilter } from './recovery.options.js';
@@ -91,8 +90,10 @@ export class EventsReader {
     // Whether the API includes the ends of the window is not documented, so the slices overlap.
     const filter = { ...this.filter, startTime: timestamp(from - 1), endTime: timestamp(until + 1) };
     const asked = (async () => this.client.events.listEventsPaginated(PAGE_SIZE, token, filter))();
-    const page = await waitAtMost(asked, REQUEST_TIMEOUT_MS);
-    if (page === TIMED_OUT) throw new Error(MESSAGES.noAnswer);
+    const answered = new AbortController();
+    const over = pause(REQUEST_TIMEOUT_MS, AbortSignal.any([this.signal, answered.signal]));
+    const page = await Promise.race([asked, over]).finally(() => answered.abort());
+    if (!page) throw new Error(MESSAGES.noAnswer);
     const { events, nextPageToken = '' } = page;
     if (!Array.isArray(events)) throw new Error(MESSAGES.notAPage);
     if (token !== '' && nextPageToken === token) throw new Error(MESSAGES.samePage);

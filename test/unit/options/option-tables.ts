@@ -90,6 +90,12 @@ function describeWith(name: unknown, makeHarness: unknown): void {
   Reflect.apply(describeInboxStore, undefined, [name, makeHarness, runner]);
 }
 
+function forRecoveryOf(options: unknown = {}): void {
+  const isGiven = typeof options === 'object' && options !== null && !Array.isArray(options);
+  const others = isGiven ? { client: EVENTS_CLIENT, ...options } : options;
+  Reflect.apply(ScalekitRecoveryModule.forRoot, ScalekitRecoveryModule, [others]);
+}
+
 function misconfigured(): never {
   throw new Error('the stub has no endpoint');
 }
@@ -373,10 +379,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
   },
   {
     type: 'ScalekitRecoveryEndpointOptions',
-    give: (options) =>
-      Reflect.apply(ScalekitRecoveryModule.forRoot, ScalekitRecoveryModule, [
-        { client: EVENTS_CLIENT, ...options },
-      ]),
+    give: (options) => forRecoveryOf(options),
     valid: {},
     rows: { endpoint: TEXT },
   },
