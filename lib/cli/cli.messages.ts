@@ -59,6 +59,15 @@ export const CLI_MESSAGES = {
   sqliteFileMissing: (path: string) => `File not found: ${path}`,
   inboxNotFound: (place: string) =>
     `No inbox found in ${place}. Check the URL, and use --schema or --prefix if your application sets them.`,
+  sinceNotBeforeUntil: '--since must be before --until.',
+  credentialsMissing: (variables: readonly string[]) =>
+    `No credentials for the Events API. Set ${variables.join(', ')}, in the environment or in a .env file. The Scalekit dashboard shows them under Settings > API credentials.`,
+  credentialsInvalid: (reason: string) => `The credentials for the Events API are not usable: ${reason}`,
+  sdkMissing: (name: string) =>
+    `This command needs ${name}. Run \`npm install ${name}\` in the folder of your application, then run this command there.`,
+  recoverStopped: (time: string) =>
+    `Stopped, because the endpoint did not accept the event. To go on from here, use --since ${time}`,
+  nothingToRecover: 'No events found.',
   notATime: 'Use an ISO 8601 date such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 30d or 12h.',
   timeInTheFuture: 'This time is in the future. Use one in the past.',
   noEntries: (application?: string) =>

@@ -44,3 +44,16 @@ export function findSecrets(given: string | undefined, io: CliIo): readonly [str
   if (first === undefined) throw new CliUsageError(CLI_MESSAGES.secretMissing(SECRET_VARIABLE));
   return [first, ...others];
 }
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** A time in the past: an ISO 8601 date, or an age such as `30d` or `12h`. */
+export function parsePastTime(text: string): Date {
+  const [, amount, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
+  const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
+  if (!amount && !isDate) throw new InvalidArgumentError(CLI_MESSAGES.notATime);
+  const time = amount ? Date.now() - Number(amount) * HOUR_MS * (unit === 'd' ? 24 : 1) : Date.parse(text);
+  if (Number.isNaN(time)) throw new InvalidArgumentError(CLI_MESSAGES.notATime);
+  if (time > Date.now()) throw new InvalidArgumentError(CLI_MESSAGES.timeInTheFuture);
+  return new Date(time);
+}

@@ -1,8 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { sanitizeLine, sanitizeText } from '../errors/printable.js';
 import type { InboxEntry } from '../inbox/inbox-queries.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { parsePositiveInteger } from './cli.options.js';
+import { parsePastTime, parsePositiveInteger } from './cli.options.js';
 import type { CliContext } from './cli-io.js';
 import { CliFailureError } from './cli-io.js';
 import {
@@ -155,7 +155,7 @@ function addInboxPruneCommand(inbox: Command, { io }: CliContext): void {
       'Delete events that were received before a given time, for all endpoints of the application. Events with a run in progress are kept.\n\n' +
         'If a deleted event is delivered again, it is handled again.',
     )
-    .requiredOption('--before <time>', 'ISO 8601 date, or age such as 30d or 12h', parseBefore);
+    .requiredOption('--before <time>', 'ISO 8601 date, or age such as 30d or 12h', parsePastTime);
   addStoreOptions(command)
     .addHelpText(
       'after',
@@ -168,17 +168,4 @@ Examples:
       const count = await withInbox(options, io, (store) => store.prune(options.before));
       io.stdout.write(`${CLI_MESSAGES.pruned(count, options.before.toISOString())}\n`);
     });
-}
-
-const HOUR_MS = 60 * 60 * 1000;
-
-/** A time in the past: an ISO 8601 date, or an age such as `30d` or `12h`. */
-function parseBefore(text: string): Date {
-  const [, amount, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
-  const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  if (!amount && !isDate) throw new InvalidArgumentError(CLI_MESSAGES.notATime);
-  const time = amount ? Date.now() - Number(amount) * HOUR_MS * (unit === 'd' ? 24 : 1) : Date.parse(text);
-  if (Number.isNaN(time)) throw new InvalidArgumentError(CLI_MESSAGES.notATime);
-  if (time > Date.now()) throw new InvalidArgumentError(CLI_MESSAGES.timeInTheFuture);
-  return new Date(time);
 }

@@ -170,7 +170,11 @@ function hasTable(database: SqliteDatabase, name: string): boolean {
  * @typeParam Driver what the package exports; all drivers are CommonJS or built in, so it is the default import
  * @throws CliUsageError that says what to install
  */
-export async function importDriver<Driver>(store: string, packages: readonly string[]): Promise<Driver> {
+export async function importDriver<Driver>(
+  store: string,
+  packages: readonly string[],
+  missing = CLI_MESSAGES.driverMissing(store, packages),
+): Promise<Driver> {
   for (const name of packages) {
     for (const locate of [() => name, () => locateFromCurrentFolder(name)]) {
       try {
@@ -180,7 +184,7 @@ export async function importDriver<Driver>(store: string, packages: readonly str
       }
     }
   }
-  throw new CliUsageError(CLI_MESSAGES.driverMissing(store, packages));
+  throw new CliUsageError(missing);
 }
 
 const NOT_INSTALLED = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND', 'ERR_UNKNOWN_BUILTIN_MODULE']);

@@ -10,6 +10,7 @@ import type { CliContext, CliIo } from './cli-io.js';
 import { CliFailureError } from './cli-io.js';
 import { addInboxCommand } from './inbox.command.js';
 import { isMissing, readTextFile } from './input-files.js';
+import { addRecoverCommand } from './recover.command.js';
 import { addTriggerCommand } from './trigger.command.js';
 import { addVerifyCommand } from './verify.command.js';
 
@@ -70,6 +71,7 @@ Examples:
   addEventsCommand(program, context);
   addSecretCommand(program, context);
   addInboxCommand(program, context);
+  addRecoverCommand(program, context);
   return program;
 }
 

@@ -81,7 +81,7 @@ function explainFailure(error: unknown, { origin }: URL): string {
 }
 
 /** Whether the endpoint itself acknowledged the event. */
-function isSuccess(response: DeliveryResponse): boolean {
+export function isSuccess(response: DeliveryResponse): boolean {
   const { status } = response;
   if (status === undefined || status < 200 || status > 299) return false;
   return response.endpoint?.received === true;
@@ -141,7 +141,8 @@ export class DeliveryReport {
   }
 }
 
-function lineFor(event: string, response: DeliveryResponse): string {
+/** A response on one line. */
+export function lineFor(event: string, response: DeliveryResponse): string {
   if (response.status === undefined) return CLI_MESSAGES.unanswered(event, response.reason);
   return CLI_MESSAGES.answered(response.status, event, response.milliseconds, response.body);
 }
