@@ -21,6 +21,11 @@ export function holdDate(): void {
   jest.useFakeTimers({ doNotFake: [...NEVER_FAKED, 'setTimeout', 'clearTimeout'] });
 }
 
+/** Lets time pass again as it does for everybody, but from where it was held. */
+export function letTimeGoOn(): void {
+  jest.useFakeTimers({ now: Date.now(), advanceTimers: true, doNotFake: [...NEVER_FAKED] });
+}
+
 afterEach(() => {
   jest.useRealTimers();
 });

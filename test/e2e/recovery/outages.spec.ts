@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { InboxStore } from 'nestjs-scalekit-webhooks';
 import { SimulatedEventsApi } from 'nestjs-scalekit-webhooks/testing';
-import { holdClock, holdDate } from '../../helpers/clock.js';
+import { holdClock, letTimeGoOn } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
 import { sqliteFile } from '../../helpers/sqlite-files.js';
 import { until } from '../../helpers/until.js';
@@ -97,9 +97,7 @@ describe('A recovery whose inbox is down', () => {
     await passWhile(recovering);
     await failed;
     isDown = false;
-    const now = Date.now();
-    holdDate();
-    jest.setSystemTime(now);
+    letTimeGoOn();
 
     expect(await recovery.recover()).toMatchObject({ read: 2 });
     expect(handled).toEqual(['evt_1', 'evt_2']);
