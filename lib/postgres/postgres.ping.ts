@@ -32,6 +32,11 @@ const NEEDED = [
     rights: '',
   },
   {
+    table: 'inbox_recoveries',
+    columns: 'application,endpoint,checkpoint,lease_token,lease_ends_at',
+    rights: '',
+  },
+  {
     table: 'inbox_runs',
     columns:
       'application,endpoint,event_id,handler_id,state,attempts,updated_at,lease_token,lease_ends_at,error_name,error_message,due_at,worker_attempts,note,order_key,order_at',

@@ -155,7 +155,7 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
     start: RecoveryStart,
     signal: AbortSignal,
   ): Promise<RecoveryResult> {
-    await endpoint.dispatcher.findHandlers();
+    await endpoint.handlers.loadMore();
     const window = this.#windowOf(given, start);
     const eventTypes = given.eventTypes ?? this.#eventTypes(endpoint);
     const run = new RecoveryRun(endpoint, this.#log, signal);

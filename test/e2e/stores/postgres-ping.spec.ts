@@ -101,7 +101,7 @@ await describeWithService('postgres', 'The ping of PostgresInboxStore', (url) =>
         'without tables and with migrate: false',
         async () => storeOn(admin, { migrate: false }),
         [
-          /^What the inbox needs does not exist in the schema "test_\w+" of the database "test": inbox_entities, inbox_events, inbox_keys, inbox_pauses, inbox_runs\. Run the SQL that postgresSchemaSql\(\{ application: 'billing', schema: 'test_\w+' \}\) returns/,
+          /^What the inbox needs does not exist in the schema "test_\w+" of the database "test": inbox_entities, inbox_events, inbox_keys, inbox_pauses, inbox_recoveries, inbox_runs\. Run the SQL that postgresSchemaSql\(\{ application: 'billing', schema: 'test_\w+' \}\) returns/,
         ],
       ],
       [
