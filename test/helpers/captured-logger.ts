@@ -42,9 +42,9 @@ export class CapturedLogger implements LoggerService {
     return this.#ours(level).map(({ message }) => String(message));
   }
 
-  /** What the logger got for the first of these lines. */
-  first(level: Level): unknown {
-    return this.#ours(level)[0]?.message;
+  /** What the logger got for the first of these lines, or for the first that matches a pattern. */
+  first(level: Level, pattern = /^/): unknown {
+    return this.#ours(level).find(({ text }) => pattern.test(text))?.message;
   }
 
   #ours(level?: Level): readonly CapturedLine[] {

@@ -125,9 +125,10 @@ await describeWithService('postgres', 'The workers of an InboxTransport', () => 
       const fields = { endpoint: 'default', eventId: event.id, eventType: 'user.created' };
       const run = { ...fields, handlerId: 'Handlers.first' };
       expect(logger.first('warn')).toMatchObject({ ...run, attempt: 1, state: 'failed' });
-      expect(logger.first('error')).toMatchObject({ ...run, attempt: 3, state: 'dead' });
+      // The line that sums up 10 s of the outage above may come too.
+      expect(logger.first('error', /^Handlers/)).toMatchObject({ ...run, attempt: 3, state: 'dead' });
       expect(logger.ours('warn')).toHaveLength(2);
-      expect(logger.oursInFull('error')).toEqual([
+      expect(logger.oursInFull('error').filter((text) => text.startsWith('Handlers.first'))).toEqual([
         expect.stringMatching(/^Handlers\.first failed for .* no tenant[\s\S]*timed out/),
       ]);
       expect(logger.ours('debug')).toContainEqual(expect.stringMatching(/from the inbox: done$/));
