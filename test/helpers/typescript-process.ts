@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { endProcess } from './child-process.js';
 
 const RUNNER = fileURLToPath(new URL('./run-typescript.mjs', import.meta.url));
-const LIFETIME_MS = 60_000;
+// Large rehearsals take longer.
+const LIFETIME_MS = Number(process.env.TEST_PROCESS_LIFETIME_MS ?? 60_000);
 
 /** A process that runs a TypeScript file of the tests, and talks in lines. */
 export class TypeScriptProcess {
@@ -21,6 +22,10 @@ export class TypeScriptProcess {
       this.#errors += chunk;
     });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** The next line that it prints. */
