@@ -103,7 +103,6 @@ export function describeTransactions(
       if (!opened) return;
 
       await harness.store.complete?.(opened.transaction, event, 'A.run', lease);
-      await harness.store.complete?.(opened.transaction, event, 'A.run', lease);
       await opened.commit();
 
       expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'done' } });
