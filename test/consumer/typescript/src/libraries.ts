@@ -4,12 +4,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { Redis } from 'ioredis';
 import { Kysely, PostgresDialect } from 'kysely';
 import Libsql from 'libsql';
-import {
-  drizzleQueryable,
-  kyselyQueryable,
-  PostgresInboxStore,
-  preparedQueryable,
-} from 'nestjs-scalekit-webhooks/postgres';
+import { drizzleQueryable, kyselyQueryable, PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { Client, Pool } from 'pg';
@@ -23,7 +18,6 @@ export function createStores() {
   return [
     new PostgresInboxStore({ client: pool, application }),
     new PostgresInboxStore({ client: new Client(), application }),
-    new PostgresInboxStore({ client: preparedQueryable(pool), application }),
     new PostgresInboxStore({ client: new PGlite(), application }),
     new PostgresInboxStore({ client: new DataSource({ type: 'postgres' }), application }),
     new PostgresInboxStore({ client: drizzleQueryable(drizzle(pool)), application }),
