@@ -40,7 +40,7 @@ import {
   SharedStatement,
   toClaimRow,
   toKey,
-  toRunRow,
+  toQueuedRow,
   toSettlementRow,
 } from './postgres.writes.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
@@ -227,12 +227,10 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   ): Promise<ReadonlyMap<string, RunState>> {
     const states = new Map<string, RunState>();
     const missing = await inRounds(handlerIds, async (ids) => {
-      const rows = await (places
-        ? this.#order.enqueue(event, ids, places)
-        : this.#enqueued.ask(
-            ids.map((id) => toRunRow(event, id)),
-            event,
-          ));
+      const rows = await this.#enqueued.ask(
+        ids.map((id) => toQueuedRow(event, id, places?.get(id))),
+        event,
+      );
       for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
       return rows;
     });

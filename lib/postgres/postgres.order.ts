@@ -1,17 +1,15 @@
 import type { InboxKey } from '../inbox/inbox-queries.js';
-import type { Admission, InboxEntity, InboxEvent, InboxLease } from '../inbox/inbox-store.js';
-import type { OrderPlace } from '../inbox/inbox-work.js';
+import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
 import { entityKey } from '../inbox/run-states.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { firstSql } from './postgres.work.js';
 import { toKey } from './postgres.writes.js';
-import type { PostgresRow } from './postgres-queryable.js';
 
 /** What handlers need that depend on the order of events. */
 export class PostgresOrder {
-  readonly #statements: Readonly<Record<'admit' | 'enqueue' | 'endTurn' | 'wake', string>>;
+  readonly #statements: Readonly<Record<'admit' | 'endTurn' | 'wake', string>>;
 
   constructor(
     tables: PostgresTables,
@@ -19,7 +17,6 @@ export class PostgresOrder {
   ) {
     this.#statements = Object.freeze({
       admit: admitSql(tables),
-      enqueue: enqueueSql(tables),
       endTurn: endTurnSql(tables),
       wake: wakeSql(tables),
     });
@@ -31,26 +28,6 @@ export class PostgresOrder {
     const name = entityKey(key, handlerId, entity.name);
     const [row] = await this.connection.ask(this.#statements.admit, [...values, name, entity.occurredAt]);
     return row?.admission === 'admitted' || row?.admission === 'stale' ? row.admission : 'busy';
-  }
-
-  /** Hands runs to the workers, some of them with a place. Returns a row for each run with its state. */
-  enqueue(
-    event: InboxEvent,
-    handlerIds: readonly string[],
-    places: ReadonlyMap<string, OrderPlace>,
-  ): Promise<readonly PostgresRow[]> {
-    const { type, occurredAt, payload, delivery } = event;
-    const [first] = places.values();
-    return this.connection.ask(this.#statements.enqueue, [
-      ...toKey(event),
-      toStorableText(type),
-      toStorableText(occurredAt),
-      payload,
-      delivery ? toStorableText(JSON.stringify(delivery)) : null,
-      handlerIds.map(toStorableText),
-      handlerIds.map((id) => places.get(id)?.key ?? null),
-      first?.occurredAt ?? null,
-    ]);
   }
 
   /** See `InboxWorkStore.endTurn`. */
@@ -137,53 +114,6 @@ export function forgetEntitiesSql({ runs, entities, application }: PostgresTable
         AND run.handler_id = entity.handler_id AND run.lease_token = entity.lease_token
         AND run.state = 'running' AND run.lease_ends_at > clock_timestamp()
     )`;
-}
-
-/**
- * Records the event, and hands its runs to the workers, some of them with a place.
- *
- * Values: endpoint, event id, type, occurred at, payload, delivery or NULL, handler ids, their order keys or NULL, and when
- * the event happened, in µs. Returns what `enqueue` returns.
- */
-function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
-  // Keys are locked before runs, as when runs are taken, and both in the order of handlers, so that no statements deadlock.
-  // A new version tells a statement that takes runs that it does not see all of them.
-  return `
-WITH recorded AS (
-  INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload, delivery)
-  VALUES (${application}, $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text)
-  ON CONFLICT (application, endpoint, event_id) DO NOTHING
-), asked AS MATERIALIZED (
-  SELECT handler_id, order_key FROM unnest($7::text[], $8::text[]) AS asked (handler_id, order_key)
-), woken AS (
-  INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
-  SELECT ${application}, $1::text, asked.handler_id, asked.order_key, clock_timestamp()
-  FROM asked WHERE asked.order_key IS NOT NULL
-  ORDER BY asked.handler_id COLLATE "C"
-  ON CONFLICT (application, endpoint, handler_id, order_key) DO UPDATE SET
-    version = key.version + 1,
-    due_at = CASE WHEN key.lease_token IS NULL THEN least(key.due_at, clock_timestamp()) ELSE key.due_at END
-  RETURNING key.handler_id
-), handed_over AS (
-  INSERT INTO ${runs} AS run
-    (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at, order_key, order_at)
-  SELECT ${application}, $1::text, $2::text, asked.handler_id, 'queued', 0, clock_timestamp(), clock_timestamp(),
-    asked.order_key, $9::float8
-  FROM asked WHERE (SELECT count(*) FROM woken) >= 0
-  ORDER BY asked.handler_id COLLATE "C"
-  ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
-    state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
-    updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
-    due_at = greatest(run.lease_ends_at, clock_timestamp()),
-    order_key = excluded.order_key, order_at = excluded.order_at
-  WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
-  RETURNING run.handler_id, run.state
-)
-SELECT handler_id, state FROM handed_over
-UNION ALL
-SELECT run.handler_id, run.state FROM ${runs} AS run
-WHERE run.application = ${application} AND run.endpoint = $1::text AND run.event_id = $2::text AND run.handler_id = ANY ($7::text[])
-  AND NOT EXISTS (SELECT FROM handed_over WHERE handed_over.handler_id = run.handler_id)`;
 }
 
 /**

@@ -25,26 +25,40 @@ export function workStatements(tables: PostgresTables) {
 }
 
 /**
- * Records events, and hands their runs to the workers, for several deliveries at once.
+ * Records events, and hands their runs to the workers, some of them with a place, for several deliveries at once.
  *
- * Values: a lock timeout, and as JSON the runs, as `RunRow`, and the events, as `EventRow`; see `givenSql`. Returns the state
- * of each run, and nothing for a run that another transaction inserted during the statement.
+ * Values: a lock timeout, and as JSON the runs, as `QueuedRow`, and the events, as `EventRow`; see `givenSql`. Returns the
+ * state of each run, and nothing for a run that another transaction inserted during the statement.
  */
-function enqueueSql({ events, runs, application }: PostgresTables): string {
+function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
+  // Keys are locked before runs, as when runs are taken, so that no statements deadlock. A new version tells a statement that
+  // takes runs that it does not see all of them.
   return `
 WITH asked AS MATERIALIZED (
-  ${givenSql('$2', 'endpoint text, event_id text, handler_id text')}
+  ${givenSql('$2', 'endpoint text, event_id text, handler_id text, order_key text, order_at float8')}
 ), recorded AS (
   ${recordSql(events, application)}
+), woken AS (
+  INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
+  SELECT ${application}, endpoint, handler_id, order_key, clock_timestamp()
+  FROM asked WHERE order_key IS NOT NULL
+  GROUP BY endpoint, handler_id, order_key
+  ORDER BY endpoint COLLATE "C", handler_id COLLATE "C", order_key COLLATE "C"
+  ON CONFLICT (application, endpoint, handler_id, order_key) DO UPDATE SET
+    version = key.version + 1,
+    due_at = CASE WHEN key.lease_token IS NULL THEN least(key.due_at, clock_timestamp()) ELSE key.due_at END
+  RETURNING key.handler_id
 ), handed_over AS (
-  INSERT INTO ${runs} AS run (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at)
-  SELECT ${application}, endpoint, event_id, handler_id, 'queued', 0, clock_timestamp(), clock_timestamp()
-  FROM asked
+  INSERT INTO ${runs} AS run
+    (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at, order_key, order_at)
+  SELECT ${application}, endpoint, event_id, handler_id, 'queued', 0, clock_timestamp(), clock_timestamp(), order_key, order_at
+  FROM asked WHERE (SELECT count(*) FROM woken) >= 0
   ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,
     updated_at = CASE run.state WHEN 'running' THEN run.updated_at ELSE clock_timestamp() END,
-    due_at = greatest(run.lease_ends_at, clock_timestamp())
+    due_at = greatest(run.lease_ends_at, clock_timestamp()),
+    order_key = excluded.order_key, order_at = excluded.order_at
   WHERE run.due_at IS NULL AND run.state IN ('queued', 'running', 'failed')
   RETURNING run.endpoint, run.event_id, run.handler_id, run.state
 )

@@ -1,6 +1,7 @@
 import { Batcher } from '../inbox/batcher.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunSettlement } from '../inbox/inbox-store.js';
+import type { OrderPlace } from '../inbox/inbox-work.js';
 import { toStorableText } from '../inbox/storable-text.js';
 import { isOfStatement, type PostgresConnection } from './postgres.connection.js';
 import { textOf } from './postgres.reads.js';
@@ -17,11 +18,24 @@ export interface RunRow {
   readonly handler_id: string;
 }
 
-export function toRunRow({ endpoint, eventId }: InboxKey, handlerId: string): RunRow {
+function toRunRow({ endpoint, eventId }: InboxKey, handlerId: string): RunRow {
   return {
     endpoint: toStorableText(endpoint),
     event_id: toStorableText(eventId),
     handler_id: toStorableText(handlerId),
+  };
+}
+
+interface QueuedRow extends RunRow {
+  readonly order_key: string | null;
+  readonly order_at: number | null;
+}
+
+export function toQueuedRow(key: InboxKey, handlerId: string, place: OrderPlace | undefined): QueuedRow {
+  return {
+    ...toRunRow(key, handlerId),
+    order_key: place?.key ?? null,
+    order_at: place?.occurredAt ?? null,
   };
 }
 

@@ -218,7 +218,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     // Most polls find nothing, and a read does not keep other processes from writing.
     const { hasDue, isPaused } = await this.#read((database) => hasDueRuns(database, this.#tables, request));
     if (!hasDue) return { runs: [], isPaused };
-    return this.#write((writer) => takeDue(this.#database, this.#tables, writer, request));
+    return this.#write((writer) => takeDue(writer, request));
   }
 
   endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {

@@ -41,31 +41,35 @@ interface OrderKey {
   readonly eventId: string | null;
 }
 
-/** Gives a run its place, if it has just been handed to the workers, and makes its key due. */
+/** Gives a run that has just been handed to the workers its place, or none. */
 export function placeRun(
   { database, tables }: SqliteWriter,
   eventNumber: number,
+  handlerId: string,
+  place: OrderPlace | undefined,
+): void {
+  database
+    .prepare(
+      `UPDATE ${tables.handlers} SET order_key = ?, order_at = ? WHERE event_number = ? AND handler_id = ?`,
+    )
+    .run(place?.key ?? null, place?.occurredAt ?? null, eventNumber, toStorableText(handlerId));
+}
+
+/** A key has a new run, so it is due. */
+export function wakeKey(
+  { database, tables }: SqliteWriter,
   endpoint: string,
   handlerId: string,
-  { key, occurredAt }: OrderPlace,
-  isNew: boolean,
+  orderKey: string,
   now: number,
 ): void {
-  const ids = [endpoint, handlerId].map(toStorableText);
-  if (isNew) {
-    database
-      .prepare(
-        `UPDATE ${tables.handlers} SET order_key = ?, order_at = ? WHERE event_number = ? AND handler_id = ?`,
-      )
-      .run(key, occurredAt, eventNumber, toStorableText(handlerId));
-  }
   database
     .prepare(
       `INSERT INTO ${tables.keys} (endpoint, handler_id, order_key, due_at) VALUES (?, ?, ?, ?)
         ON CONFLICT (endpoint, handler_id, order_key) DO UPDATE SET
           due_at = CASE WHEN lease_token IS NULL THEN min(due_at, excluded.due_at) ELSE due_at END`,
     )
-    .run(...ids, key, now);
+    .run(toStorableText(endpoint), toStorableText(handlerId), orderKey, now);
 }
 
 /** A run with a place was taken, so its key is due again when the lease has ended. */
@@ -92,22 +96,33 @@ export function beginTurn(
 
 /** The attempt at a run with a place has been settled: see `InboxWorkStore.endTurn`. */
 export function endTurn(
-  { database, tables }: SqliteWriter,
+  writer: SqliteWriter,
   { endpoint, eventId }: InboxKey,
   handlerId: string,
   orderKey: string,
   { token }: InboxLease,
 ): boolean {
+  const { database, tables } = writer;
   const isOf = 'WHERE endpoint = ? AND handler_id = ? AND order_key = ? AND event_id = ? AND lease_token = ?';
   const ids = [toStorableText(endpoint), toStorableText(handlerId), orderKey];
   const turn = [...ids, toStorableText(eventId), token];
   const now = Date.now();
   const [first] = selectDueEvents(database, tables, handlerId, FIRST_OF_KEY, ...ids);
+  putBack(writer, first, isOf, turn);
+  return first !== undefined && first.dueAt <= now;
+}
+
+/** No run of a key is in progress, so it is due when its first one is. A key without runs is deleted. */
+function putBack(
+  { database, tables }: SqliteWriter,
+  first: DueEvent | undefined,
+  isOf: string,
+  ids: readonly string[],
+): void {
   if (first) {
     const put = `UPDATE ${tables.keys} SET due_at = ?, event_id = NULL, lease_token = NULL ${isOf}`;
-    database.prepare(put).run(first.dueAt, ...turn);
-  } else database.prepare(`DELETE FROM ${tables.keys} ${isOf}`).run(...turn);
-  return first !== undefined && first.dueAt <= now;
+    database.prepare(put).run(first.dueAt, ...ids);
+  } else database.prepare(`DELETE FROM ${tables.keys} ${isOf}`).run(...ids);
 }
 
 /** Runs of an event were dismissed, so that those behind them can be taken. */
@@ -145,12 +160,7 @@ export function selectTurns(writer: SqliteWriter, request: DueRequest, now: numb
       const isOf = 'WHERE endpoint = ? AND handler_id = ? AND order_key = ?';
       if (isHeld) {
         database.prepare(`UPDATE ${tables.keys} SET due_at = ? ${isOf}`).run(last.leaseEndsAt ?? now, ...ids);
-      } else if (first) {
-        const put = `UPDATE ${tables.keys} SET due_at = ?, event_id = NULL, lease_token = NULL ${isOf}`;
-        database.prepare(put).run(first.dueAt, ...ids);
-      } else {
-        database.prepare(`DELETE FROM ${tables.keys} ${isOf}`).run(...ids);
-      }
+      } else putBack(writer, first, isOf, ids);
       return [];
     },
   );

@@ -3,7 +3,7 @@ import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/i
 import type { DueRequest, DueRun, DueRuns, OrderPlace } from '../inbox/inbox-work.js';
 import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
 import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
-import { beginTurn, hasDueKeys, placeRun, selectTurns } from './sqlite.order.js';
+import { beginTurn, hasDueKeys, placeRun, selectTurns, wakeKey } from './sqlite.order.js';
 import { type DueEvent, selectDueEvents, selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
@@ -63,9 +63,11 @@ export function enqueue(
   for (const handlerId of handlerIds) {
     const run = runs.get(handlerId);
     const queued = enqueueRun(run, now);
-    if (queued) writer.writeRun(eventNumber, event.endpoint, handlerId, queued);
     const place = places.get(handlerId);
-    if (place) placeRun(writer, eventNumber, event.endpoint, handlerId, place, queued !== undefined, now);
+    if (queued) writer.writeRun(eventNumber, event.endpoint, handlerId, queued);
+    // A run that was handed over before may have had another place.
+    if (queued && (run || place)) placeRun(writer, eventNumber, handlerId, place);
+    if (place) wakeKey(writer, event.endpoint, handlerId, place.key, now);
     states.set(handlerId, (queued ?? run)?.state ?? 'queued');
   }
   return states;
@@ -73,20 +75,15 @@ export function enqueue(
 
 /** Lets the lease of a run begin anew. Returns whether the lease still holds it. */
 export function extend(writer: SqliteWriter, key: InboxKey, handlerId: string, lease: InboxLease): boolean {
-  const eventNumber = writer.findEvent(key);
-  if (eventNumber === undefined) return false;
-  const extended = extendRun(writer.readRuns(eventNumber).get(handlerId), lease, Date.now());
-  if (extended) writer.writeRun(eventNumber, key.endpoint, handlerId, extended);
+  const found = writer.findRun(key, handlerId);
+  const extended = extendRun(found?.run, lease, Date.now());
+  if (found && extended) writer.writeRun(found.eventNumber, key.endpoint, handlerId, extended);
   return extended !== undefined;
 }
 
-/** Takes the runs that {@link selectDue} finds. Call it in a write transaction. */
-export function takeDue(
-  database: SqliteDatabase,
-  tables: SqliteTables,
-  writer: SqliteWriter,
-  request: DueRequest,
-): DueRuns {
+/** Takes due runs, those first that have been due the longest. */
+export function takeDue(writer: SqliteWriter, request: DueRequest): DueRuns {
+  const { database, tables } = writer;
   const now = Date.now();
   const { due: unordered, isPaused } = selectDue(database, tables, request);
   const turns = isPaused ? [] : selectTurns(writer, request, now);
@@ -116,7 +113,7 @@ export function hasDueRuns(
 }
 
 /** The due runs without a place that a worker would take: at most as many of each handler as it takes in all. */
-export function selectDue(
+function selectDue(
   database: SqliteDatabase,
   tables: SqliteTables,
   { endpoint, handlerIds, limit }: Omit<DueRequest, 'lease'>,

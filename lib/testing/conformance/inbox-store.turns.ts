@@ -104,6 +104,19 @@ export function describeTurns(harness: ConformanceHarness, runner: ConformanceRu
       expect((await take(store)).runs).toEqual([]);
     });
 
+    ordered('lose it if they are handed over again without one', async (store) => {
+      const { events } = await line(store, 10);
+      const event = events.get(10) ?? anEvent();
+      await end(store, await takeOne(store), { state: 'dead', error: FAILURE });
+      await store.reopen(event, ['A.run']);
+
+      await store.enqueue(event, ['A.run']);
+
+      const { run } = await takeOne(store);
+      expect(run).toMatchObject({ eventId: event.eventId });
+      expect(run?.orderKey).toBe(undefined);
+    });
+
     ordered('go on after one that is dead', async (store) => {
       const { idAt } = await line(store, 10, 20);
       await end(store, await takeOne(store), { state: 'dead', error: FAILURE });
