@@ -25,11 +25,12 @@ export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
 /** @throws the driver's error when a table does not exist, or does not have the column that was added last */
 export function requireTables(
   database: SqliteDatabase,
-  { events, payloads, handlers, pauses }: SqliteTables,
+  { events, payloads, handlers, pauses, entities, keys, recoveries }: SqliteTables,
 ): void {
   database
     .prepare(
-      `SELECT event_id, delivery, worker_attempts, paused_at FROM ${events}, ${payloads}, ${handlers}, ${pauses} LIMIT 0`,
+      `SELECT type, delivery, order_at, paused_at, admitted_at, ${keys}.due_at, checkpoint
+        FROM ${events}, ${payloads}, ${handlers}, ${pauses}, ${entities}, ${keys}, ${recoveries} LIMIT 0`,
     )
     .all();
 }

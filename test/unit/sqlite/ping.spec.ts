@@ -64,15 +64,17 @@ describe.each(sqliteDrivers('The ping of SqliteInboxStore'))(
         },
         /^A newer version of nestjs-scalekit-webhooks created .*Update this one\.$/,
       ],
-      [
-        'without one of the tables',
-        async () => {
-          const database = open(await inboxFile());
-          database.exec('DROP TABLE scalekit_webhooks_handlers');
-          return database;
-        },
-        /no such table: scalekit_webhooks_handlers\. Something else has changed the tables/,
-      ],
+      ...['handlers', 'pauses', 'entities', 'keys', 'recoveries'].map(
+        (table): [string, () => Promise<SqliteDatabase>, RegExp] => [
+          `without the table of ${table}`,
+          async () => {
+            const database = open(await inboxFile());
+            database.exec(`DROP TABLE scalekit_webhooks_${table}`);
+            return database;
+          },
+          new RegExp(`no such table: scalekit_webhooks_${table}\\. Something else has changed the tables`),
+        ],
+      ),
       [
         'on a file that is no database',
         async () => {
