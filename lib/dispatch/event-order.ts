@@ -15,8 +15,10 @@ const OCCURRED_AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(?:Z|[+-]\d\d:\d
 
 /** When an event happened, in microseconds since 1970, or undefined if its time is not in ISO 8601. */
 export function occurredAtOf({ occurred_at: text }: ScalekitEvent): number | undefined {
-  const [, fraction = ''] = OCCURRED_AT.exec(text) ?? [];
-  const ms = OCCURRED_AT.test(text) ? Date.parse(text) : Number.NaN;
+  const match = OCCURRED_AT.exec(text);
+  if (!match) return undefined;
+  const [, fraction = ''] = match;
+  const ms = Date.parse(text);
   // A Date has milliseconds. The next three digits are microseconds.
   return Number.isNaN(ms) ? undefined : ms * 1000 + Number(fraction.padEnd(6, '0').slice(3, 6));
 }

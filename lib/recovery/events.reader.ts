@@ -1,3 +1,4 @@
+import { backoffMs } from '../dispatch/timeout.js';
 import { ScalekitRecoveryError } from '../errors/errors.js';
 import { toWebhookEvent } from '../parse/webhook-event.js';
 import type { ScalekitEventsClient, ScalekitEventsFilter } from './recovery.options.js';
@@ -16,10 +17,10 @@ const PAGE_SIZE = 100;
 const SLICE_SIZE = 1000;
 /** The SDK itself gives up after 20 s, and tries up to four times. */
 const REQUEST_TIMEOUT_MS = 120_000;
-const MAX_FAILURES = 6;
+/** How often in a row the API, or the inbox, may fail. */
+export const MAX_FAILURES = 6;
+export const RETRY_BACKOFF = { type: 'exponential', delayMs: 1000 } as const;
 const MAX_RESTARTS = 10;
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30_000;
 
 /** Reads the Events API, which lists events newest first and without a total, oldest first and in bounded memory. */
 export class EventsReader {
@@ -81,7 +82,7 @@ export class EventsReader {
           restarts += 1;
           found.clear();
         }
-        await pause(backOffMs(failures), this.signal);
+        await pause(backoffMs(RETRY_BACKOFF, failures), this.signal);
       }
     }
   }
@@ -122,11 +123,6 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', end);
     if (signal.aborted) end();
   });
-}
-
-/** How long to wait after so many failures in a row, in ms. Part of it is random. */
-export function backOffMs(failures: number): number {
-  return Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
 }
 
 function oldestFirst(newestFirst: readonly ReadEvent[]): readonly ReadEvent[] {

@@ -3,12 +3,13 @@ import type { DispatchOptions } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import type { DispatchResult } from '../dispatch/received-event.js';
 import type { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
+import { backoffMs } from '../dispatch/timeout.js';
 import { InboxReplayError, InvalidEventError, ScalekitRecoveryError } from '../errors/errors.js';
 import type { InboxEntry, InboxRun, RunState } from '../inbox/inbox-queries.js';
 import { parseEvent } from '../parse/parse-event.js';
 import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { inboxEntries, receivedBefore } from '../replay/stored-events.js';
-import { backOffMs, interrupted, pause, type ReadEvent } from './events.reader.js';
+import { interrupted, MAX_FAILURES, pause, RETRY_BACKOFF, type ReadEvent } from './events.reader.js';
 import type { RecoveryResult } from './recovery.options.js';
 
 /** The endpoint whose events are recovered. */
@@ -33,7 +34,6 @@ const COUNTED_AS = {
   failed: 'failed',
 } as const satisfies Record<Exclude<DispatchResult['outcome'], 'unavailable'>, Count>;
 
-const MAX_FAILURES = 6;
 const PROGRESS_EVERY = 1000;
 /** How long to wait for a run of another process. */
 const LONGEST_RUN_MS = 5 * 60_000;
@@ -128,7 +128,7 @@ export class RecoveryRun {
       if (failures === MAX_FAILURES) {
         throw new ScalekitRecoveryError('inbox_failed', MESSAGES.notAccepted(String(event.id)));
       }
-      await pause(backOffMs(failures), this.signal);
+      await pause(backoffMs(RETRY_BACKOFF, failures), this.signal);
     }
   }
 
