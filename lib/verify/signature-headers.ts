@@ -112,8 +112,9 @@ export function readReplayRequest(deliveryId: string | undefined): ReplayRequest
   if (deliveryId === undefined || !isReplayRequestId(deliveryId)) return undefined;
   const [, , request = ''] = deliveryId.split(':');
   try {
-    const { handlers }: { handlers?: unknown } = JSON.parse(Buffer.from(request, 'base64url').toString());
-    if (handlers === undefined) return {};
+    const asked: { handlers?: unknown } = JSON.parse(Buffer.from(request, 'base64url').toString());
+    if (!Object.hasOwn(asked, 'handlers')) return {};
+    const { handlers } = asked;
     if (Array.isArray(handlers) && handlers.every((id) => typeof id === 'string')) return { handlers };
   } catch {
     // Not JSON, or null.

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { collectSignatureHeaders, schemesPresent } from '../../../lib/verify/signature-headers.js';
+import {
+  collectSignatureHeaders,
+  readReplayRequest,
+  replayRequestId,
+  schemesPresent,
+} from '../../../lib/verify/signature-headers.js';
 import { codeOf, failureOf } from './verify.fixtures.js';
 
 const standard = { 'webhook-id': 'a', 'webhook-timestamp': '1', 'webhook-signature': 'v1,x' };
@@ -86,5 +91,17 @@ describe('schemesPresent', () => {
   it('names all headers when none is present', () => {
     const { message } = failureOf(() => schemes({}));
     for (const name of [...Object.keys(standard), 'scalekit-signature']) expect(message).toContain(name);
+  });
+});
+
+describe('readReplayRequest', () => {
+  it('reads no handlers that the request does not name itself', () => {
+    const id = replayRequestId({});
+    Object.defineProperty(Object.prototype, 'handlers', { value: ['Users.sync'], configurable: true });
+    try {
+      expect(readReplayRequest(id)).toEqual({});
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'handlers');
+    }
   });
 });
