@@ -12,6 +12,9 @@ import { crashDuring } from './halting-app.js';
 
 const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 
+// The process that crashes compiles the application first.
+const CRASH_TIMEOUT_MS = 30_000;
+
 const data = { organization: { id: 'org_1' } };
 const joined = () => createScalekitEvent('user.organization_membership_created', { data });
 const left = () => createScalekitEvent('user.organization_membership_deleted', { data });
@@ -102,30 +105,38 @@ describe('the seats sample', () => {
     expect((await scalekit.deliver(event)).status).toBe(422);
   });
 
-  it('counts an event once if the process crashes after the commit', async () => {
-    const event = joined();
-    await app.close();
+  it(
+    'counts an event once if the process crashes after the commit',
+    async () => {
+      const event = joined();
+      await app.close();
 
-    await crashDuring(event, 'after the commit', SECRET);
-    await start();
+      await crashDuring(event, 'after the commit', SECRET);
+      await start();
 
-    expect((await scalekit.deliver(event)).status).toBe(200);
-    expect(used()).toBe(1);
-  });
+      expect((await scalekit.deliver(event)).status).toBe(200);
+      expect(used()).toBe(1);
+    },
+    CRASH_TIMEOUT_MS,
+  );
 
-  it('counts an event once, after the lease, if the process crashes before the commit', async () => {
-    const event = joined();
-    await app.close();
+  it(
+    'counts an event once, after the lease, if the process crashes before the commit',
+    async () => {
+      const event = joined();
+      await app.close();
 
-    await crashDuring(event, 'before the commit', SECRET);
-    await start();
+      await crashDuring(event, 'before the commit', SECRET);
+      await start();
 
-    const { status, headers } = await scalekit.deliver(event);
-    expect(status).toBe(503);
-    expect(used()).toBe(0);
-    holdDate();
-    jest.setSystemTime(Date.now() + Number(headers.get('retry-after')) * 1000);
-    expect((await scalekit.deliver(event)).status).toBe(201);
-    expect(used()).toBe(1);
-  });
+      const { status, headers } = await scalekit.deliver(event);
+      expect(status).toBe(503);
+      expect(used()).toBe(0);
+      holdDate();
+      jest.setSystemTime(Date.now() + Number(headers.get('retry-after')) * 1000);
+      expect((await scalekit.deliver(event)).status).toBe(201);
+      expect(used()).toBe(1);
+    },
+    CRASH_TIMEOUT_MS,
+  );
 });
