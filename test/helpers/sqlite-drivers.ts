@@ -3,7 +3,11 @@ import type { SqliteDatabase } from 'nestjs-scalekit-webhooks/sqlite';
 import { type FoundLibrary, findLibrary } from './libraries.js';
 
 /** A connection of any driver. */
-export type SqliteConnection = SqliteDatabase & { close(): unknown };
+export type SqliteConnection = SqliteDatabase & {
+  close(): unknown;
+  /** Of node:sqlite, which refuses to close a connection twice. */
+  readonly isOpen?: boolean;
+};
 
 type OpenFile = (file: string) => SqliteConnection;
 

@@ -31,7 +31,9 @@ export function sqliteDrivers(suite: string): [string, (file: string) => SqliteD
     name,
     (file) => {
       const database = open(file);
-      cleanUpAfterTest(() => database.close());
+      cleanUpAfterTest(() => {
+        if (database.isOpen ?? true) database.close();
+      });
       return database;
     },
   ]);
