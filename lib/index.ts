@@ -9,7 +9,6 @@ export type {
   WebhookVerifierInput,
 } from './receive/receive.options.js';
 export type { Outcome } from './respond/outcome.js';
-export { scalekitWebhooksConfig } from './scalekit-webhooks.config.js';
 export {
   getScalekitDispatcherToken,
   getScalekitInboxToken,
@@ -23,12 +22,13 @@ export type {
   ScalekitWebhooksOptions,
   ScalekitWebhooksOptionsFactory,
 } from './scalekit-webhooks.options.js';
+export { scalekitWebhooksConfig } from './scalekit-webhooks.resolve-options.js';
 
 // Handlers
 
 export { SCALEKIT_CONTEXT_TYPE } from './dispatch/handler.invoker.js';
 export type { EventOrder, ScalekitEventContext } from './dispatch/handler.registry.js';
-export type { OnScalekitEventOptions } from './dispatch/handler-metadata.js';
+export type { OnScalekitEventOptions } from './dispatch/on-scalekit-event.decorator.js';
 export { OnScalekitEvent } from './dispatch/on-scalekit-event.decorator.js';
 export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
 
@@ -68,7 +68,6 @@ export type {
   RunNote,
   RunState,
 } from './inbox/inbox-queries.js';
-export type { InboxRecoveryStore, RecoveryStart } from './inbox/inbox-recovery.js';
 export type {
   Admission,
   InboxDelivery,
@@ -81,7 +80,15 @@ export type {
   RunClaim,
   RunSettlement,
 } from './inbox/inbox-store.js';
-export type { DueRequest, DueRun, DueRuns, InboxWorkStore, OrderPlace } from './inbox/inbox-work.js';
+export type {
+  DueRequest,
+  DueRun,
+  DueRuns,
+  InboxRecoveryStore,
+  InboxWorkStore,
+  OrderPlace,
+  RecoveryStart,
+} from './inbox/inbox-work.js';
 export type { MemoryInboxOptions } from './inbox/memory-inbox.options.js';
 export { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 

@@ -8,8 +8,7 @@ import type {
   QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
-import { reportFailure } from '../dispatch/failure-report.js';
-import { toRunError } from '../dispatch/handler-failure.js';
+import { reportFailure, toRunError } from '../dispatch/handler-failure.js';
 import { LogThrottle } from '../dispatch/log-throttle.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
@@ -23,8 +22,7 @@ import {
   requirePositiveInteger,
 } from '../errors/settings.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
-import { QueueEndpoint } from './queue-endpoint.js';
-import { type RunJobData, toBullMqBackoff, toJobData, toQueuedRun } from './run-job.js';
+import { QueueEndpoint, type RunJobData, toBullMqBackoff, toJobData, toQueuedRun } from './bullmq.runs.js';
 
 /** Texts for people: what happened, then what to do. None holds a secret or a payload. */
 const MESSAGES = {

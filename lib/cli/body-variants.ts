@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { fromUtf16 } from './input-files.js';
+import { fromUtf16 } from './cli-io.js';
 
 /** What a body may have looked like before an editor, a shell, a log or a body parser changed it. */
 export interface BodyVariant {

@@ -1,34 +1,32 @@
 import type { Command } from 'commander';
-import { sanitizeLine } from '../errors/printable.js';
+import { sanitizeLine } from '../errors/safe-text.js';
 import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import {
-  collect,
-  DEFAULT_URL,
-  findSigningSecret,
-  parseHttpUrl,
-  parsePositiveInteger,
-} from './cli.options.js';
-import type { CliContext, CliIo } from './cli-io.js';
-import { CliFailureError, CliUsageError } from './cli-io.js';
-import type { EndpointAnswer } from './endpoint-answer.js';
-import {
   addFilterOptions,
   addStoreOptions,
+  collect,
   DEFAULT_ENDPOINT,
+  DEFAULT_URL,
+  findSigningSecret,
   INBOX_URL_VARIABLE,
   type InboxFilterOptions,
   type InboxStoreOptions,
+  parseHttpUrl,
+  parsePositiveInteger,
   readEntries,
-} from './inbox.options.js';
+} from './cli.options.js';
+import type { CliContext, CliIo } from './cli-io.js';
+import { CliFailureError, CliUsageError } from './cli-io.js';
 import { withInbox } from './open-inbox.js';
 import {
   DeliveryReport,
   type DeliveryResponse,
   type DeliveryTarget,
+  type EndpointAnswer,
   forEachConcurrently,
   sendDelivery,
 } from './send-delivery.js';

@@ -1,10 +1,7 @@
 import type { Command } from 'commander';
-import { sanitizeLine, sanitizeText } from '../errors/printable.js';
+import { sanitizeLine, sanitizeText } from '../errors/safe-text.js';
 import type { InboxEntry } from '../inbox/inbox-queries.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { parsePastTime, parsePositiveInteger } from './cli.options.js';
-import type { CliContext } from './cli-io.js';
-import { CliFailureError } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
@@ -12,8 +9,12 @@ import {
   INBOX_URL_VARIABLE,
   type InboxFilterOptions,
   type InboxStoreOptions,
+  parsePastTime,
+  parsePositiveInteger,
   readEntries,
-} from './inbox.options.js';
+} from './cli.options.js';
+import type { CliContext } from './cli-io.js';
+import { CliFailureError } from './cli-io.js';
 import { addInboxReplayCommand } from './inbox-replay.command.js';
 import { addInboxDismissCommand, addInboxStatsCommand } from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { Command } from 'commander';
-import { sanitizeLine } from '../errors/printable.js';
+import { sanitizeLine } from '../errors/safe-text.js';
 import { EventsReader, type ReadEvent } from '../recovery/events.reader.js';
 import type { ScalekitEventsClient } from '../recovery/recovery.options.js';
 import { SECRET_VARIABLE, type SigningSecret } from '../verify/signing-secret.js';

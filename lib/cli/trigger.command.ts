@@ -6,9 +6,7 @@ import type { SignatureScheme } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
-import type { CliContext, CliIo } from './cli-io.js';
-import { CliUsageError } from './cli-io.js';
-import { readTextFile } from './input-files.js';
+import { type CliContext, type CliIo, CliUsageError, readTextFile } from './cli-io.js';
 import { DeliveryReport, forEachConcurrently, sendDelivery } from './send-delivery.js';
 
 interface TriggerOptions {

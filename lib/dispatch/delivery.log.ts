@@ -1,12 +1,11 @@
 import { ConsoleLogger, Inject, Injectable, Logger } from '@nestjs/common';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
-import { escapeLine } from '../errors/printable.js';
+import { escapeLine } from '../errors/safe-text.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { isAcknowledged, type Outcome } from '../respond/outcome.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
-import { type FailureReport, reportFailure } from './failure-report.js';
-import { toRunError } from './handler-failure.js';
+import { type FailureReport, reportFailure, toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
 import { formatOf } from './nest-internals.js';
 import type { DispatchResult, ReceivedEvent } from './received-event.js';

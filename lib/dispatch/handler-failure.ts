@@ -1,5 +1,6 @@
 import { UnprocessableEntityException } from '@nestjs/common';
 import { NonRetryableEventError } from '../errors/errors.js';
+import { escapeLine, withoutSecrets } from '../errors/safe-text.js';
 import type { RunError } from '../inbox/inbox-queries.js';
 
 const MAX_LENGTH = 500;
@@ -46,4 +47,83 @@ export function isErrorLike(thrown: unknown): thrown is Record<'name' | 'message
 
 function shortened(text: unknown): string {
   return String(text).slice(0, MAX_LENGTH).toWellFormed();
+}
+
+/** What the log says about a thrown value. Each line begins with text of ours, so that no error can forge a line. */
+export interface FailureReport {
+  /** Its name and message, on one line. */
+  readonly summary: string;
+  /** Its stack, its causes and the parts of an AggregateError: lines that are all indented. Empty if it has none. */
+  readonly details: string;
+}
+
+// Errors can be linked in any number and in circles, and their stacks can be of any length.
+const MAX_DEPTH = 5;
+const MAX_PARTS = 5;
+const MAX_ERRORS = 20;
+const MAX_FRAMES = 15;
+const MAX_LINE_LENGTH = 300;
+const MAX_STACK_LENGTH = 20_000;
+
+/** Describes a thrown value for the log, within limits. Never throws. */
+export function reportFailure(thrown: unknown): FailureReport {
+  const details: string[] = [];
+  try {
+    addDetails(details, thrown, 0, new Set());
+  } catch {
+    // What could be read until then has to do.
+  }
+  return { summary: summaryOf(thrown), details: details.join('\n') };
+}
+
+function addDetails(lines: string[], thrown: unknown, depth: number, seen: Set<unknown>): void {
+  if (!isErrorLike(thrown)) return;
+  seen.add(thrown);
+  const indent = '  '.repeat(depth);
+  for (const frame of framesOf(thrown)) lines.push(`${indent}    ${frame}`);
+  const add = (label: string, error: unknown) => {
+    if (depth === MAX_DEPTH || seen.size >= MAX_ERRORS) return;
+    const isKnown = seen.has(error);
+    lines.push(`${indent}  ${label}: ${summaryOf(error)}${isKnown ? ' (see above)' : ''}`);
+    if (!isKnown) addDetails(lines, error, depth + 1, seen);
+  };
+  const errors = read(thrown, 'errors');
+  const parts = Array.isArray(errors) ? errors.filter(isErrorLike) : [];
+  for (const [index, part] of parts.slice(0, MAX_PARTS).entries()) {
+    add(`Part ${index + 1} of ${parts.length}`, part);
+  }
+  const cause = read(thrown, 'cause');
+  if (cause !== undefined) add('Caused by', cause);
+}
+
+/** The lines of a stack that name code. The others repeat the message, which can have any number of lines. */
+function framesOf(error: object): string[] {
+  const stack = read(error, 'stack');
+  if (typeof stack !== 'string') return [];
+  return stack
+    .slice(-MAX_STACK_LENGTH)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, MAX_FRAMES)
+    .map((line) => escapeLine(line.trim().slice(0, MAX_LINE_LENGTH)));
+}
+
+function summaryOf(thrown: unknown): string {
+  const { name, message } = toRunError(thrown);
+  const value = shownValue(thrown);
+  return escapeLine(withoutSecrets(`${name}: ${message}${value ? `: ${value}` : ''}`));
+}
+
+/** A thrown value that is not an error. An object can contain a payload, so it is not shown. */
+function shownValue(thrown: unknown): string | undefined {
+  if (typeof thrown === 'string') return JSON.stringify(thrown.slice(0, MAX_LINE_LENGTH).toWellFormed());
+  return ['number', 'bigint', 'boolean'].includes(typeof thrown) ? String(thrown) : undefined;
+}
+
+function read(error: object, name: string): unknown {
+  try {
+    return Reflect.get(error, name);
+  } catch {
+    return undefined;
+  }
 }

@@ -11,14 +11,14 @@ import { HandlerDeclarationError } from '../errors/errors.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
 import { type EventHandler, patternsOf, type ScalekitEventContext } from './handler.registry.js';
+import { isResolved } from './nest-internals.js';
 import {
   containedClasses,
   declaringClasses,
   handlerDeclarations,
   requestedEvents,
   resolveHandlerOptions,
-} from './handler-metadata.js';
-import { isResolved } from './nest-internals.js';
+} from './on-scalekit-event.decorator.js';
 import { waitAtMost } from './timeout.js';
 
 // Nest's own request-scoped factories, which every application has.

@@ -1,6 +1,6 @@
 import { isDate } from 'node:util/types';
 import { ScalekitWebhooksConfigurationError } from './errors.js';
-import { withoutSecrets } from './printable.js';
+import { withoutSecrets } from './safe-text.js';
 
 /**
  * Checks the value of a setting.

@@ -1,8 +1,7 @@
 import { type EventIssue, InvalidEventError } from '../errors/errors.js';
 import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
-import { rulesOf } from './compile-rules.js';
-import { eventClassFor, findIssues, hydrateEvent, isJsonObject, typeOf } from './validate-event.js';
+import { eventClassFor, findIssues, hydrateEvent, isJsonObject, rulesOf, typeOf } from './validate-event.js';
 
 /** Error messages: what happened, then what to do. None contains a payload or a value of a field. */
 const MESSAGES = {

@@ -1,5 +1,5 @@
 import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
-import { refuseSetting } from '../errors/settings.js';
+import { toStorableText } from '../errors/safe-text.js';
 import { answerInTime } from '../inbox/batcher.js';
 import {
   type InboxEntry,
@@ -10,7 +10,6 @@ import {
   type InboxRunCount,
   type RunState,
 } from '../inbox/inbox-queries.js';
-import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import {
   type Admission,
   type InboxEntity,
@@ -21,34 +20,38 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
-import { toStorableText } from '../inbox/storable-text.js';
+import type {
+  DueRequest,
+  DueRuns,
+  InboxRecoveryStore,
+  InboxWorkStore,
+  OrderPlace,
+  RecoveryStart,
+} from '../inbox/inbox-work.js';
 import { PostgresConnection } from './postgres.connection.js';
-import { MESSAGES } from './postgres.messages.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
 import { readCount, readPage, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
-import { PostgresRecovery } from './postgres.recovery.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
-import { completeRun, transact, underlyingClient } from './postgres.transaction.js';
 import { toDueRuns, workStatements } from './postgres.work.js';
 import {
-  inRounds,
+  PostgresRecovery,
   SharedStatement,
   toClaimRow,
   toKey,
+  toLeasedRun,
   toQueuedRow,
   toSettlementRow,
 } from './postgres.writes.js';
-import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
+import { completeRun, type PostgresQueryable, requireOtherClient, transact } from './postgres-queryable.js';
 
 /**
  * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.transaction` commits a
- * handler's changes and the record of its run together. A claim and a settlement take one statement each. All times come from the clock of the
- * database server.
+ * handler's changes and the record of its run together. A claim and a settlement take one statement each. All times come
+ * from the clock of the database server.
  *
  * @example
  * const pool = new Pool({ connectionString: process.env.POSTGRES_URL, connectionTimeoutMillis: 2000 });
@@ -97,19 +100,11 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = new Map<string, RunClaim>();
-    const missing = await inRounds(handlerIds, async (ids) => {
-      const rows = await this.#claims.ask(
-        ids.map((id) => toClaimRow(event, id, lease)),
-        event,
-      );
-      for (const row of rows) claims.set(textOf(row, 'handler_id'), toRunClaim(row));
-      return rows;
+    const claims = await this.#claims.askForEach(handlerIds, event, {
+      toRow: (id) => toClaimRow(event, id, lease),
+      read: toRunClaim,
+      changing: { state: 'running', leaseEndsInMs: lease.durationMs },
     });
-    // Runs that change this often are being worked on by other processes.
-    for (const handlerId of missing) {
-      claims.set(handlerId, { state: 'running', leaseEndsInMs: lease.durationMs });
-    }
     this.#retention.pruneExpired();
     return claims;
   }
@@ -119,9 +114,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const rows = await this.#settlements.ask(
-      settlements.map((settlement) => toSettlementRow(key, settlement, lease)),
-    );
+    const asked = settlements.map((settlement) => toSettlementRow(key, settlement, lease));
+    const rows = await this.#settlements.ask(asked);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -141,12 +135,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerId: string,
     lease: InboxLease,
   ): Promise<void> {
-    if (!isPostgresQueryable(transaction)) {
-      refuseSetting('transaction', MESSAGES.notPostgresClient('transaction'));
-    }
-    if (underlyingClient(transaction) === underlyingClient(this.#options.client)) {
-      refuseSetting('transaction', MESSAGES.storesOwnClient);
-    }
+    requireOtherClient(transaction, this.#options.client);
     await this.#complete(transaction, key, handlerId, lease);
   }
 
@@ -225,17 +214,11 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
-    const states = new Map<string, RunState>();
-    const missing = await inRounds(handlerIds, async (ids) => {
-      const rows = await this.#enqueued.ask(
-        ids.map((id) => toQueuedRow(event, id, places?.get(id))),
-        event,
-      );
-      for (const row of rows) states.set(textOf(row, 'handler_id'), row.state as RunState);
-      return rows;
+    const states = await this.#enqueued.askForEach<RunState>(handlerIds, event, {
+      toRow: (id) => toQueuedRow(event, id, places?.get(id)),
+      read: (row) => row.state as RunState,
+      changing: 'running',
     });
-    // Runs that change this often are being worked on by other processes.
-    for (const handlerId of missing) states.set(handlerId, 'running');
     this.#retention.pruneExpired();
     return states;
   }
@@ -250,8 +233,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#order.endTurn(key, handlerId, orderKey, lease);
   }
 
-  async extend(key: InboxKey, handlerId: string, { token, durationMs }: InboxLease): Promise<boolean> {
-    const values = [...toKey(key), toStorableText(handlerId), toStorableText(token), durationMs];
+  async extend(key: InboxKey, handlerId: string, lease: InboxLease): Promise<boolean> {
+    const values = [...toLeasedRun(key, handlerId, lease), lease.durationMs];
     return (await this.#connection.ask(this.#statements.extend, values)).length > 0;
   }
 
@@ -266,8 +249,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   }
 
   async setPaused(endpoint: string, isPaused: boolean): Promise<void> {
-    const { pause, resume } = this.#statements;
-    await this.#connection.ask(isPaused ? pause : resume, [toStorableText(endpoint)]);
+    await this.#connection.ask(this.#statements[isPaused ? 'pause' : 'resume'], [toStorableText(endpoint)]);
   }
 
   async isPaused(endpoint: string): Promise<boolean> {
@@ -311,8 +293,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerId: string,
     lease: InboxLease,
   ): Promise<void> {
-    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
-    const isHeld = await completeRun(client, this.#statements.complete, values);
+    const run = toLeasedRun(key, handlerId, lease);
+    const isHeld = await completeRun(client, this.#statements.complete, run);
     if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
   }
 }

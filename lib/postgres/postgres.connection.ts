@@ -5,8 +5,7 @@ import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresInboxOptions } from './postgres.options.js';
 import { postgresSchemaSql } from './postgres.schema.js';
-import { isPostgresPool } from './postgres.transaction.js';
-import { type PostgresRow, queryRows } from './postgres-queryable.js';
+import { isPostgresPool, type PostgresRow, queryRows } from './postgres-queryable.js';
 
 type PostgresConnectionOptions = Readonly<Required<PostgresInboxOptions>>;
 

@@ -1,11 +1,11 @@
+import { toStorableText } from '../errors/safe-text.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
 import { entityKey } from '../inbox/run-states.js';
-import { toStorableText } from '../inbox/storable-text.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { firstSql } from './postgres.work.js';
-import { toKey } from './postgres.writes.js';
+import { toKey, toLeasedRun } from './postgres.writes.js';
 
 /** What handlers need that depend on the order of events. */
 export class PostgresOrder {
@@ -24,9 +24,9 @@ export class PostgresOrder {
 
   /** See `InboxStore.admit`. */
   async admit(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission> {
-    const values = [...toKey(key), toStorableText(handlerId), toStorableText(lease.token)];
     const name = entityKey(key, handlerId, entity.name);
-    const [row] = await this.connection.ask(this.#statements.admit, [...values, name, entity.occurredAt]);
+    const values = [...toLeasedRun(key, handlerId, lease), name, entity.occurredAt];
+    const [row] = await this.connection.ask(this.#statements.admit, values);
     return row?.admission === 'admitted' || row?.admission === 'stale' ? row.admission : 'busy';
   }
 

@@ -1,3 +1,4 @@
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import { refuseSetting } from '../errors/settings.js';
 import {
   DEFAULT_PAGE_SIZE,
@@ -12,7 +13,6 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { type RunClaim } from '../inbox/inbox-store.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import type { PostgresTables } from './postgres.schema.js';

@@ -1,6 +1,6 @@
 import { getSql, payloadSql, statsSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
-import { TRANSACTION_MARK } from './postgres.transaction.js';
+import { TRANSACTION_MARK } from './postgres-queryable.js';
 
 /**
  * The store's statements. Each one is a SELECT at the top level, even if it writes: clients such as TypeORM return the rows

@@ -1,6 +1,6 @@
+import { fromStorableText } from '../errors/safe-text.js';
 import type { InboxDelivery } from '../inbox/inbox-store.js';
 import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
-import { fromStorableText } from '../inbox/storable-text.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';

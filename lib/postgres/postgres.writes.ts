@@ -1,14 +1,20 @@
+import { toStorableText } from '../errors/safe-text.js';
 import { Batcher } from '../inbox/batcher.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunSettlement } from '../inbox/inbox-store.js';
-import type { OrderPlace } from '../inbox/inbox-work.js';
-import { toStorableText } from '../inbox/storable-text.js';
+import type { OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
 import { isOfStatement, type PostgresConnection } from './postgres.connection.js';
 import { textOf } from './postgres.reads.js';
+import type { PostgresTables } from './postgres.schema.js';
+import { inMs } from './postgres.sql.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
 export function toKey({ endpoint, eventId }: InboxKey): string[] {
   return [toStorableText(endpoint), toStorableText(eventId)];
+}
+
+export function toLeasedRun(key: InboxKey, handlerId: string, { token }: InboxLease): string[] {
+  return [...toKey(key), toStorableText(handlerId), toStorableText(token)];
 }
 
 /** A run as the statements get it. The names are those of their columns, and the texts can be stored. */
@@ -106,6 +112,17 @@ interface SharedItem {
   readonly keys: readonly string[];
 }
 
+/** How to ask about a handler, and what the answer means. */
+interface ForEachHandler<Answer> {
+  toRow(handlerId: string): RunRow;
+  read(row: PostgresRow): Answer;
+  /** Stands for a run that changes so often that no round finds it: other processes are working on it. */
+  readonly changing: Answer;
+}
+
+// A run that another transaction changes during the statement is missing from its result. Another round nearly always finds it.
+const MAX_ROUNDS = 5;
+
 // A handler's transaction may hold the lock of a run for long. Then only its own delivery waits.
 const LOCK_TIMEOUT_OF_A_BATCH = '100ms';
 
@@ -144,6 +161,27 @@ export class SharedStatement {
       keys: runs.map((run) => toText(run.endpoint, run.event_id, run.handler_id)),
     });
   }
+
+  /** Asks about each handler of an event until there is an answer for all of them. */
+  async askForEach<Answer>(
+    handlerIds: readonly string[],
+    event: InboxEvent,
+    { toRow, read, changing }: ForEachHandler<Answer>,
+  ): Promise<Map<string, Answer>> {
+    const answers = new Map<string, Answer>();
+    let missing = [...new Set(handlerIds)];
+    let rounds = 0;
+    // The first round takes place even without handlers, because it records the event.
+    do {
+      for (const row of await this.ask(missing.map(toRow), event)) {
+        answers.set(textOf(row, 'handler_id'), read(row));
+      }
+      missing = missing.filter((handlerId) => !answers.has(handlerId));
+      rounds += 1;
+    } while (missing.length > 0 && rounds < MAX_ROUNDS);
+    for (const handlerId of missing) answers.set(handlerId, changing);
+    return answers;
+  }
 }
 
 function toList(items: readonly string[]): string {
@@ -155,26 +193,45 @@ function toText(...key: readonly unknown[]): string {
   return key.join('\u0000');
 }
 
-const MAX_ROUNDS = 5;
+/** Remembers how far the recovery of each endpoint has come. */
+export class PostgresRecovery {
+  readonly #begin: string;
+  readonly #end: string;
 
-/**
- * Executes a statement about handlers until each of them has a row: a run that another transaction changed during the
- * statement is missing from its result, and another round nearly always finds it.
- *
- * @returns the handlers that are still missing
- */
-export async function inRounds(
-  handlerIds: readonly string[],
-  ask: (handlerIds: readonly string[]) => Promise<readonly PostgresRow[]>,
-): Promise<readonly string[]> {
-  let missing = [...new Set(handlerIds)];
-  let rounds = 0;
-  // The first round takes place even without handlers, because it records the event.
-  do {
-    const rows = await ask(missing);
-    const found = new Set(rows.map((row) => textOf(row, 'handler_id')));
-    missing = missing.filter((handlerId) => !found.has(handlerId));
-    rounds += 1;
-  } while (missing.length > 0 && rounds < MAX_ROUNDS);
-  return missing;
+  constructor(
+    { recoveries, application }: PostgresTables,
+    private readonly connection: PostgresConnection,
+  ) {
+    // Values: endpoint, lease token, lease in ms. Returns no row if another process has the lease.
+    this.#begin = `
+WITH begun AS (
+  INSERT INTO ${recoveries} AS recovery (application, endpoint, lease_token, lease_ends_at)
+  VALUES (${application}, $1::text, $2::text, ${inMs('$3::float8')})
+  ON CONFLICT (application, endpoint) DO UPDATE SET lease_token = $2::text, lease_ends_at = ${inMs('$3::float8')}
+  WHERE recovery.lease_token = $2::text OR recovery.lease_ends_at <= clock_timestamp()
+  RETURNING recovery.checkpoint
+)
+SELECT round(extract(epoch FROM checkpoint) * 1000)::float8 AS checkpoint FROM begun`;
+    // Values: endpoint, lease token, checkpoint in ms or NULL. The token stays, so that the end can be repeated.
+    this.#end = `
+WITH ended AS (
+  UPDATE ${recoveries} AS recovery SET
+    checkpoint = greatest(recovery.checkpoint, to_timestamp($3::float8 / 1000)), lease_ends_at = clock_timestamp()
+  WHERE recovery.application = ${application} AND recovery.endpoint = $1::text AND recovery.lease_token = $2::text
+  RETURNING recovery.endpoint
+)
+SELECT endpoint FROM ended`;
+  }
+
+  async begin(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {
+    const values = [toStorableText(endpoint), toStorableText(lease.token), lease.durationMs];
+    const [row] = await this.connection.ask(this.#begin, values);
+    if (!row) return undefined;
+    return row.checkpoint === null ? {} : { checkpoint: new Date(Number(row.checkpoint)) };
+  }
+
+  async end(endpoint: string, lease: InboxLease, checkpoint?: Date): Promise<boolean> {
+    const values = [toStorableText(endpoint), toStorableText(lease.token), checkpoint?.getTime() ?? null];
+    return (await this.connection.ask(this.#end, values)).length > 0;
+  }
 }

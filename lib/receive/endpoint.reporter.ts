@@ -7,7 +7,7 @@ import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
-import { withoutSecrets, withoutUrls } from '../errors/printable.js';
+import { withoutSecrets, withoutUrls } from '../errors/safe-text.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
 import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';

@@ -2,10 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type PostRoute, postRoutes } from '../dispatch/nest-internals.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { endpointOf, isConditional } from './endpoint.url.js';
+import { covers, endpointOf, hasSameShape, isConditional, isSameRoute } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
-import { covers, hasSameShape, isSameRoute } from './route-paths.js';
 
 /** Finds routes of the application that would take the deliveries of an endpoint. */
 @Injectable()

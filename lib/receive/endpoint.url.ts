@@ -2,7 +2,6 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type PostRoute, postRoutes } from '../dispatch/nest-internals.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
-import { patternOf } from './route-paths.js';
 
 /** The URL of the endpoint, as Nest registers its route. */
 @Injectable()
@@ -106,4 +105,46 @@ export function endpointOf({ module }: PostRoute): EndpointOptions | undefined {
 /** Whether a route takes only some of the requests for its path. */
 export function isConditional({ hosts, versions }: PostRoute): boolean {
   return hosts.length > 0 || versions.length > 0;
+}
+
+/** What stands for a parameter or a wildcard in an example of a path. No route has it as a segment of its own. */
+const ANY_SEGMENT = '~any~';
+
+const OPTIONAL = /[{}]/g;
+const VARIABLE = /:(\w+)|\(\.\*\)|\*\w*/g;
+const SPECIAL = /[.+?^$|()[\]\\]/g;
+const TOKEN = new RegExp([OPTIONAL, VARIABLE, SPECIAL].map(({ source }) => source).join('|'), 'g');
+
+/** Matches the URLs of a route's path: a parameter is one segment, `*` is any number of them, and `{…}` is optional. */
+export function patternOf(path: string): { readonly expression: RegExp; readonly params: readonly string[] } {
+  const params: string[] = [];
+  const source = path.replace(TOKEN, (token, param?: string) => {
+    if (param !== undefined) {
+      params.push(param);
+      return '([^/]+)';
+    }
+    if (token === '{') return '(?:';
+    if (token === '}') return ')?';
+    return token.startsWith('*') || token === '(.*)' ? '.*' : `\\${token}`;
+  });
+  return { expression: new RegExp(`^${source}/?$`, 'i'), params };
+}
+
+/** Whether a route matches every URL of another one. */
+export function covers(path: string, other: string): boolean {
+  return patternOf(path).expression.test(exampleOf(other));
+}
+
+/** Whether two routes differ by nothing but the names of their parameters. */
+export function hasSameShape(path: string, other: string): boolean {
+  return path.replace(VARIABLE, ':') === other.replace(VARIABLE, ':');
+}
+
+/** Whether two routes match the same URLs. */
+export function isSameRoute(path: string, other: string): boolean {
+  return covers(path, other) && covers(other, path);
+}
+
+function exampleOf(path: string): string {
+  return path.replace(OPTIONAL, '').replace(VARIABLE, ANY_SEGMENT);
 }

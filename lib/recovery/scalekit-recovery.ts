@@ -10,7 +10,7 @@ import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.j
 import { waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitRecoveryError } from '../errors/errors.js';
 import { checkOptions, describeValue, refuseSetting } from '../errors/settings.js';
-import { type InboxRecoveryStore, isRecoveryStore, type RecoveryStart } from '../inbox/inbox-recovery.js';
+import { type InboxRecoveryStore, isRecoveryStore, type RecoveryStart } from '../inbox/inbox-work.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { EventsReader, interrupted, type RecoveryWindow } from './events.reader.js';
 import {

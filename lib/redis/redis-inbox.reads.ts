@@ -1,4 +1,5 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { fromStorableText } from '../errors/safe-text.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -13,7 +14,6 @@ import {
   type RunError,
   type RunState,
 } from '../inbox/inbox-queries.js';
-import { fromStorableText } from '../inbox/storable-text.js';
 import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
 import {
   BUCKETS,

@@ -1,3 +1,4 @@
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
   checkOptions,
   type OptionChecks,
@@ -14,7 +15,6 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
 } from '../inbox/inbox-queries.js';
-import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import {
   type Admission,
   DEFAULT_RETENTION_MS,
@@ -25,8 +25,8 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
+import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-work.js';
 import { entityKey } from '../inbox/run-states.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import {
   MESSAGES,
   type RedisClientLike,

@@ -7,7 +7,6 @@ import type {
   InboxRunCount,
   RunState,
 } from '../inbox/inbox-queries.js';
-import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-recovery.js';
 import type {
   Admission,
   InboxEntity,
@@ -18,15 +17,21 @@ import type {
   RunClaim,
   RunSettlement,
 } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
+import type {
+  DueRequest,
+  DueRuns,
+  InboxRecoveryStore,
+  InboxWorkStore,
+  OrderPlace,
+  RecoveryStart,
+} from '../inbox/inbox-work.js';
 import { dismissRun, reopenRun } from '../inbox/run-states.js';
-import { MESSAGES } from './sqlite.messages.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { admit, endTurn, wakeKeys } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
 import { beginRecovery, endRecovery } from './sqlite.recovery.js';
+import { SqliteRetention } from './sqlite.retention.js';
 import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
-import { SqliteTransactions } from './sqlite.transactions.js';
 import {
   claim,
   countStranded,
@@ -38,7 +43,7 @@ import {
   settle,
   takeDue,
 } from './sqlite.work.js';
-import { SqliteWriteQueue } from './sqlite.write-queue.js';
+import { SqliteTransactions, SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
 import {
   inTransaction,
@@ -47,10 +52,6 @@ import {
   retryWhileBusy,
   type SqliteDatabase,
 } from './sqlite-database.js';
-
-const PRUNE_INTERVAL_MS = 60_000;
-const PRUNE_RETRY_MS = 60 * 60 * 1000;
-const PRUNE_BATCH_SIZE = 200; // The event loop and other processes wait for each batch.
 
 /**
  * An inbox in a SQLite file, which several processes on one machine can share. It is durable, creates its tables on first
@@ -69,23 +70,21 @@ const PRUNE_BATCH_SIZE = 200; // The event loop and other processes wait for eac
 export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   readonly #database: SqliteDatabase;
   readonly #tables: SqliteTables;
-  readonly #retentionMs: number;
   readonly #busyTimeoutMs: number;
   readonly #writes: SqliteWriteQueue;
   readonly #transactions: SqliteTransactions;
+  readonly #retention: SqliteRetention;
   #prepared: Promise<void> | undefined;
-  #nextPruneAt = 0;
-  #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: SqliteInboxOptions) {
     const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
     this.#database = database;
     this.#tables = sqliteTables(tablePrefix);
-    this.#retentionMs = retentionMs;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
     this.#transactions = new SqliteTransactions(database, this.#tables, this.#writes);
+    this.#retention = new SqliteRetention(this.#tables, retentionMs, (work) => this.#write(work));
   }
 
   async claim(
@@ -94,7 +93,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
     const claims = await this.#write((writer) => claim(writer, event, handlerIds, lease));
-    await this.#pruneExpired();
+    await this.#retention.pruneExpired();
     return claims;
   }
 
@@ -193,15 +192,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#read((database) => countEntries(database, this.#tables, filter));
   }
 
-  async prune(before: Date): Promise<number> {
-    let total = 0;
-    for (;;) {
-      const pruned = await this.#write((writer) =>
-        writer.deleteEvents(before.getTime(), Date.now(), PRUNE_BATCH_SIZE),
-      );
-      total += pruned;
-      if (pruned < PRUNE_BATCH_SIZE) return total;
-    }
+  prune(before: Date): Promise<number> {
+    return this.#retention.pruneBefore(before);
   }
 
   async enqueue(
@@ -210,7 +202,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
     const states = await this.#write((writer) => enqueue(writer, event, handlerIds, places));
-    await this.#pruneExpired();
+    await this.#retention.pruneExpired();
     return states;
   }
 
@@ -254,7 +246,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   }
 
   onWarning(report: InboxWarningReporter): void {
-    this.#warn = report;
+    this.#retention.onWarning(report);
   }
 
   /** Resolves if the tables are complete and the file accepted writes. @throws InboxUnusableError that says what to do */
@@ -291,20 +283,5 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
 
   #retry<T>(work: (database: SqliteDatabase) => T): Promise<T> {
     return retryWhileBusy(this.#database, performance.now() + this.#busyTimeoutMs, work);
-  }
-
-  /** Deletes a batch of old events in a separate transaction, so that a failure does not fail the claim before it. */
-  async #pruneExpired(): Promise<void> {
-    const now = Date.now();
-    if (now < this.#nextPruneAt) return;
-    this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
-    try {
-      const before = now - this.#retentionMs;
-      const pruned = await this.#write((writer) => writer.deleteEvents(before, now, PRUNE_BATCH_SIZE));
-      if (pruned === PRUNE_BATCH_SIZE) this.#nextPruneAt = now;
-    } catch (error) {
-      this.#nextPruneAt = now + PRUNE_RETRY_MS;
-      this.#warn(MESSAGES.retentionFailed(this.#tables.events), error);
-    }
   }
 }

@@ -1,8 +1,8 @@
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
 import type { DueRequest, OrderPlace } from '../inbox/inbox-work.js';
 import { admitRun, entityKey, isRunning, type RunRecord } from '../inbox/run-states.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { type DueEvent, selectDueEvents } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';

@@ -1,4 +1,5 @@
 import { isArrayBuffer } from 'node:util/types';
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -12,7 +13,6 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import type { DueRun } from '../inbox/inbox-work.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 

@@ -1,6 +1,6 @@
-import type { RecoveryStart } from '../inbox/inbox-recovery.js';
+import { toStorableText } from '../errors/safe-text.js';
 import type { InboxLease } from '../inbox/inbox-store.js';
-import { toStorableText } from '../inbox/storable-text.js';
+import type { RecoveryStart } from '../inbox/inbox-work.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { type SqliteDatabase, selectJson } from './sqlite-database.js';
 

@@ -1,8 +1,8 @@
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns, OrderPlace } from '../inbox/inbox-work.js';
 import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { beginTurn, hasDueKeys, placeRun, selectTurns, wakeKey } from './sqlite.order.js';
 import { type DueEvent, selectDueEvents, selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';

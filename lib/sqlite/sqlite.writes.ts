@@ -1,8 +1,8 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
 import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
-import { fromStorableText, toStorableText } from '../inbox/storable-text.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import {

@@ -4,7 +4,7 @@ import { digitsFor } from '../samples/create-scalekit-event.js';
 import { type ResolvedSimulatorOptions, waitsOf } from './delivery-simulator.options.js';
 import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import { type Destination, post } from './post.js';
+import { type Destination, post } from './tested-endpoint.js';
 
 /** An event to send, for example from `createScalekitEvent`. */
 export interface SimulatedPayload {

@@ -5,7 +5,7 @@ import {
   optional,
   refuseSetting,
 } from '../errors/settings.js';
-import { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js';
+import { type SignWebhookOptions, signWebhook } from '../verify/signature.js';
 import type { SignatureScheme } from '../verify/signature-headers.js';
 import { parseSigningSecret, readSigningSecret, type SigningSecret } from '../verify/signing-secret.js';
 

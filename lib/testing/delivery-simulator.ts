@@ -20,8 +20,7 @@ import {
 } from './delivery-simulator.report.js';
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import type { Destination } from './post.js';
-import { TestedEndpoint } from './tested-endpoint.js';
+import { type Destination, TestedEndpoint } from './tested-endpoint.js';
 
 const SENDING_CHECKS: OptionChecks<{ readonly signal?: AbortSignal }> = {
   signal: optional(objectWith('addEventListener')),

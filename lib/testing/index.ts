@@ -3,7 +3,7 @@ export {
   createScalekitEvent,
   type ScalekitEventOverrides,
 } from '../samples/create-scalekit-event.js';
-export { type SignWebhookOptions, signWebhook } from '../verify/sign-webhook.js';
+export { type SignWebhookOptions, signWebhook } from '../verify/signature.js';
 export { describeInboxStore } from './conformance/inbox-store.conformance.js';
 export type {
   ConformanceExpect,

@@ -11,11 +11,10 @@ import {
   requireText,
   requireTime,
 } from '../errors/settings.js';
-import { signWebhook } from '../verify/sign-webhook.js';
+import { signWebhook } from '../verify/signature.js';
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
 import { readSigningSecret } from '../verify/signing-secret.js';
-import { post } from './post.js';
-import { requirePath, TestedEndpoint } from './tested-endpoint.js';
+import { post, requirePath, TestedEndpoint } from './tested-endpoint.js';
 
 /** Options of {@link ScalekitWebhookTester}. */
 export interface ScalekitWebhookTesterOptions {

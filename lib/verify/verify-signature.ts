@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import { WebhookVerificationError } from '../errors/errors.js';
 import {
   checkOptions,
@@ -9,7 +8,7 @@ import {
   requireTime,
   requireToleranceSeconds,
 } from '../errors/settings.js';
-import { isSignedWith, type ParsedSignature, parseSignature } from './signature.js';
+import { isSignedWith, type ParsedSignature, parseSignature, requirePayload } from './signature.js';
 import {
   collectSignatureHeaders,
   type SignatureScheme,
@@ -139,11 +138,6 @@ function readSecrets(setting: string, value: unknown): readonly SigningSecret[] 
   const secrets = [value].flat();
   if (secrets.length === 0) refuseSetting(setting, MESSAGES.noSecrets);
   return secrets.map((secret) => toSigningSecret(setting, secret));
-}
-
-/** @throws ScalekitWebhooksConfigurationError unless the payload is a string or bytes */
-export function requirePayload(setting: string, value: unknown): void {
-  if (typeof value !== 'string' && !isUint8Array(value)) refuseSetting(setting, MESSAGES.payloadIsNotRaw);
 }
 
 function requireHeaders(setting: string, value: unknown): void {

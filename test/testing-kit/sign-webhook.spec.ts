@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { ScalekitWebhooksConfigurationError } from '../../lib/errors/errors.js';
-import { signWebhook } from '../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../lib/verify/signature.js';
 import { parseSigningSecret } from '../../lib/verify/signing-secret.js';
 
 // The example from the tests of the Standard Webhooks libraries.

@@ -1,4 +1,4 @@
-import { type InboxRecoveryStore, isRecoveryStore } from '../../inbox/inbox-recovery.js';
+import { type InboxRecoveryStore, isRecoveryStore } from '../../inbox/inbox-work.js';
 import { aLease, type ConformanceHarness, type ConformanceRunner, LEASE_MS } from './inbox-store.harness.js';
 
 const NOON = new Date('2026-01-02T12:00:00.123Z');

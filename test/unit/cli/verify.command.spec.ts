@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../../lib/verify/signature.js';
 import { runCliCaptured } from '../../helpers/run-cli-captured.js';
 import { NOW_SECONDS, OTHER_SECRET, PAYLOAD, SECRET } from '../verify/verify.fixtures.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { reportFailure } from '../../../lib/dispatch/failure-report.js';
+import { reportFailure } from '../../../lib/dispatch/handler-failure.js';
 
 describe('the report of a failure', () => {
   it.each<[unknown, string]>([

@@ -4,7 +4,7 @@ import {
   handlerDeclarations,
   type OnScalekitEventOptions,
   resolveHandlerOptions,
-} from '../../../lib/dispatch/handler-metadata.js';
+} from '../../../lib/dispatch/on-scalekit-event.decorator.js';
 
 const merge = (...declared: [pattern: string, options?: OnScalekitEventOptions][]) =>
   resolveHandlerOptions(

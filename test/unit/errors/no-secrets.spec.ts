@@ -12,7 +12,7 @@ import {
   requireToleranceSeconds,
   type SettingCheck,
 } from '../../../lib/errors/settings.js';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../../lib/verify/signature.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { sanitizeLine, sanitizeText } from '../../../lib/errors/printable.js';
+import { sanitizeLine, sanitizeText } from '../../../lib/errors/safe-text.js';
 
 describe('sanitizeLine', () => {
   it('puts text on one line, without control characters', () => {

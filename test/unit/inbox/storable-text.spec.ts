@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fromStorableText, toStorableText } from '../../../lib/inbox/storable-text.js';
+import { fromStorableText, toStorableText } from '../../../lib/errors/safe-text.js';
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),

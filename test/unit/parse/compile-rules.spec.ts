@@ -13,8 +13,7 @@ import {
   ValidatePromise,
 } from 'class-validator';
 import type { DtoClass } from '../../../lib/events/event-fields.js';
-import { rulesOf } from '../../../lib/parse/compile-rules.js';
-import { findIssues } from '../../../lib/parse/validate-event.js';
+import { findIssues, rulesOf } from '../../../lib/parse/validate-event.js';
 
 function classWith(...decorators: readonly PropertyDecorator[]): DtoClass {
   class Dto {}

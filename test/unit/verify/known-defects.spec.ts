@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.js';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
-import { computeSignature } from '../../../lib/verify/signature.js';
+import { computeSignature, signWebhook } from '../../../lib/verify/signature.js';
 import type { WebhookHeaders } from '../../../lib/verify/signature-headers.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';

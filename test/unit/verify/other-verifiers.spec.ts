@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../../lib/verify/signature.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 import { Scalekit } from '../../helpers/scalekit-sdk.js';
 import { NOW, NOW_SECONDS } from './verify.fixtures.js';

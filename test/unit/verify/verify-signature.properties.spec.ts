@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../../lib/verify/signature.js';
 import { verifyWebhookSignature } from '../../../lib/verify/verify-signature.js';
 import { codeOf, NOW, NOW_SECONDS } from './verify.fixtures.js';
 

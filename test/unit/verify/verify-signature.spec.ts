@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ScalekitWebhooksConfigurationError } from '../../../lib/errors/errors.js';
-import { signWebhook } from '../../../lib/verify/sign-webhook.js';
+import { signWebhook } from '../../../lib/verify/signature.js';
 import type { WebhookHeaders } from '../../../lib/verify/signature-headers.js';
 import { parseSigningSecret } from '../../../lib/verify/signing-secret.js';
 import {
