@@ -41,6 +41,34 @@ export function isSqliteDatabase(value: unknown): value is SqliteDatabase {
   );
 }
 
+/**
+ * The connection, with statements that are prepared once: SQLite takes longer to prepare one of the store's than to run it.
+ * Only for the store's own statements, of which there are few.
+ */
+export function preparingOnce(database: SqliteDatabase): SqliteDatabase {
+  const prepared = new Map<string, SqliteStatement>();
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare: (sql) => {
+      const statement = prepared.get(sql) ?? database.prepare(sql);
+      prepared.set(sql, statement);
+      const use = <T>(run: () => T): T => {
+        try {
+          return run();
+        } catch (error) {
+          // Not every driver resets a statement that has failed.
+          prepared.delete(sql);
+          throw error;
+        }
+      };
+      return {
+        run: (...parameters) => use(() => statement.run(...parameters)),
+        all: (...parameters) => use(() => statement.all(...parameters)),
+      };
+    },
+  };
+}
+
 const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 8;
 

@@ -48,6 +48,7 @@ import { SqliteWriter } from './sqlite.writes.js';
 import {
   inTransaction,
   makeDurable,
+  preparingOnce,
   refuseUnusable,
   retryWhileBusy,
   type SqliteDatabase,
@@ -79,10 +80,10 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: SqliteInboxOptions) {
     const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
-    this.#database = database;
+    this.#database = preparingOnce(database);
     this.#tables = sqliteTables(tablePrefix);
     this.#busyTimeoutMs = busyTimeoutMs;
-    this.#writes = new SqliteWriteQueue(database, busyTimeoutMs);
+    this.#writes = new SqliteWriteQueue(this.#database, busyTimeoutMs);
     this.#transactions = new SqliteTransactions(database, this.#tables, this.#writes);
     this.#retention = new SqliteRetention(this.#tables, retentionMs, (work) => this.#write(work));
   }

@@ -67,10 +67,7 @@ export class SqliteWriteQueue {
    *
    * @param record runs after the work, in the same turn of the event loop as the commit
    */
-  transact<T>(
-    work: (database: SqliteDatabase) => Promise<T>,
-    record: (database: SqliteDatabase) => void,
-  ): Promise<T> {
+  transact<T>(work: () => Promise<T>, record: (database: SqliteDatabase) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const giveUpAt = performance.now() + this.busyTimeoutMs;
       const transact = () => this.#transact(work, record, giveUpAt).then(resolve, reject);
@@ -117,14 +114,14 @@ export class SqliteWriteQueue {
   }
 
   async #transact<T>(
-    work: (database: SqliteDatabase) => Promise<T>,
+    work: () => Promise<T>,
     record: (database: SqliteDatabase) => void,
     giveUpAt: number,
   ): Promise<T> {
     const timer = setInterval(() => this.#rejectExpired(), EXPIRY_INTERVAL_MS);
     try {
       await retryWhileBusy(this.database, giveUpAt, (database) => database.exec('BEGIN IMMEDIATE'));
-      const result = await work(this.database);
+      const result = await work();
       record(this.database);
       this.database.exec('COMMIT');
       return result;
@@ -215,9 +212,9 @@ export class SqliteTransactions {
     work: (tx: Tx) => Promise<Result>,
   ): Promise<Result> {
     return this.writes.transact(
-      async (database) => {
+      async () => {
         const fence = new TransactionFence();
-        const tx = fence.around(database);
+        const tx = fence.around(this.database);
         this.#open = { run: idOf(key, handlerId, lease.token), tx };
         try {
           // The handler says what type its connections have.

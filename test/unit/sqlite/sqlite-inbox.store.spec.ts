@@ -97,6 +97,18 @@ describe('SqliteInboxStore', () => {
     await expect(new SqliteInboxStore({ database }).ping()).rejects.toThrow(/newer version/);
   });
 
+  it('prepares its statements once', async () => {
+    const database = openSqlite(await sqliteFile());
+    const store = new SqliteInboxStore({ database });
+    await handle(store);
+    await handle(store);
+    const prepare = jest.spyOn(database, 'prepare');
+
+    await handle(store);
+
+    expect(prepare).not.toHaveBeenCalled();
+  });
+
   it('does not close the connection', async () => {
     const database = openSqlite(':memory:');
     const store = new SqliteInboxStore({ database });
