@@ -7,7 +7,7 @@ export const CLI_MESSAGES = {
   fileUnreadable: (path: string, reason: string) => `Cannot read ${path} (${reason}).`,
   secretMissing: (variable: string) =>
     `No signing secret. Set ${variable} to the endpoint's signing secret, in the environment or in a .env file, or use ` +
-    '--secret. For development, make one with `scalekit-webhooks secret`.',
+    '--secret. For development, generate one with `scalekit-webhooks secret`.',
   secretIsLocal: 'Scalekit does not know this secret. Use it for development only.',
   typeUnknown: (type: string, nearest: readonly string[]) =>
     `Unknown event type "${type}". Did you mean ${nearest.join(', ')}? ` +
@@ -26,17 +26,17 @@ export const CLI_MESSAGES = {
     'The endpoint refused the signature. Use the secret of the application: --secret, SCALEKIT_WEBHOOK_SECRET or .env.',
   replayRefused:
     'The endpoint refused the signature. Use the secret of the application: --secret, SCALEKIT_WEBHOOK_SECRET or .env. ' +
-    'An endpoint with a `verifier` takes replays only if it also has that secret, and the verifier accepts them.',
+    'An endpoint with a `verifier` accepts replays only if it also has that secret, and if the verifier accepts them.',
   redirected: (location: string | undefined) =>
     `Not the endpoint: a redirect${location === undefined ? '' : ` to ${location}`}. Scalekit does not follow redirects. ` +
     'Use the URL of the endpoint itself.',
   noRoute: (path: string) =>
-    `Not the endpoint: nothing receives POST ${path}. The log of the application says at startup where it receives events. ` +
+    `Not the endpoint: nothing receives POST ${path}. At startup, the application logs where it receives events. ` +
     'Check the global prefix, and use --url.',
   guarded:
-    "Not the endpoint: something before it refused the request, such as a global guard or a proxy. The controllerDecorators option lets the endpoint through your application's guards.",
+    "Not the endpoint: something in front of it refused the request, such as a global guard or a proxy. The controllerDecorators option lets the endpoint through your application's guards.",
   throttled:
-    'Not the endpoint: something before it limits the rate, such as ThrottlerGuard. Exclude the endpoint, for example with controllerDecorators.',
+    'Not the endpoint: something in front of it limits the rate, such as ThrottlerGuard. Exclude the endpoint, for example with controllerDecorators.',
   htmlPage: (origin: string) =>
     `Not the endpoint: a web page. Another server may be running at ${origin}. Use --url.`,
   notTheEndpoint: (path: string) =>
@@ -66,7 +66,7 @@ export const CLI_MESSAGES = {
   sdkMissing: (name: string) =>
     `This command needs ${name}. Run \`npm install ${name}\` in the folder of your application, then run this command there.`,
   recoverStopped: (time: string) =>
-    `Stopped, because the endpoint did not accept the event. To go on from here, use --since ${time}`,
+    `Stopped, because the endpoint did not accept the event. To continue from here, use --since ${time}`,
   nothingToRecover: 'No events found.',
   notATime: 'Use an ISO 8601 date such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 30d or 12h.',
   timeInTheFuture: 'This time is in the future. Use one in the past.',

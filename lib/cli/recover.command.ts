@@ -36,10 +36,10 @@ export function addRecoverCommand(program: Command, context: CliContext): void {
     )
     .requiredOption(
       '--since <time>',
-      'from when on: an ISO 8601 time, or an age such as 48h or 7d',
+      'start of the period: an ISO 8601 time, or an age such as 48h or 7d',
       parsePastTime,
     )
-    .option('--until <time>', 'until when (default: now)', parsePastTime)
+    .option('--until <time>', 'end of the period (default: now)', parsePastTime)
     .option('--type <type>', 'only events of this type; repeatable', collect)
     .option('--organization <id>', 'only events of this organization')
     .option('--dry-run', 'only list the events, and send nothing')

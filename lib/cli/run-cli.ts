@@ -99,9 +99,9 @@ const KEY_BYTES = 32;
 function addSecretCommand(program: Command, { io }: CliContext): void {
   program
     .command('secret')
-    .summary('Make a signing secret for development and tests.')
+    .summary('Generate a signing secret for development and tests.')
     .description(
-      'Make a signing secret for development and tests: your application and `trigger` use the same one.\n\n' +
+      'Generate a signing secret for development and tests that your application and `trigger` can share.\n\n' +
         'Scalekit does not know it. In production, use the secret from the Scalekit dashboard.',
     )
     .option('--env', `print it as a line for a .env file: ${SECRET_VARIABLE}=whsec_...`)

@@ -177,7 +177,7 @@ function explainHeaders(error: unknown): string {
   return CLI_MESSAGES.headersUnusable(error.message);
 }
 
-/** Blames the secret only if nothing shows that the body was changed. */
+/** Reports a wrong secret only if nothing shows that the body was changed. */
 function explainMismatch(body: Uint8Array, matches: (body: string) => boolean): string {
   for (const variant of bodyVariants(body)) {
     if (matches(variant.body)) return CLI_MESSAGES.variantMatches(variant.name);

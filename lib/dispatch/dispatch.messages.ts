@@ -19,7 +19,7 @@ export const MESSAGES = {
   handlerForgotten: (name: string, method: string, eventId: string, type: string) =>
     `${eventId} (${type}) was ignored: ${name}.${method} handles it, but no module of this application provides ${name}. Add ${name} to a module's providers.`,
   handlerRefused: (patterns: readonly string[]) =>
-    `A handler of a lazily loaded module cannot run. Deliveries of the events that it handles (${patterns.join(', ')}) are answered as unavailable, so that Scalekit retries them, until you fix the handler and restart. Cause`,
+    `A handler of a lazily loaded module cannot run. Deliveries of the events that it handles (${patterns.join(', ')}) are refused as unavailable, so that Scalekit retries them until you fix the handler and restart. Cause`,
   noHandlers:
     "This endpoint has no @OnScalekitEvent handler. Every event will be acknowledged and ignored. Add the class that declares the handlers to a module's providers.",
   unknownPattern: (id: string, pattern: string) =>
@@ -33,7 +33,7 @@ export const MESSAGES = {
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
 
   orderWithoutWorkers: (id: string) =>
-    `${id} sets order, which only InboxTransport can keep: with any other transport, Scalekit decides when events arrive and are retried. Set transport: new InboxTransport(). For a handler that copies state, use latestOnly instead, which works with every transport.`,
+    `${id} sets order, which only InboxTransport supports: with any other transport, Scalekit decides when events arrive and are retried. Set transport: new InboxTransport(). For a handler that copies state, use latestOnly instead, which works with every transport.`,
   inboxWithoutTurns: (id: string, inbox: string) =>
     `${id} sets order, but ${inbox} cannot keep the order of runs, because it has no endTurn(). Implement it as InboxWorkStore describes, or use a PostgresInboxStore or a SqliteInboxStore.`,
   inboxWithoutAdmit: (id: string, inbox: string) =>
@@ -52,7 +52,7 @@ export const MESSAGES = {
   filterThrew: (method: string, eventId: string, type: string, isFinal: boolean) =>
     isFinal
       ? `A filter of ${method} made the failure for ${eventId} (${type}) final. The error of the handler was`
-      : `A filter of ${method} threw an error for ${eventId} (${type}), so the error of the handler decides`,
+      : `A filter of ${method} threw an error for ${eventId} (${type}), so the handler's error decides about the run`,
   overdue: (id: string, eventId: string, type: string, limit: string, answered: number | undefined) =>
     `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
     (answered === undefined
@@ -74,14 +74,14 @@ export const MESSAGES = {
   runsStranded: (counts: readonly string[]) =>
     `Runs are waiting for handlers that this process does not have: ${counts.join(', ')}. If no other process has them either, bring the handler back, keep its old id with @OnScalekitEvent(…, { id }), or delete the events.`,
   workInMemory:
-    'The memory inbox forgets the runs that wait for a worker when the process ends, although they were acknowledged. Use a PostgresInboxStore or a SqliteInboxStore in production.',
+    'When the process ends, the memory inbox forgets the runs that wait for a worker, although their events were acknowledged. Use a PostgresInboxStore or a SqliteInboxStore in production.',
   runFault: (fault: string, eventId: string, type: string) => `${fault} for ${eventId} (${type})`,
   heldBack: (count: number, seconds: number) =>
     count === 1 ? '' : ` (the last of ${count} such lines in ${seconds} s)`,
 
   withCause: (warning: string) => `${warning} Cause`,
   eventWithoutJson:
-    'The event cannot be written as JSON. Pass the event as Scalekit sends it: it has no BigInt and does not contain itself.',
+    'The event cannot be written as JSON. Pass the event as Scalekit sends it, without BigInt values and circular references.',
   shutdownWaits: (runs: readonly string[]) =>
     runs.length === 0
       ? 'The shutdown is waiting for the inbox or the queue to respond.'
@@ -97,9 +97,9 @@ export const MESSAGES = {
   runAbandoned: (attempts: number) =>
     `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
   orderIsNoText: (id: string, found: string) =>
-    `The order function of ${id} returned ${found}. Return a text that is not empty, or undefined for an event that may run at any time, and return no promise.`,
+    `The order function of ${id} returned ${found}. Return a string that is not empty, or undefined for an event that may run at any time. Do not return a promise.`,
   entityBusy:
-    'Another event of the same entity was being handled, so the handler did not run. It is tried again.',
+    'Another event of the same entity was being handled, so the handler did not run. The run will be tried again.',
   handlerGone: (id: string) => `No handler in this process has the id ${id}.`,
   inboxWithoutWork: (inbox: string, missing: readonly string[]) =>
     `Workers cannot take runs from ${inbox}, because it has no ${missing.map((method) => `${method}()`).join(', ')}. Use a PostgresInboxStore or a SqliteInboxStore. With a RedisInboxStore, use BullMqTransport. A store of your own must implement InboxWorkStore.`,

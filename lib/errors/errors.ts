@@ -95,7 +95,7 @@ export class NonRetryableEventError extends ScalekitWebhooksError {
 
 /**
  * An attempt cannot record its success inside a transaction: its lease has ended and another attempt may have started, or
- * it has recorded its success before. Do not catch it, so that the transaction is rolled back.
+ * it has already recorded its success. Do not catch this error, so that the transaction is rolled back.
  */
 export class LeaseLostError extends ScalekitWebhooksError {
   override readonly code = 'lease_lost';
@@ -151,14 +151,14 @@ export class TransactionNotCommittedError extends ScalekitWebhooksError {
     readonly handlerId: string,
   ) {
     super(
-      `The transaction of ${handlerId} for ${eventId} was not committed, so its changes are lost and the run has failed. Let errors inside the transaction through, and commit it before the handler returns.`,
+      `The transaction of ${handlerId} for ${eventId} was not committed, so its changes are lost and the run has failed. Do not catch errors inside the transaction, and commit it before the handler returns.`,
     );
   }
 }
 
 /**
  * The deadline of an attempt passed while the work of its `delivery.transaction()` was still in progress. Everything was
- * rolled back, so that the transaction does not keep locks or its connection. The run has failed and can be retried.
+ * rolled back, so that the transaction does not keep its locks or its connection. The run has failed and can be retried.
  */
 export class TransactionTimeoutError extends ScalekitWebhooksError {
   override readonly code = 'transaction_timeout';
@@ -178,7 +178,7 @@ export class TransactionTimeoutError extends ScalekitWebhooksError {
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
- * - `handler_unknown`: a handler that you named does not exist; for a dismissal: has no run of the event
+ * - `handler_unknown`: a handler that you named does not exist or, for a dismissal, has no run of the event
  */
 export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'handler_unknown';
 
@@ -193,7 +193,7 @@ export class InboxReplayError extends ScalekitWebhooksError {
 }
 
 /**
- * Why a recovery did not end:
+ * Why a recovery did not finish:
  *
  * - `in_progress`: another process, or another call, is recovering the events of this endpoint
  * - `api_failed`: the Events API failed several times in a row
@@ -202,7 +202,7 @@ export class InboxReplayError extends ScalekitWebhooksError {
  */
 export type ScalekitRecoveryErrorCode = 'in_progress' | 'api_failed' | 'inbox_failed' | 'interrupted';
 
-/** A recovery did not end. What it has handled stays handled, and the next one reads the same events again. */
+/** A recovery did not finish. What it has handled stays handled, and the next recovery reads the same events again. */
 export class ScalekitRecoveryError extends ScalekitWebhooksError {
   constructor(
     override readonly code: ScalekitRecoveryErrorCode,

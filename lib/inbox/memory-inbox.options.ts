@@ -25,7 +25,7 @@ export interface MemoryInboxOptions {
    * tests. The run is recorded after it, not in it.
    *
    * @example (work) => dataSource.transaction(work)
-   * @default no transaction: handlers that use theirs fail
+   * @default none: a handler that uses the transaction fails
    */
   transaction?: TransactionOpener;
 }
@@ -51,9 +51,9 @@ export function resolveOptions(options: MemoryInboxOptions): Required<MemoryInbo
 /** Opens a transaction in the application's own database, and passes it to `work`. */
 type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Promise<Result>;
 
-/** Runs the work without a transaction. What it gets in its place says so when it is used. */
+/** Runs the work without a transaction. What it gets instead throws an error that says so when it is used. */
 const withoutDatabase: TransactionOpener = (work) =>
   work(new Proxy({}, { get: () => refuseSetting('transaction', NO_DATABASE) }));
 
 const NO_DATABASE =
-  'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open your own: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).';
+  'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open one on your own database: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).';

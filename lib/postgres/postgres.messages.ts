@@ -11,7 +11,7 @@ export const MESSAGES = {
   clientWithoutTransactions:
     'delivery.transaction() needs a client that can open a transaction of its own: a pg Pool, PGlite, a TypeORM DataSource, or a Prisma, Drizzle or Kysely client in its adapter. Give one to PostgresInboxStore, or open the transaction yourself and call delivery.complete().',
   preparedStatementLost:
-    'A connection to Postgres does not have a statement that the store has prepared, as behind a pooler that does not support prepared statements. The store no longer prepares statements. Set preparedStatements: false to avoid this warning, or let the pooler support them, such as PgBouncer with max_prepared_statements.',
+    'A connection to Postgres does not have a statement that the store has prepared. This happens behind a pooler that does not support prepared statements. The store no longer prepares statements. To avoid this warning, set preparedStatements: false, or configure the pooler to support prepared statements (in PgBouncer, with max_prepared_statements).',
   schemaNameInvalid: (found: unknown) =>
     `schema takes 1 to 63 letters, digits and "_", and must not start with a digit; found ${describeValue(found)}.`,
   retentionFailed: (table: string) =>

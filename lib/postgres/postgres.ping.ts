@@ -189,7 +189,7 @@ function adviceFor({ code, message }: PostgresFailure): string {
   if (/unexpected \w+ message|invalid response/.test(message)) {
     return 'The server at this host and port is probably not Postgres but another one, such as MySQL or MariaDB.';
   }
-  return ADVICE.get(code) ?? 'Check that it is running, and the host and the port of the client.';
+  return ADVICE.get(code) ?? 'Check that it is running, and check the host and the port of the client.';
 }
 
 /** What is wrong, then what to do. */

@@ -24,7 +24,7 @@ export const MESSAGES = {
     'A signing secret has fewer than 24 bytes, the minimum that Standard Webhooks recommends. Rotate it in the Scalekit dashboard.',
   inboxUnusable: (problem: string) => `The inbox cannot be used, so deliveries get a 503. ${problem}`,
   inboxSilent: (seconds: number) =>
-    `The inbox has not responded for ${seconds} s. Until it does, deliveries get a 503. Check that its database is running and not locked, and the host, the port and the timeouts of its client.`,
+    `The inbox has not responded for ${seconds} s. Until it does, deliveries get a 503. Check that its database is running and not locked. Check the host, the port and the timeouts of its client.`,
 
   // For a delivery
   tooSlow: (setting: string, ms: number) =>
@@ -33,10 +33,10 @@ export const MESSAGES = {
   noSecretForRequest: 'The signingSecret function returned no secret for this request.',
   verifierRejected: 'The verifier option rejected the delivery.',
   replayWithVerifier:
-    'The delivery asks for a replay, which an endpoint with a verifier takes only if the verifier accepts it and the ' +
-    'signingSecret option has the secret that signed it. Otherwise `inbox replay` is not available: use ScalekitInbox.replay().',
+    'The delivery asks for a replay. An endpoint with a verifier accepts replays only if the verifier accepts the ' +
+    'delivery and the signingSecret option has the secret that signed it. Otherwise, `inbox replay` is not available: use ScalekitInbox.replay().',
   replayRepeated:
-    'The same request for a replay has arrived before. To replay the event again, make a new one with `inbox replay`.',
+    'The same request for a replay has arrived before. To replay the event again, run `inbox replay` again.',
   bodyRefused: {
     body_too_large: 'The body is larger than maxBodyBytes.',
     unsupported_media_type: 'The content type is not JSON, or the content encoding is not supported.',
@@ -53,11 +53,11 @@ export const MESSAGES = {
   notFound: (path: string, endpoint: string) =>
     `A request with signature headers to ${describeValue(path)} got a 404. If Scalekit sent it, change the URL in the Scalekit dashboard so that it ends in ${endpoint}, or change the path option of the endpoint. This is logged once.`,
   answeredByApplication:
-    'An interceptor or a filter of the application answered in the place of the handlers. Let interceptors pass on ' +
+    'An interceptor or a filter of the application answered instead of the handlers. Let interceptors pass on ' +
     'deliveries with next.handle().',
   answeredEarly: (status: number) =>
     `Something in the application answered a signed delivery with ${status} before its handlers had ended, so Scalekit will ` +
-    'not retry it if they fail. Keep middlewares, hooks and interceptors from writing to the response of the endpoint. ' +
+    'not retry it if they fail. Do not let middleware, hooks or interceptors write to the response of the endpoint. ' +
     'This is logged once.',
   wrongEnvironment: 'environment_id does not match the environmentId option.',
 } as const;

@@ -129,7 +129,7 @@ async function connected(client: RedisClientLike): Promise<void> {
   });
 }
 
-/** What the answer to INFO says that can cost events. */
+/** What the answer to INFO says about risks of losing events. */
 function risksIn(info: string): readonly string[] {
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
   return [
@@ -152,7 +152,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/MISCONF/, 'Redis cannot write to its disk. Its log says why.'],
   [
     /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|Connection is closed|max retries|Stream isn't writeable/,
-    'Check that Redis is running, and the host and the port of the client.',
+    'Check that Redis is running, and check the host and the port of the client.',
   ],
 ];
 

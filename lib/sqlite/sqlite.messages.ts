@@ -18,11 +18,12 @@ export const MESSAGES = {
     'Another transaction has been open for longer than busyTimeoutMs. Find the program that holds it, and end it.',
   makeWritable:
     'Open the connection for writing. The process needs the right to write the file, the files beside it and their directory.',
-  makeRoom: 'The disk or the quota is full. Make room.',
-  replaceFile: 'The file is damaged, or no SQLite database. Correct its path, or restore it from a backup.',
+  makeRoom: 'The disk is full, or a quota is used up. Free some space.',
+  replaceFile:
+    'The file is damaged, or is not a SQLite database. Correct its path, or restore it from a backup.',
   restoreTables:
     'Something else has changed the tables of the inbox. Restore them from a backup, or set another tablePrefix to begin with new ones.',
   keepOpen: 'Give the store an open connection, and close it only after the application.',
   tablesAreNewer: (table: string) =>
-    `A newer version of nestjs-scalekit-webhooks created the inbox's tables (see the table ${table}). Update this one.`,
+    `A newer version of nestjs-scalekit-webhooks created the inbox's tables (see the table ${table}). Update the package in this application.`,
 } as const;

@@ -132,7 +132,7 @@ describe('order', () => {
     [
       'returns a promise',
       async () => 'usr_1',
-      /The order function of Counts\.count returned an object\. Return a text/,
+      /The order function of Counts\.count returned an object\. Return a string/,
     ],
     ['returns an empty text', () => '', /returned ""/],
   ] as unknown as [string, Order, RegExp][])(
@@ -161,7 +161,7 @@ describe('order', () => {
     'is an error at startup if handlers run %s, which says what to use',
     async (_, options) => {
       await expect(start('entity', new MemoryInboxStore(), options)).rejects.toThrow(
-        /Counts\.count sets order, which only InboxTransport can keep.*new InboxTransport\(\).*latestOnly/,
+        /Counts\.count sets order, which only InboxTransport supports.*new InboxTransport\(\).*latestOnly/,
       );
     },
   );
@@ -218,7 +218,7 @@ await describeWithService('postgres', 'order with a durable inbox', () => {
       const store = (await openDatabase()).open();
 
       await expect(start('entity', store, { retryFailed: true })).rejects.toThrow(
-        /Counts\.count sets order, which only InboxTransport can keep/,
+        /Counts\.count sets order, which only InboxTransport supports/,
       );
     });
 

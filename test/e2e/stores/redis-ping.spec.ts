@@ -124,12 +124,12 @@ describeWithServers('redis', 'The ping of RedisInboxStore', () => {
       [
         'if nothing listens',
         async () => storeOn(connect({ port: 1 })),
-        /Check that Redis is running, and the host and the port of the client\.$/,
+        /Check that Redis is running, and check the host and the port of the client\.$/,
       ],
       [
         'if nothing listens and there is no offline queue',
         async () => storeOn(connect({ port: 1, enableOfflineQueue: false })),
-        /Check that Redis is running, and the host and the port of the client\.$/,
+        /Check that Redis is running, and check the host and the port of the client\.$/,
       ],
     ])('%s', async (_case, arrange, message) => {
       const error: unknown = await (await arrange()).ping().catch((reason) => reason);

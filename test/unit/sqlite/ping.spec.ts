@@ -62,7 +62,7 @@ describe.each(sqliteDrivers('The ping of SqliteInboxStore'))(
           database.exec('UPDATE scalekit_webhooks_meta SET version = version + 1');
           return database;
         },
-        /^A newer version of nestjs-scalekit-webhooks created .*Update this one\.$/,
+        /^A newer version of nestjs-scalekit-webhooks created .*Update the package in this application\.$/,
       ],
       ...['handlers', 'pauses', 'entities', 'keys', 'recoveries'].map(
         (table): [string, () => Promise<SqliteDatabase>, RegExp] => [
@@ -82,7 +82,7 @@ describe.each(sqliteDrivers('The ping of SqliteInboxStore'))(
           await writeFile(file, 'no database'.repeat(1000));
           return open(file);
         },
-        /file is not a database\. The file is damaged, or no SQLite database/,
+        /file is not a database\. The file is damaged, or is not a SQLite database/,
       ],
       [
         'on a damaged file',
@@ -93,7 +93,7 @@ describe.each(sqliteDrivers('The ping of SqliteInboxStore'))(
           await writeFile(damaged, bytes.fill(0xff, 100, 4000));
           return open(damaged);
         },
-        /malformed.* The file is damaged, or no SQLite database/,
+        /malformed.* The file is damaged, or is not a SQLite database/,
       ],
       [
         'on a connection that is closed',
