@@ -118,7 +118,7 @@ export class ScalekitWebhooksModule extends ConfigurableModuleClass implements N
     options: ScalekitWebhooksOptions & ScalekitWebhooksEndpointOptions = {},
   ): DynamicModule {
     const { path, name, controllerDecorators, isGlobal, ...others } = checkForRoot(options);
-    // A factory, because what holds a module's definition may print it, and the options have a secret.
+    // A factory, because other code may print a module's definition, and the options contain a secret.
     return super.forRootAsync({ path, name, controllerDecorators, isGlobal, useFactory: () => others });
   }
 

@@ -22,7 +22,7 @@ export interface ScalekitWebhooksOptions {
    */
   toleranceSeconds?: number;
   /**
-   * Accepts only events of this Scalekit environment (`env_…`), or of these. Other events get a 403.
+   * Accepts only events of this Scalekit environment (`env_…`), or of one of these environments. Other events get a 403.
    *
    * @default every environment
    */
@@ -55,8 +55,9 @@ export interface ScalekitWebhooksOptions {
    */
   transport?: EventTransport;
   /**
-   * Retries what Scalekit gave up: a run that failed or has no result gets up to 8 more attempts from the inbox, half an
-   * hour after its last one. Only without a `transport`, and with a `PostgresInboxStore` or a `SqliteInboxStore`.
+   * Retries runs that Scalekit no longer retries. A run that failed or has no result gets up to 8 more attempts from the
+   * inbox, beginning half an hour after its last attempt. Only without a `transport`, and with a `PostgresInboxStore` or a
+   * `SqliteInboxStore`.
    *
    * @default false
    */
@@ -71,7 +72,7 @@ export interface ScalekitWebhooksOptions {
   handlerTimeoutMs?: number;
   /**
    * Decides whether a retry may help after an error that a handler threw. If it returns `false`, the run is dead: no retry
-   * runs it again. If it throws, the run is retried. It replaces the default rule, also for `NonRetryableEventError`.
+   * runs it again. If it throws, the run is retried. It replaces the default rule, including for `NonRetryableEventError`.
    *
    * @default every error is retried, except `NonRetryableEventError` and Nest's `UnprocessableEntityException`
    */
@@ -97,7 +98,7 @@ export interface ScalekitWebhooksOptions {
    */
   statusCodes?: Partial<Record<Outcome, number>>;
   /**
-   * Replaces the built-in verification, for example with the one of Scalekit's SDK. Without it, a request that lacks
+   * Replaces the built-in verification, for example with that of Scalekit's SDK. Without it, a request that lacks
    * signature headers gets a 401 before its body is read. With it, all bodies are read.
    *
    * @default verifyWebhookSignature, which accepts both of Scalekit's signature schemes

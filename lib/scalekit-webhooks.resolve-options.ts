@@ -119,7 +119,7 @@ export function resolveOptions(options: ScalekitWebhooksOptions, endpoint: Endpo
 
 /**
  * The options of an endpoint. It has every property itself, so that none can come from `Object.prototype`. The secret is
- * private, so that nothing that holds the options prints it.
+ * private, so that printing the options does not reveal it.
  */
 class ResolvedOptions implements ReceiveOptions {
   readonly name: string;

@@ -14,8 +14,8 @@ import { InboxWorkers, type WorkerOptions } from './inbox.worker.js';
 /** Options of an {@link InboxTransport}. All are optional. */
 export interface InboxTransportOptions {
   /**
-   * Whether this process executes runs, and how many at once; 10 by default. With `false` it only receives events, so that
-   * one image can serve as web process and as worker. If several endpoints share a transport, each of them executes that
+   * Whether this process executes runs, and how many at once; 10 by default. With `false`, it only receives events, so that
+   * one image can serve as a web process and as a worker. If several endpoints share a transport, each of them executes that
    * many.
    * @default true
    */
@@ -26,8 +26,8 @@ export interface InboxTransportOptions {
    */
   attempts?: number;
   /**
-   * How long to wait before each retry: a fixed time in ms, or how the wait grows. Exponential waits are at most an hour,
-   * and up to half of them is left to chance.
+   * How long to wait before each retry: a fixed time in ms, or how the wait grows. An exponential wait is at most an hour,
+   * and up to half of it is random.
    * @default exponential, starting at 10000 ms: 8 attempts within 10 to 21 minutes
    */
   backoff?: HandlerRetries['backoff'];
@@ -37,8 +37,8 @@ export interface InboxTransportOptions {
    */
   handlerTimeoutMs?: number;
   /**
-   * How often to look for due runs while there are none, in ms. Events that this process receives are noticed at once;
-   * those of other processes, and retries, when it looks.
+   * How often to look for due runs while there are none, in ms. Events that this process receives are noticed at once. Those
+   * that other processes receive, and retries, are noticed when it looks.
    * @default 1000
    */
   pollIntervalMs?: number;
@@ -69,7 +69,7 @@ const DEFAULTS: WorkerOptions = {
 /**
  * Executes handlers in the background, from the inbox itself: a delivery is answered with 202 once its event and its runs
  * are committed, and workers take the runs from there, in this process or in others. Needs no queue. The inbox must be a
- * `PostgresInboxStore` or a `SqliteInboxStore`; with a `MemoryInboxStore`, a restart forgets the runs that wait.
+ * `PostgresInboxStore` or a `SqliteInboxStore`; with a `MemoryInboxStore`, the runs that wait are lost at a restart.
  *
  * @example
  * ScalekitWebhooksModule.forRoot({
@@ -114,8 +114,8 @@ export class InboxTransport implements EventTransport {
   }
 }
 
-// Longer than the longest pause between two deliveries in Scalekit's schedules of 16 and 22 minutes. In the one of 28 hours,
-// a worker is only faster.
+// Longer than the longest pause between two deliveries in Scalekit's schedules of 16 and 22 minutes. With the schedule of 28
+// hours, a worker retries the run sooner than Scalekit.
 const SENDER_GIVES_UP_IN_MS = 30 * 60 * 1000;
 // The wait is long, so there is no hurry to notice its end.
 const RETRY_POLL_INTERVAL_MS = 10_000;

@@ -44,9 +44,9 @@ export interface BullMqTransportOptions {
    */
   queue: Queue;
   /**
-   * Whether this process works on the queue, and how. With `false` it only fills the queue, so that one image can serve
-   * as web process and as worker. If several endpoints share a queue, each transport has a worker of its own, and each
-   * worker takes the jobs of all endpoints: their `concurrency` adds up.
+   * Whether this process works on the queue, and how. With `false`, it only fills the queue, so that one image can serve
+   * as a web process and as a worker. If several endpoints share a queue, each transport has a worker of its own, and
+   * each worker takes the jobs of all endpoints: their `concurrency` adds up.
    * @default true
    */
   worker?: boolean | Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'limiter'>;

@@ -18,7 +18,8 @@ import { CircuitBreaker, Deadline } from './timeout.js';
 
 // A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
-// How long to ask the inbox whether a transaction was committed. Without an answer the run fails, and a retry finds out.
+// How long to ask the inbox whether a transaction was committed. Without an answer, the run fails, and a retry finds
+// out.
 const COMMIT_CHECK_MS = 1000;
 
 /** How long the lease of runs with this time limit lasts, in ms. */
@@ -73,7 +74,10 @@ export interface ClaimedRunOptions {
   /** Holds a description of each run while it is executed. */
   readonly running: Set<string>;
   readonly log: Pick<RunLog, 'staleRun'>;
-  /** How long the run may wait for other events of its entity, in ms. At most, and by default, half of the attempt's time. */
+  /**
+   * How long the run may wait for other events of its entity, in ms. By default, and at most, half of the attempt's
+   * time.
+   */
   readonly patienceMs?: number;
 }
 

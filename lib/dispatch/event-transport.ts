@@ -104,9 +104,9 @@ export interface InboxWork {
 /** The due runs of an endpoint. None of its methods rejects. */
 export interface EndpointRuns {
   readonly endpoint: string;
-  /** For how long the inbox is left alone because it has failed, in ms. 0 if it is not. */
+  /** How long no more runs are taken because the inbox has failed, in ms. 0 if they are. */
   readonly backsOffForMs: number;
-  /** Takes at most so many runs, or undefined if the inbox fails or does not respond in time. */
+  /** Takes at most this many runs. Resolves to undefined if the inbox fails or does not respond in time. */
   take(limit: number, leaseMs: number): Promise<readonly TakenRun[] | undefined>;
   /** Logs which runs wait for handlers that this process does not have. */
   reportStranded(): Promise<void>;

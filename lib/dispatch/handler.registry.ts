@@ -64,7 +64,7 @@ export class HandlerRegistry {
 
   /** Replaces the handlers: modules that are loaded later can have more. */
   replace(given: readonly EventHandler[]): void {
-    // What a handler does not have must not come from `Object.prototype`.
+    // An option that a handler does not have must not come from `Object.prototype`.
     const handlers = given.map(withoutPrototype);
     const byPattern = new Map<string, EventHandler[]>();
     for (const handler of handlers) {

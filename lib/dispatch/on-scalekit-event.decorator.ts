@@ -93,8 +93,8 @@ export interface OnScalekitEventOptions<E = ScalekitEvent> {
   backoff?: HandlerRetries['backoff'];
   /**
    * Whether the handler runs only for the newest event of each entity: for handlers that copy state. Events of the same
-   * entity then run one at a time, and an event that is older than the newest one done is done without running. What the
-   * entity is, `scalekitEventEntity()` says.
+   * entity then run one at a time. If a newer event is done, the run of an older one becomes done without running the
+   * handler. `scalekitEventEntity()` returns the entity of an event.
    * @default false
    */
   latestOnly?: boolean;
@@ -103,7 +103,7 @@ export interface OnScalekitEventOptions<E = ScalekitEvent> {
    * which a function returns the same text. A run that failed holds back those behind it until it is done or dead. Events
    * without an entity or an organization, or for which the function returns undefined, may run at any time. The function of a
    * stacked decorator gets the events of all of them. Needs `InboxTransport`.
-   * @default none: events run as they come
+   * @default none: events run as they arrive
    */
   order?: EventOrder<E>;
 }

@@ -41,7 +41,7 @@ export class ReceivedEvent {
   }
 }
 
-// Headers that prove something to whoever has them. What is stored outlives the request.
+// Headers that grant access to whoever has them. Stored headers outlive the request.
 const CREDENTIAL = /authorization|cookie|signature|token|secret|api-?key|jwt/i;
 
 /** The headers that may be stored. */

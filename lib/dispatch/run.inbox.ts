@@ -36,7 +36,7 @@ export class RunInbox {
 
   constructor(private readonly options: RunInboxOptions) {}
 
-  /** For how long the inbox is left alone because claims have failed, in ms. 0 if it is not. */
+  /** How long no more claims are made because claims have failed, in ms. 0 if they are. */
   get backsOffForMs(): number {
     return this.#claims.refusesForMs;
   }

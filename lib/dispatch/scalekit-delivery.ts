@@ -14,9 +14,9 @@ export interface ScalekitDelivery {
   /** The exact bytes of the body, as they were signed. */
   readonly rawBody: Buffer;
   /**
-   * The request's headers, with lower-case names. In a worker, without signatures and credentials: without every
-   * header whose name contains `authorization`, `cookie`, `signature`, `token`, `secret`, `apikey`, `api-key` or `jwt`.
-   * Empty in a replay and if the event did not arrive by HTTP.
+   * The request's headers, with lower-case names. In a worker, without signatures and credentials: without every header
+   * whose name contains `authorization`, `cookie`, `signature`, `token`, `secret`, `apikey`, `api-key` or `jwt`. Empty in a
+   * replay, and if the event did not arrive by HTTP.
    */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** The problems that validation found. Always empty unless `validation` is `'lenient'`. */
@@ -36,11 +36,11 @@ export interface ScalekitDelivery {
    * for all of the handler's statements. To try again after an error, call `transaction` again; once it has committed, it
    * refuses a second call.
    *
-   * The memory inbox records the run after `work`, without a transaction. The Redis inbox cannot do it.
+   * The memory inbox records the run after `work`, without a transaction. The Redis inbox does not support it.
    *
    * @returns what `work` returned, after the commit
    * @throws LeaseLostError when another process may have taken over the run, or an earlier call has committed although its
-   *   answer was lost. Everything of this call was rolled back.
+   *   response was lost. Everything in this call was rolled back.
    * @throws TransactionTimeoutError when `work` was still in progress at the deadline
    * @throws TransactionNotCommittedError when the database rolled back instead of committing
    * @throws ScalekitWebhooksConfigurationError when the inbox cannot open a transaction
@@ -53,8 +53,8 @@ export interface ScalekitDelivery {
   transaction<Tx = unknown, Result = void>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /**
    * Records this run as done inside a transaction that you have opened yourself, in the inbox's database. Prefer
-   * {@link transaction}, which opens it for you. Commit before the handler returns: a run that is not done in the inbox then
-   * has failed with a {@link TransactionNotCommittedError}.
+   * {@link transaction}, which opens it for you. Commit before the handler returns. If the run is not done in the inbox by
+   * then, it fails with a {@link TransactionNotCommittedError}.
    *
    * @param transaction the client or connection on which your transaction is open; for Prisma, Drizzle and Kysely, wrapped
    *   in their adapter

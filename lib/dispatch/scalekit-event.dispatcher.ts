@@ -90,7 +90,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   /**
-   * Whether it accepts no more events, because the application closes.
+   * Whether it no longer accepts events, because the application is closing.
    *
    * @internal
    */
@@ -141,7 +141,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     });
   }
 
-  /** Accepts nothing new and finishes what is in progress. */
+  /** Accepts no more events, and finishes those in progress. */
   async onModuleDestroy(): Promise<void> {
     this.#finished ??= this.#finish();
     return this.#finished;

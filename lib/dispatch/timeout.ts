@@ -58,7 +58,7 @@ export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | type
   return withTimeout(ms, (timeout) => timeout.wait(promise));
 }
 
-/** Waits for so many ms. */
+/** Waits for this many ms. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -91,7 +91,7 @@ export class Deadline {
   }
 
   /**
-   * Does some work, but rejects at the deadline, or at once after it. It does not cancel the work.
+   * Does some work, but rejects at the deadline, or at once if the deadline has passed. It does not cancel the work.
    *
    * @param late creates the error to reject with
    */
@@ -112,7 +112,7 @@ export class Deadline {
 // The first wait is short, because most database failures are brief.
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
-// So many failures in a row are an outage, and not the fault of one event.
+// This many failures in a row are an outage, and not the fault of one event.
 const FAILURES_OF_AN_OUTAGE = 5;
 
 /**
@@ -125,7 +125,7 @@ export class CircuitBreaker {
   #backOffMs = 0;
   #nextCallAt = 0;
 
-  /** For how long it refuses calls from now on, in ms. 0 if it lets the next one through. */
+  /** How long it refuses calls from now on, in ms. 0 if it lets the next one through. */
   get refusesForMs(): number {
     return this.#isOpen ? Math.max(0, this.#nextCallAt - Date.now()) : 0;
   }

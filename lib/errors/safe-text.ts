@@ -22,14 +22,14 @@ function escapeCode(code: number): string {
 
 const SIGNING_SECRET = /whsec_[^\s,]+/g;
 
-/** The text without signing secrets: one can end up in a wrong option, or in an error. */
+/** The text without signing secrets. A secret can end up in the wrong option, or in an error. */
 export function withoutSecrets(text: string): string {
   return text.replaceAll(SIGNING_SECRET, 'whsec_…');
 }
 
 const URL_TEXT = /\b([a-z][a-z\d+.-]*:\/\/)\S+/gi;
 
-/** The text without what follows the scheme of a URL: that of a database can have a password anywhere. */
+/** The text without what follows the scheme of a URL. The URL of a database can have a password anywhere. */
 export function withoutUrls(text: string): string {
   return text.replaceAll(URL_TEXT, '$1…');
 }

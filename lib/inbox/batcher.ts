@@ -19,7 +19,7 @@ export function answerInTime<T>(answer: Promise<T>, database: string): Promise<T
   });
 }
 
-/** How a {@link Batcher} sends what it is asked. */
+/** How a {@link Batcher} sends its items. */
 export interface BatchOptions<Item, Answer> {
   /** The name of the database, for the message of a timeout. */
   readonly database: string;
@@ -29,7 +29,7 @@ export interface BatchOptions<Item, Answer> {
   keysOf(item: Item): readonly string[];
   /** About how large an item is. */
   bytesOf(item: Item): number;
-  /** Whether a batch may have failed because of one of its items, so that the others succeed without it. */
+  /** Whether a batch may have failed because of one of its items, so that the others can succeed without it. */
   mayBeOfOneItem(error: unknown): boolean;
 }
 
@@ -48,10 +48,10 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Sends what is asked while other batches are on their way together, in the next batch, so that concurrent deliveries share
- * the round trips and commits of a database. If nothing is on its way, an item is sent at once.
+ * Collects the items that arrive while other batches are on their way, and sends them together in the next batch, so that
+ * concurrent deliveries share the round trips and commits of a database. If no batch is on its way, an item is sent at once.
  *
- * Each item gets its own answer, once its batch is committed, or after 10 s an error. An item that makes its batch fail does
+ * Each item gets its own answer once its batch is committed, or an error after 10 s. An item that makes its batch fail does
  * not fail the others: each is then sent by itself.
  */
 export class Batcher<Item, Answer> {

@@ -54,7 +54,7 @@ export interface InboxRun {
   readonly updatedAt: Date;
   /** Why the last attempt failed. A run that is `done` and has an error was dismissed. */
   readonly error?: RunError;
-  /** Why the handler did not run, if the run is `done` without it. */
+  /** Why the handler did not run, although the run is `done`. */
   readonly note?: RunNote;
 }
 

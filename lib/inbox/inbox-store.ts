@@ -94,8 +94,8 @@ export interface InboxStore {
   ): Promise<void>;
 
   /**
-   * Opens a transaction in the store's own database, passes it to `work`, records the run as `done` in it, and commits.
-   * If any of these fails, everything is rolled back: neither the changes of `work` nor the record remain.
+   * Opens a transaction in the store's own database, passes it to `work`, records the run as `done` in the transaction,
+   * and commits. If any of these fails, everything is rolled back: neither the changes of `work` nor the record remain.
    *
    * The store decides what `work` gets, such as a connection or an entity manager. It documents which, and handlers
    * declare it as `Tx`. Operations of other deliveries never become part of the transaction. The promise of `work` rejects
@@ -116,14 +116,16 @@ export interface InboxStore {
   ): Promise<Result>;
 
   /**
-   * Asks whether a claimed run may go on, for handlers that handle only the newest event of an entity. The last run of a
-   * handler and an entity that was `admitted` has the entity until its attempt ends: until it is settled, or its lease has
-   * ended. The store remembers the time of the newest event of which such a run was done.
+   * Asks whether a claimed run may continue, for handlers that handle only the newest event of an entity. Of the runs of a
+   * handler and an entity, the one that was `admitted` last has the entity until its attempt ends: until it is settled, or
+   * its lease has ended. The store remembers when the newest event happened of those whose runs were admitted and are
+   * done.
    *
-   * - `stale`: a newer event is done. The store notes this at the run, and a settlement of the run as `done` keeps the note.
+   * - `stale`: a newer event is done. The store notes this in the run, and a settlement of the run as `done` keeps the
+   *   note.
    * - `busy`: a run of another event has the entity, or the lease no longer holds the run. Ask again.
-   * - `admitted`: the run has the entity now. If the lease of the run that had it has ended, that lease no longer holds that
-   *   run: its attempt cannot be settled or completed any more.
+   * - `admitted`: the run has the entity now. If the lease of the run that had it has ended, that lease no longer holds
+   *   that run: its attempt can no longer be settled or completed.
    *
    * It is atomic, and safe to repeat. An event that happened at the same time as the newest one is admitted.
    *
@@ -143,8 +145,8 @@ export interface InboxStore {
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
 
   /**
-   * Makes runs that are `dead` or `failed` `done` without an attempt, because they need no replay. They keep their error,
-   * which tells them from runs that succeeded. Other runs stay as they are.
+   * Marks `dead` and `failed` runs that need no replay as `done`, without an attempt. They keep their error, which
+   * distinguishes them from runs that succeeded. Other runs stay as they are.
    *
    * @param handlerIds the runs to dismiss; by default every run that is dead or failed
    * @returns the handler ids of the runs that were dismissed
@@ -174,9 +176,9 @@ export interface InboxStore {
   prune(before: Date): Promise<number>;
 
   /**
-   * Registers a function for problems in the background, which no call reports: for example, that old
-   * events cannot be deleted. The module logs them as warnings. The function that was registered last is called, once an
-   * hour at most for each problem.
+   * Registers a function that is called with problems in the background, which no method call reports: for example, that
+   * old events cannot be deleted. The module logs them as warnings. Only the function that was registered last is called,
+   * at most once an hour for each problem.
    *
    * Optional: only stores that work in the background need it.
    *
@@ -186,8 +188,8 @@ export interface InboxStore {
 
   /**
    * Resolves if the inbox can be used: it can be reached, has its tables, and may write. It changes no event. The module
-   * calls it once at startup, and logs a rejection as a warning, so say what to do. What does not keep the inbox from
-   * working goes to `onWarning`.
+   * calls it once at startup, and logs a rejection as a warning, so say what to do. Problems that do not keep the inbox
+   * from working go to `onWarning`.
    *
    * @throws InboxUnusableError with one problem for each cause, or any other error
    */
@@ -236,7 +238,7 @@ export interface InboxLease {
   readonly retryInMs?: number;
 }
 
-/** What an event is about, and when it happened to it. */
+/** What an event is about, and when the event happened. */
 export interface InboxEntity {
   /** The entity, such as `user:usr_1`. It can contain any character. */
   readonly name: string;
@@ -244,7 +246,7 @@ export interface InboxEntity {
   readonly occurredAt: number;
 }
 
-/** Whether a run may go on: see `InboxStore.admit`. */
+/** Whether a run may continue: see `InboxStore.admit`. */
 export type Admission = 'admitted' | 'stale' | 'busy';
 
 /** What a claim says about one run. */

@@ -2,15 +2,15 @@ import type { InboxKey, RunState } from './inbox-queries.js';
 import type { InboxEvent, InboxLease, InboxStore } from './inbox-store.js';
 
 /**
- * An inbox whose runs workers can take: what `InboxTransport` and the option `retryFailed` need. All of these methods, or
- * none, belong to a store.
+ * An inbox whose runs workers can take: what `InboxTransport` and the option `retryFailed` need. A store has either all of
+ * these methods or none of them.
  *
  * Workers have only the runs that were handed to them, by `enqueue` or by a claim with `retryInMs`, until these are done or
  * dead. Each of them is **due** from a certain time on: a claim or `takeDue` makes it due when the lease has ended, and a
  * settlement as `failed` or `queued` when its `retryInMs` is over. A claim without `retryInMs` leaves it with the workers.
  *
- * `complete`, `transaction` and `dismiss` make a run done, so no worker takes it any more. `reopen` makes a run due at once if workers
- * had it, and gives it all of its attempts again.
+ * `complete`, `transaction` and `dismiss` make a run done, so workers no longer take it. `reopen` makes a run due at once if
+ * workers had it, and gives it all of its attempts again.
  */
 export interface InboxWorkStore extends InboxStore {
   /**
@@ -44,8 +44,8 @@ export interface InboxWorkStore extends InboxStore {
   takeDue(request: DueRequest): Promise<DueRuns>;
 
   /**
-   * An attempt at a run with a place has been settled, so that the next one of its order key can be taken. If it is not
-   * called, the next one waits until the lease has ended.
+   * Says that an attempt at a run with a place has been settled, so that the next run of its order key can be taken. If this
+   * is not called, the next run waits until the lease has ended.
    *
    * Optional: without it, no handler can set `order`.
    *
@@ -54,8 +54,8 @@ export interface InboxWorkStore extends InboxStore {
   endTurn?(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean>;
 
   /**
-   * Lets the lease of a run begin anew, for `lease.durationMs` from now on, if the run is `running` under it. It is due
-   * again when the lease has ended.
+   * Renews the lease of a run for `lease.durationMs` from now on, if the run is `running` under it. The run is due again
+   * when the lease has ended.
    *
    * @returns whether the lease still holds the run
    */
@@ -71,7 +71,7 @@ export interface InboxWorkStore extends InboxStore {
     dueForMs: number,
   ): Promise<ReadonlyMap<string, number>>;
 
-  /** Keeps all workers from taking runs of an endpoint, or lets them again. It outlives the processes. */
+  /** Stops all workers from taking runs of an endpoint, or lets them take runs again. A restart does not change this. */
   setPaused(endpoint: string, isPaused: boolean): Promise<void>;
 
   /** Whether an endpoint is paused. */
@@ -110,7 +110,7 @@ export interface DueRun extends InboxEvent {
   readonly receivedAt: Date;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
-  /** The number of this attempt among those of workers, from 1. A delivery's claim and `reopen` begin the count anew. */
+  /** The number of this attempt among those of workers, from 1. A delivery's claim and `reopen` restart the count. */
   readonly workerAttempt: number;
   /** The key of the run's place, if it has one. */
   readonly orderKey?: string;
@@ -132,8 +132,8 @@ export function isWorkStore(store: InboxStore): store is InboxWorkStore {
 }
 
 /**
- * An inbox that remembers how far the recovery of each endpoint has come: what `ScalekitRecoveryModule` needs. Both
- * methods, or none, belong to a store.
+ * An inbox that remembers how far the recovery of each endpoint has come: what `ScalekitRecoveryModule` needs. A store has
+ * either both methods or neither of them.
  *
  * The **checkpoint** of an endpoint is the time up to which all events are in the inbox. Deliveries never move it: an event
  * that arrives says nothing about those before it.
@@ -143,7 +143,7 @@ export interface InboxRecoveryStore extends InboxStore {
    * Lets one process at a time recover the events of an endpoint, for `lease.durationMs` from now on. It gets the right
    * unless another process has it under a lease that has not ended. It is atomic, also across processes.
    *
-   * With the same token, it can be repeated: the lease begins anew.
+   * It can be repeated with the same token, which renews the lease.
    *
    * @returns the checkpoint, if there is one; undefined if another process has the right
    */

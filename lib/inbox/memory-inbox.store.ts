@@ -47,8 +47,9 @@ import {
  * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
  * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
- * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. Nor is one whose
- * runs wait for a worker of `InboxTransport`, but a restart forgets these too, although they were acknowledged.
+ * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. Nor is an event
+ * whose runs wait for a worker of `InboxTransport`. But all of them are lost at a restart, although they were
+ * acknowledged.
  *
  * `delivery.transaction` and `delivery.complete` work, so that handlers run unchanged in development and in tests. But
  * memory is not part of any transaction: if the process dies between your commit and the record, a retry repeats the
@@ -234,7 +235,7 @@ export class MemoryInboxStore implements InboxWorkStore {
     return this.#work.take(request, Date.now());
   }
 
-  /** Does nothing: whether a run is in progress, the next `takeDue` sees for itself. */
+  /** Does nothing: the next `takeDue` checks whether a run is in progress. */
   async endTurn(): Promise<boolean> {
     return true;
   }

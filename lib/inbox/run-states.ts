@@ -113,7 +113,7 @@ export function completeRun(
 
 /**
  * The run to write when an operator dismisses it, or undefined if it is neither dead nor failed. It keeps its error, and
- * workers do not have it any more.
+ * workers no longer have it.
  */
 export function dismissRun(run: RunRecord, now: number): RunRecord | undefined {
   const { state, attempts, workerAttempts, error } = run;
@@ -155,7 +155,7 @@ export function takeRun(run: RunRecord, lease: InboxLease, now: number): RunReco
   };
 }
 
-/** The run to write when its lease begins anew, or undefined if the lease no longer holds the run. */
+/** The run to write when its lease is renewed, or undefined if the lease no longer holds the run. */
 export function extendRun(run: RunRecord | undefined, lease: InboxLease, now: number): RunRecord | undefined {
   if (run?.state !== 'running' || run.leaseToken !== lease.token) return undefined;
   const leaseEndsAt = now + lease.durationMs;
@@ -182,7 +182,7 @@ export function entityKey(
     .digest('base64url');
 }
 
-// No lease has it, so no settlement is accepted any more.
+// No lease has this token, so no settlement is accepted anymore.
 const NO_LEASE = '';
 
 /**

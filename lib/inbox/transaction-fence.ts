@@ -1,8 +1,8 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 
 /**
- * Refuses the use of a transaction that has ended. Work can go on after its deadline, and its connection may have a
- * transaction of somebody else by then.
+ * Refuses the use of a transaction that has ended. Work can continue after its deadline, and by then its connection
+ * may have another transaction.
  */
 export class TransactionFence {
   #hasEnded = false;

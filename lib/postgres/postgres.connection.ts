@@ -10,8 +10,8 @@ import { isPostgresPool, type PostgresRow, queryRows } from './postgres-queryabl
 type PostgresConnectionOptions = Readonly<Required<PostgresInboxOptions>>;
 
 /**
- * The store's client: with the tables created before the first statement, prepared statements, time limits, and retries after
- * conflicts.
+ * The store's client. It creates the tables before the first statement, prepares statements, limits how long they take, and
+ * repeats them after conflicts.
  */
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions;
@@ -67,7 +67,7 @@ export class PostgresConnection {
     }
   }
 
-  /** The same in every process, and another one for another text: poolers share the names. */
+  /** The same text has the same name in every process, and another text has another name, because poolers share the names. */
   #nameOf(text: string): string {
     const known = this.#names.get(text);
     if (known !== undefined) return known;
@@ -76,7 +76,7 @@ export class PostgresConnection {
     return name;
   }
 
-  /** Creates the tables, or updates them, unless that is done or not up to the store. */
+  /** Creates the tables, or updates them, unless that is already done or the store must not do it. */
   async ready(): Promise<void> {
     if (this.#options.migrate) await this.#migrateOnce();
   }

@@ -25,9 +25,9 @@ export interface PostgresInboxOptions {
    */
   client: PostgresQueryable;
   /**
-   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share the tables keep their events separate. All processes of one application use the
-   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
+   * that share the tables keep their events separate. All processes of one application use the same name. Do not change it:
+   * under another name, the store does not find the events that it has stored.
    */
   application: string;
   /**
@@ -50,7 +50,7 @@ export interface PostgresInboxOptions {
   /**
    * Whether each connection prepares the store's statements once, which makes deliveries faster. Only used if `client` is a
    * `pg` Pool. If a pooler between the store and Postgres does not support it, such as PgBouncer in transaction mode without
-   * `max_prepared_statements`, the store notices it, warns, and goes on without.
+   * `max_prepared_statements`, the store notices this, logs a warning, and continues without prepared statements.
    * @default true
    */
   preparedStatements?: boolean;

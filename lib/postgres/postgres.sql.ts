@@ -127,7 +127,7 @@ function isClaimable(token: string, takesOver: string): string {
   )`;
 }
 
-/** A time so many ms from now; NULL for NULL. */
+/** A time this many ms from now; NULL for NULL. */
 export function inMs(ms: string): string {
   return `clock_timestamp() + ${ms} * interval '1 millisecond'`;
 }

@@ -197,7 +197,7 @@ export function firstSql({ runs }: PostgresTables, key: string): string {
   `;
 }
 
-/** Lets the lease of a run begin anew. Values: endpoint, event id, handler id, lease token, lease in ms. */
+/** Renews the lease of a run. Values: endpoint, event id, handler id, lease token, lease in ms. */
 function extendSql({ runs, application }: PostgresTables): string {
   return `
 WITH extended AS (

@@ -79,8 +79,8 @@ export class DeliveryResponder {
   }
 
   /**
-   * Whatever the application sends from now on in the place of this module, such as the result of an interceptor that
-   * does not call `next.handle()`, is replaced: as a success, it would acknowledge an event that no handler has seen.
+   * Replaces whatever the application sends from now on instead of this module, such as the result of an interceptor that
+   * does not call `next.handle()`. If it were a success, it would acknowledge an event that no handler has seen.
    */
   reserve(response: PlatformResponse): void {
     this.#statuses.set(response, undefined);
@@ -162,7 +162,7 @@ async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<
   if (isFastifyReply(response) && !response.sent) {
     if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
     response.code(status).header('Content-Type', JSON_TYPE).send(body);
-    // Hooks of the application may take their time, and may fail. It does not matter whether the client is still there.
+    // Hooks of the application may be slow, and may fail. It does not matter whether the client is still there.
     await finished(response.raw).catch(() => {});
   } else {
     const node = nodeResponse(response);

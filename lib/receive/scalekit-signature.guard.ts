@@ -28,7 +28,10 @@ import type {
 export class DeliveryVerifier {
   readonly #options: ReceiveOptions;
   readonly #secrets: EndpointSecrets;
-  /** The requests for a replay, by their ids, and until when the tolerance would let them through again. */
+  /**
+   * The requests for a replay, by their ids, and the time until which the tolerance would let them through
+   * again.
+   */
   readonly #replays = new Map<string, number>();
 
   constructor(
@@ -69,7 +72,7 @@ export class DeliveryVerifier {
     return { deliveryId, replay };
   }
 
-  /** Whoever recorded a request for a replay must not be able to have the handlers run again with it. */
+  /** Someone who recorded a request for a replay must not be able to use it to run the handlers again. */
   #requireFirst(id: string, now: number): void {
     for (const [earlier, until] of this.#replays) if (until < now) this.#replays.delete(earlier);
     if (this.#replays.has(id)) {

@@ -40,7 +40,7 @@ export class ScalekitRecoveryModule extends ConfigurableModuleClass {
     const { endpoint, ...others } = Object(options) as typeof options;
     checkOptions({ endpoint }, ENDPOINT_CHECKS);
     resolveRecoveryOptions(others);
-    // A factory, because what holds a module's definition may print it, and the client has a secret.
+    // A factory, because other code may print a module's definition, and the client contains a secret.
     return super.forRootAsync({ endpoint, useFactory: () => others });
   }
 

@@ -46,8 +46,8 @@ export interface ScalekitRecoveryOptions {
   /** The client of Scalekit's SDK: `new ScalekitClient(environmentUrl, clientId, clientSecret)`. */
   client: ScalekitEventsClient;
   /**
-   * How often to recover, in milliseconds. A recovery that fails is tried again sooner: after a minute, then after two, and
-   * so on.
+   * How often to recover, in milliseconds. A recovery that fails is tried again sooner: after one minute, then after two,
+   * and so on.
    * @default 3600000 (1 hour)
    */
   everyMs?: number;
@@ -69,8 +69,8 @@ export interface ScalekitRecoveryOptions {
    */
   maxLookBackMs?: number;
   /**
-   * After how long nobody retries a failed run any more, in milliseconds: a recovery then starts it again. Scalekit's
-   * longest retry schedule takes 28 hours.
+   * How long after its last attempt a failed run counts as abandoned, in milliseconds. A recovery then starts it again.
+   * Scalekit's longest retry schedule takes 28 hours.
    * @default 100800000 (28 hours)
    */
   abandonedAfterMs?: number;
@@ -86,7 +86,7 @@ export interface ScalekitRecoveryOptions {
   onStart?: boolean;
 }
 
-/** The options of {@link ScalekitRecoveryModule} that stand next to the factory of `forRootAsync`. */
+/** The options of {@link ScalekitRecoveryModule} that go next to the factory of `forRootAsync`. */
 export interface ScalekitRecoveryEndpointOptions {
   /**
    * The `name` of the endpoint whose events to recover.
@@ -97,11 +97,11 @@ export interface ScalekitRecoveryEndpointOptions {
 
 /** What `recover` reads. */
 export interface RecoverOptions {
-  /** From when on. By default from where the last recovery ended, less the `overlapMs` option. */
+  /** The start of the window. By default, the time at which the last recovery ended, minus the `overlapMs` option. */
   readonly since?: Date;
-  /** Until when. By default until `settleMs` ago. */
+  /** The end of the window. By default, `settleMs` ago. */
   readonly until?: Date;
-  /** Only these event types. By default those of the module's `eventTypes` option. */
+  /** Only these event types. By default, those of the module's `eventTypes` option. */
   readonly eventTypes?: readonly string[];
   /** Only events of this organization. */
   readonly organizationId?: string;
@@ -111,7 +111,7 @@ export interface RecoverOptions {
    */
   readonly dryRun?: boolean;
   /**
-   * Whether to start dead runs of the inbox again, too.
+   * Whether to also start dead runs of the inbox again.
    * @default false
    */
   readonly includeDead?: boolean;

@@ -72,7 +72,8 @@ export class RecoveryRun {
   }
 
   /**
-   * Starts runs of the inbox again that nobody retries any more: those that failed, and those of a process that died.
+   * Starts runs of the inbox again that nothing else retries anymore: those that failed, and those of a process that
+   * died.
    *
    * @param isWanted which entries
    * @param abandonedAfterMs how long ago their last attempt began or ended, at least

@@ -72,11 +72,11 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
   }
 
   /**
-   * Reads events from the Events API, and handles those that never arrived, oldest first. Then it starts again what the
-   * inbox has as failed and nobody retries any more.
+   * Reads events from the Events API, and handles those that never arrived, oldest first. Then it starts the failed runs
+   * of the inbox again that nothing else retries anymore.
    *
    * A recovery without `since`, `until`, `eventTypes` and `organizationId` reads from where the last one ended, and moves
-   * that checkpoint once everything is done. If it does not end, the next one reads the same events again.
+   * that checkpoint once everything is done. If it does not finish, the next one reads the same events again.
    *
    * @returns how many events it read, and what happened to them
    * @throws ScalekitRecoveryError when another process is recovering, the API or the inbox fails for too long, or the

@@ -51,9 +51,9 @@ export interface RedisInboxOptions {
   /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
   readonly client: RedisClientLike;
   /**
-   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that
-   * applications that share a Redis server keep their events separate. All processes of one application use the
-   * same name. Keep it: under another name, the store does not find the events that it has stored.
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
+   * that share a Redis server keep their events separate. All processes of one application use the same name. Do not change
+   * it: under another name, the store does not find the events that it has stored.
    */
   readonly application: string;
   /**
@@ -83,8 +83,8 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  *
  * While Redis is down, the client decides how long a command waits. The dispatcher responds with 503 at its deadline in any
  * case, and every command fails after 10 s. `maxRetriesPerRequest: 1` and a `commandTimeout` below `handlerTimeoutMs` make
- * it fail sooner. `socketTimeout` makes it replace a connection that no longer responds.
- * `enableOfflineQueue: false` makes it fail at once, even while the application is still connecting. BullMQ needs
+ * commands fail sooner. `socketTimeout` makes the client replace a connection that no longer responds.
+ * `enableOfflineQueue: false` makes commands fail at once, even while the application is still connecting. BullMQ needs
  * `maxRetriesPerRequest: null`, so give it its own client.
  *
  * Every failure of Redis or of the client rejects with a {@link RedisInboxError}.
@@ -241,8 +241,8 @@ export class RedisInboxStore implements InboxRecoveryStore {
   }
 
   /**
-   * Resolves if the server accepts what the store does. A server that can evict events is a warning to `onWarning`, once. A
-   * client with `lazyConnect` is not connected for it, and not checked before its first command.
+   * Resolves if the server accepts what the store does. If the server can evict events, it passes a warning to `onWarning`,
+   * once. It does not connect a client with `lazyConnect`, so such a client is not checked before its first command.
    */
   async ping(): Promise<void> {
     const risks = await this.#connection.ping(this.#keys.probe);

@@ -133,8 +133,8 @@ export class ScalekitInbox {
   }
 
   /**
-   * Marks dead and failed runs of an event as done without running them, because they need no replay. They keep their error.
-   * Runs in any other state stay as they are.
+   * Marks dead and failed runs of an event that need no replay as done, without running them. They keep their error. Runs in
+   * any other state stay as they are.
    *
    * @param handlers the ids of the handlers whose runs to dismiss; by default all that are dead or failed
    * @returns the ids of the handlers whose runs were dismissed
@@ -153,7 +153,7 @@ export class ScalekitInbox {
     return this.#options.inbox.dismiss(key, handlers);
   }
 
-  /** How many runs of each handler are in which state, and when the oldest of their events was received. */
+  /** The number of runs of each handler in each state, and when the oldest of their events was received. */
   async stats(): Promise<readonly InboxRunCount[]> {
     return this.#options.inbox.stats(this.#options.name);
   }
@@ -205,9 +205,9 @@ export class ScalekitInbox {
   }
 
   /**
-   * Keeps the workers of this endpoint from taking runs, in all processes, until {@link resume} is called; a restart does not
-   * change that. Deliveries are still stored and answered with 202, and attempts in progress end. It takes effect when a
-   * worker looks for runs, so within its `pollIntervalMs`.
+   * Stops the workers of this endpoint from taking runs, in all processes, until {@link resume} is called. A restart does not
+   * change that. Deliveries are still stored and answered with 202, and attempts in progress finish. It takes effect when a
+   * worker next looks for runs, within its `pollIntervalMs`.
    *
    * @throws ScalekitWebhooksConfigurationError without `InboxTransport` or `retryFailed`: there are no such workers
    */

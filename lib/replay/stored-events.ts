@@ -58,7 +58,7 @@ export function unknownEvent({ eventId, endpoint }: InboxKey): InboxReplayError 
   return new InboxReplayError('event_unknown', MESSAGES.unknownEvent(eventId, endpoint));
 }
 
-/** Waits for an answer of the inbox, but not for ever. */
+/** Waits for an answer of the inbox, but not forever. */
 export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   const found = await waitAtMost(answer, timeoutMs);
   if (found === TIMED_OUT) throw new Error(MESSAGES.tooSlow);

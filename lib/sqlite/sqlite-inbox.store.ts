@@ -112,9 +112,9 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   /**
    * Records a run as done inside your own transaction. The record is written before this method returns its promise.
    *
-   * Begin the transaction with `BEGIN IMMEDIATE`, so that it does not fail if others write, and set `synchronous = FULL`
-   * on its connection, which is not the default of better-sqlite3. Await as little as possible before you commit: other
-   * handlers cannot begin a transaction until yours ends.
+   * Begin the transaction with `BEGIN IMMEDIATE`, so that it does not fail if others write, and set `synchronous = FULL` on
+   * its connection: it is not the default in better-sqlite3. Await as little as possible before you commit: other handlers
+   * cannot begin a transaction until yours ends.
    *
    * @param transaction a connection to the inbox's file that has an open transaction: the store's own, or another
    * @throws LeaseLostError when the run lost its lease; roll back
@@ -130,8 +130,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   }
 
   /**
-   * Runs `work` in a transaction on the store's own connection, records the run as done, and commits. Everything else waits
-   * for it, for `busyTimeoutMs` at most, so do not wait for anything slow in it.
+   * Runs `work` in a transaction on the store's own connection, records the run as done, and commits. All other claims and
+   * settlements wait for it, for `busyTimeoutMs` at most, so do not wait for anything slow in it.
    *
    * @param work gets the connection, which it can use until the transaction ends
    */

@@ -112,7 +112,7 @@ export function endTurn(
   return first !== undefined && first.dueAt <= now;
 }
 
-/** No run of a key is in progress, so it is due when its first one is. A key without runs is deleted. */
+/** No run of a key is in progress, so the key is due when its first run is. A key without runs is deleted. */
 function putBack(
   { database, tables }: SqliteWriter,
   first: DueEvent | undefined,

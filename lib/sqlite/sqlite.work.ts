@@ -73,7 +73,7 @@ export function enqueue(
   return states;
 }
 
-/** Lets the lease of a run begin anew. Returns whether the lease still holds it. */
+/** Renews the lease of a run. Returns whether the lease still holds it. */
 export function extend(writer: SqliteWriter, key: InboxKey, handlerId: string, lease: InboxLease): boolean {
   const found = writer.findRun(key, handlerId);
   const extended = extendRun(found?.run, lease, Date.now());

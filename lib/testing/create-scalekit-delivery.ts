@@ -51,7 +51,7 @@ export interface CreateScalekitDeliveryOptions {
   readonly signal?: AbortSignal;
   /**
    * What `delivery.transaction` passes to the handler's work: a client, or a fake of one.
-   * @default an object that says that there is none when it is used
+   * @default an object that throws an error when the handler uses it
    */
   readonly tx?: object;
 }

@@ -58,8 +58,8 @@ export class ScalekitDeliverySimulator {
    * Sends the events, and resolves when each of their copies is acknowledged or out of attempts.
    *
    * @param sending `signal` aborts the simulation: no more requests are sent, and the report covers those that were
-   * @throws ScalekitWebhooksConfigurationError when something else is sent than events, `app` has no such endpoint, or no
-   *   secret is known
+   * @throws ScalekitWebhooksConfigurationError when one of them is not an event, `app` has no such endpoint, or no secret
+   *   is known
    */
   async send(
     events: readonly SimulatedPayload[],

@@ -107,7 +107,7 @@ export class ScalekitWebhookTester {
   readonly #endpoint: TestedEndpoint;
   readonly #options: ScalekitWebhookTesterOptions;
 
-  /** @throws ScalekitWebhooksConfigurationError when `app` is no application, or an option is unknown or invalid */
+  /** @throws ScalekitWebhooksConfigurationError when `app` is not an application, or an option is unknown or invalid */
   constructor(app: INestApplication, options: ScalekitWebhookTesterOptions = {}) {
     objectWith('getHttpServer')('app', app);
     this.#options = checkOptions(options, CHECKS);

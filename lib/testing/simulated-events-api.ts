@@ -23,7 +23,7 @@ import {
 /** Options of {@link SimulatedEventsApi}. */
 export interface SimulatedEventsApiOptions {
   /**
-   * How long after it occurred an event becomes visible, in milliseconds.
+   * How long after its `occurred_at` an event becomes visible, in milliseconds.
    * @default visible at once
    */
   visibleAfterMs?: number;

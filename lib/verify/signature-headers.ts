@@ -83,7 +83,7 @@ function isFetchHeaders(headers: WebhookHeaders): headers is FetchHeaders {
 
 const REPLAY_PREFIX = 'scalekit-webhooks-replay';
 
-/** What a delivery that asks for a replay asks for. */
+/** What a request for a replay asks for. */
 export interface ReplayRequest {
   /** The handlers to run, even if they are done. By default, every handler that is not done. */
   readonly handlers?: readonly string[];
