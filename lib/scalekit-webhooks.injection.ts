@@ -69,13 +69,15 @@ export function InjectScalekitDispatcher(name?: string): PropertyDecorator & Par
 
 type Module = ReturnType<ModulesContainer['values']> extends Iterable<infer M> ? M : never;
 
-/** How to inject each class of an endpoint by the endpoint's name. Spelt out, because class names can be minified. */
+/** How to inject each class of an endpoint by the endpoint's name. Written as text, because class names can be minified. */
 const BY_CLASS = new Map<unknown, { readonly className: string; readonly decorator: string }>([
   [ScalekitInbox, { className: 'ScalekitInbox', decorator: 'InjectScalekitInbox' }],
   [ScalekitEventDispatcher, { className: 'ScalekitEventDispatcher', decorator: 'InjectScalekitDispatcher' }],
 ]);
 
-/** Refuses to inject `ScalekitInbox` or `ScalekitEventDispatcher` by its class where it could be that of several endpoints. */
+/**
+ * Refuses to inject `ScalekitInbox` or `ScalekitEventDispatcher` by its class where it could belong to several endpoints.
+ */
 @Injectable()
 export class InjectionCheck implements OnModuleInit {
   constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}

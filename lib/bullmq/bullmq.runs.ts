@@ -53,7 +53,7 @@ export function toBullMqBackoff(backoff: NonNullable<HandlerRetries['backoff']>)
   return typeof backoff === 'number' ? backoff : { type: backoff.type, delay: backoff.delayMs };
 }
 
-// How long a run waits that a closing endpoint puts back for another process.
+// How long a run waits when a closing endpoint has put it back for another process.
 const PUT_BACK_MS = 1000;
 
 /** An endpoint that works on a queue. It owns its runs, whichever of the process's workers gets their jobs. */

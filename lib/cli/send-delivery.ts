@@ -26,7 +26,7 @@ export type DeliveryResponse =
       readonly status: number;
       readonly body: string;
       readonly milliseconds: number;
-      /** Undefined if something else than the endpoint answered. */
+      /** Undefined if something other than the endpoint answered. */
       readonly endpoint?: EndpointAnswer | undefined;
       /** Why the endpoint did not handle the event, and what to do. */
       readonly advice?: string | undefined;
@@ -168,7 +168,10 @@ export function readEndpointAnswer({ text }: HttpAnswer): EndpointAnswer | undef
   return { received: received === 'true', ...(replay !== undefined && { replay }) };
 }
 
-/** Why a response means that the endpoint did not handle the event, and what to do. Undefined if it is the event itself. */
+/**
+ * Why a response means that the endpoint did not handle the event, and what to do. Undefined if the reason is the event
+ * itself.
+ */
 export function adviceFor(answer: HttpAnswer, url: URL): string | undefined {
   const { status, text, contentType, location } = answer;
   if (readEndpointAnswer(answer)) return status === 401 ? CLI_MESSAGES.signatureRefused : undefined;

@@ -113,7 +113,7 @@ export class ClaimedRun implements HandlerRun {
     this.#options = options;
   }
 
-  /** Whether the handler did not begin, because other events of its entity have not ended in time. */
+  /** Whether the handler did not begin, because runs of other events of its entity did not end in time. */
   get isHeldBack(): boolean {
     return this.#isHeldBack;
   }
@@ -163,7 +163,7 @@ export class ClaimedRun implements HandlerRun {
   /** Whether it is this event's turn: see `waitForTurn`. */
   async #turn(): Promise<'admitted' | 'stale' | Error> {
     const { inbox, lease, received, log, context } = this.#options;
-    // What is left of its time is the handler's.
+    // The rest of its time is for the handler.
     const patienceMs = Math.min(this.#options.patienceMs ?? this.timeoutMs, this.timeoutMs / 2);
     const { event } = context;
     const { handlerId } = this;

@@ -20,7 +20,7 @@ export interface FailedAttempt {
   /** `dead` will not be attempted again, all others will. */
   readonly state: RunSettlement['state'];
   readonly thrown: unknown;
-  /** The setting that limits its time, and the value, if the time was over. */
+  /** The setting that limits its time, and the value, if its time was up. */
   readonly limit?: string | undefined;
 }
 
@@ -95,7 +95,7 @@ export class DeliveryLog {
   }
 
   /**
-   * A filter of a handler threw another error than the handler.
+   * A filter of a handler threw a different error than the handler.
    *
    * @param isFinal whether the filter's error decides about the run
    * @param other the error that does not decide
@@ -207,7 +207,7 @@ type LogLevel = 'error' | 'warn' | 'log' | 'debug';
 /** What a line is about, for loggers that take objects: ids, types, outcomes and numbers. */
 type LogFields = Readonly<Record<string, string | number | undefined>>;
 
-/** What belongs to a line besides its text. */
+/** What belongs to a line in addition to its text. */
 interface LogDetails {
   readonly fields?: LogFields;
   /** Its summary completes the line, and its details follow. */

@@ -150,7 +150,7 @@ export class EndpointHandlers {
       this.log.handlersAdded(tableOf(added));
       if (added.length > 0) for (const warning of warningsAbout(added)) this.log.warn(warning);
     } catch (error) {
-      // Not of a handler. It may be any of them that was not found.
+      // Not the error of a handler. Any handler may be missing.
       this.refused = [{ patterns: ['*'], error }];
     }
     for (const { patterns, error } of this.refused) {

@@ -27,7 +27,7 @@ export function occurredAtOf({ occurred_at: text }: ScalekitEvent): number | und
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 200;
 
-/** How long a worker waits before it gives a run back, in ms: it could execute others. */
+/** How long a worker waits before it gives a run back, in ms, because it could execute other runs. */
 export const WORKER_PATIENCE_MS = 500;
 
 /** When to try a run again that had to wait, in ms. Different for each, so that they do not all come back at once. */

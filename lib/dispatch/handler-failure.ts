@@ -71,7 +71,7 @@ export function reportFailure(thrown: unknown): FailureReport {
   try {
     addDetails(details, thrown, 0, new Set());
   } catch {
-    // What could be read until then has to do.
+    // Report what could be read until then.
   }
   return { summary: summaryOf(thrown), details: details.join('\n') };
 }

@@ -66,7 +66,7 @@ export class HandlerExplorer {
   ) {}
 
   /**
-   * @param isStarting whether the application is starting: it has no module yet that is still being loaded
+   * @param isStarting whether the application is starting, so that none of its modules is still being loaded
    */
   async explore(isStarting: boolean): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();

@@ -244,7 +244,7 @@ export class InboxRuns implements EndpointRuns {
     return (await waitAtMost(ending(), WORKER_TIMEOUT_MS).catch(() => false)) === true;
   }
 
-  /** Gives back runs that the inbox handed out when nobody waited for them any more. */
+  /** Gives back runs that the inbox handed out when nothing waited for them anymore. */
   #releaseLate(taking: Promise<readonly TakenRun[]>): void {
     const released = taking
       .then((runs) => Promise.all(runs.map((run) => run.release())))

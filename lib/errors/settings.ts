@@ -227,7 +227,7 @@ function isValidDate(value: unknown): boolean {
   return isDate(value) && !Number.isNaN(value.getTime());
 }
 
-/** The known name that a misspelt one most likely stands for. */
+/** The known name that a misspelled one most likely stands for. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   const isNear = (edits: number) => (other: string) =>
     isWithin(edits, name.toLowerCase(), other.toLowerCase());

@@ -29,7 +29,7 @@ const ORGANIZATION_OF_OTHERS: EntitySource = [
   'organization',
   ['organization_id', ...['organization_id', 'organization.id', 'membership.organization_id'].map(below)],
 ];
-// Logins, too: two sessions of one user are two things, and the end of one says nothing about the other.
+// Also for logins: two sessions of a user are two things, and the end of one says nothing about the other.
 const SESSION: EntitySource = [
   'session',
   ['session.session_id', 'session.id', 'user_session.session_id', 'user_session.id', 'session_id'].map(below),
@@ -93,15 +93,15 @@ const DATA_CLASSES: ReadonlyMap<string, DtoClass | undefined> = new Map(
  * same entity if they are about the same thing, whichever of its shapes Scalekit used. A membership is identified by its
  * user and its organization: `membership:usr_1:org_1`. Logins and logouts are about a session.
  *
- * @returns undefined if this version does not know the type, or the event does not have the id: an e-mail address, a
- *   name or an external id identifies nothing reliably
+ * @returns undefined if this version does not know the type, or the event does not have the id: an email address, a name
+ *   or an external id identifies nothing reliably
  */
 export function scalekitEventEntity(event: ScalekitEvent): string | undefined {
   const source = isScalekitEventType(event.type) ? SOURCES.get(DATA_CLASSES.get(event.type)) : undefined;
   return source && entityFrom(event, source);
 }
 
-/** The organization that an event belongs to, also if it is about one of its users, or undefined if it has none. */
+/** The organization that an event belongs to, even if the event is about one of its users. Undefined if it has none. */
 export function organizationOf(event: ScalekitEvent): string | undefined {
   const isItself = DATA_CLASSES.get(event.type) === OrganizationEventData;
   return entityFrom(event, isItself ? ORGANIZATION : ORGANIZATION_OF_OTHERS);
@@ -117,7 +117,7 @@ function entityFrom(event: object, [kind, ...ids]: EntitySource): string | undef
 // As long as the envelope's own id may be.
 const LONGEST_ID = 255;
 
-/** Reads own properties only. Anything but a text of a usual length is no id. */
+/** Reads own properties only. Only a string of a usual length counts as an id. */
 function idAt(event: object, path: string): string | undefined {
   let value: unknown = event;
   for (const step of path.split('.')) {

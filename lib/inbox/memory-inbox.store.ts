@@ -44,7 +44,7 @@ import {
 } from './run-states.js';
 
 /**
- * An inbox in the memory of one process. It needs no set-up, keeps no payloads, and forgets everything at a restart.
+ * An inbox in the memory of one process. It needs no setup, keeps no payloads, and forgets everything at a restart.
  * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
  * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. Nor is an event

@@ -167,11 +167,11 @@ export interface EntityRecord {
   readonly eventId: string;
   readonly leaseToken: string;
   readonly occurredAt: number;
-  /** When the newest event happened of which a run was done, in microseconds. The last run may be newer. */
+  /** When the newest event with a run that is done happened, in microseconds. The event of the last run may be newer. */
   readonly doneAt?: number | undefined;
 }
 
-/** Identifies an entity of a handler: short, whatever the ids are, and without anything that they say. */
+/** Identifies an entity of a handler. It is short, whatever the ids are, and does not reveal them. */
 export function entityKey(
   { endpoint }: Pick<InboxKey, 'endpoint'>,
   handlerId: string,
@@ -186,7 +186,7 @@ export function entityKey(
 const NO_LEASE = '';
 
 /**
- * What asking for an entity does: the answer, and the records to write.
+ * The result of asking for an entity: the answer, and the records to write.
  *
  * @param last the entity's record, and the run that it names
  * @param own the run that asks
@@ -198,7 +198,7 @@ export function admitRun(
   now: number,
 ): { admission: Admission; record?: EntityRecord; own?: RunRecord; last?: RunRecord } {
   if (own?.leaseToken !== lease.token || !isRunning(own, now)) return { admission: 'busy' };
-  // An earlier attempt of the same event has ended, or this one would not have the lease.
+  // An earlier attempt of the same event has ended. Otherwise, this one would not have the lease.
   const other = last?.record.eventId === eventId ? undefined : last;
   const attempt = other?.run?.leaseToken === other?.record.leaseToken ? other?.run : undefined;
   const doneAt = latest(

@@ -125,7 +125,7 @@ export function forgetEntitiesSql({ runs, entities, application }: PostgresTable
 function endTurnSql(tables: PostgresTables): string {
   const { keys, application } = tables;
   const isIt = `key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = $3::text AND key.order_key = $4::text`;
-  // A run that was handed over meanwhile is not seen, but has changed the version.
+  // A run that was handed over in the meantime is not seen, but has changed the version.
   return `
 WITH seen AS MATERIALIZED (
   SELECT key.version, first.due_at

@@ -78,7 +78,7 @@ async function inspect({ client, schema }: PostgresPingOptions): Promise<Postgre
     return await queryRows(client, inspectSql(schema));
   } catch (error) {
     const failure = readFailure(error);
-    // Without a code, it is no answer of a database, and asking again could take as long.
+    // An error without a code is not an answer from a database, and asking again could take as long.
     const version = failure.code === '' ? undefined : await versionOf(client);
     const isOther = version !== undefined && !isPostgres(version);
     throw new InboxUnusableError([isOther ? MESSAGES.notPostgres(version) : MESSAGES.unreachable(failure)]);

@@ -29,10 +29,10 @@ interface FastifyReply {
 /** The response object of a platform. Express's extends Node's. */
 export type PlatformResponse = ServerResponse | FastifyReply;
 
-/** What belongs to an answer besides its outcome. */
+/** What belongs to an answer in addition to its outcome. */
 interface AnswerDetails {
   readonly retryAfterSeconds?: number | undefined;
-  /** How the replay ended that the delivery asked for. */
+  /** How the replay that the delivery asked for ended. */
   readonly replay?: string | undefined;
 }
 
@@ -108,7 +108,9 @@ export class DeliveryResponder {
     replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });
   }
 
-  /** Logs that what looks like a delivery got a 404 at another path. Once, as a warning: strangers send anything. */
+  /**
+   * Logs that a request that looks like a delivery got a 404 at another path. Only once, because anyone can send requests.
+   */
   watch(request: PlatformRequest, response: PlatformResponse, endpoint: string): void {
     const { headers, url = '' } = request;
     const sent = nodeResponse(response);

@@ -13,7 +13,7 @@ import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-/** How long the inbox has for its ping. The application starts meanwhile. */
+/** How long the inbox has for its ping. The application does not wait for it. */
 const PING_TIMEOUT_MS = 5000;
 
 /**
@@ -117,7 +117,7 @@ function problemsOf(error: unknown): readonly string[] {
     const problems: unknown = Reflect.get(Object(error), 'problems');
     if (Array.isArray(problems) && problems.length > 0) return problems.map(String);
   } catch {
-    // Then its message has to do.
+    // Otherwise, use its message.
   }
   const { name, message } = toRunError(error);
   return [error instanceof ScalekitWebhooksError ? message : `${name}: ${message}`];

@@ -77,7 +77,10 @@ export class DeliveryCapture {
     }
   }
 
-  /** Logs that something else responded to a delivery. Only if the delivery is authentic: strangers send anything. */
+  /**
+   * Logs that something else responded to a delivery. Only if the delivery is authentic, because anyone can send
+   * requests.
+   */
   async #reportBypass(body: CapturedBytes, params: Params, status: number): Promise<void> {
     if (this.#hasReportedBypass) return;
     try {
@@ -187,7 +190,7 @@ function captureFirst(
     // As Express does next: what decides about a version may use its methods.
     if (capture.url.hasEarlierRoutes) Object.setPrototypeOf(request, application.request);
     const isTaken = capture.url.isTaken(path, request, response);
-    // What looks signed may be a delivery all the same.
+    // A request that looks signed may still be a delivery.
     if (isTaken && !capture.looksSigned(request)) return undefined;
     const capturing = capture.capture(request, response, params);
     return isTaken ? capturing : capturing.then((body) => body && hideBody(request, body));

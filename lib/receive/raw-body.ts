@@ -148,7 +148,7 @@ export class DeliveryReader {
     const kept = keptByHost(request) ?? keptByHost(stream);
     if (!kept && isUnread(stream)) return this.capture(request, stream);
     const { headers } = request;
-    // First, because no stranger may make the endpoint report that it is misconfigured.
+    // First, so that an unauthenticated sender cannot make the endpoint report that it is misconfigured.
     this.requireAcceptable(headers);
     if (!kept) throw refusedBody('misconfigured');
     if (kept.length > this.#options.maxBodyBytes) throw refusedBody('body_too_large');
@@ -156,7 +156,7 @@ export class DeliveryReader {
   }
 
   /**
-   * Refuses by the headers alone, so that a stranger's body takes up no memory.
+   * Refuses by the headers alone, so that the body of an unauthenticated sender takes up no memory.
    *
    * @throws ScalekitWebhooksError that says why the request is refused
    */
@@ -207,7 +207,7 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
       resolve(bytes);
     };
     const onReadable = () => {
-      // An empty stream says that its end is near. Reading from it would end it.
+      // A readable stream that is empty is about to end. Reading from it would end it.
       if (stream.readableLength === 0) return onEnd();
       while (stream.readableLength > 0) {
         const chunk = toBuffer(stream.read(), stream.readableEncoding);

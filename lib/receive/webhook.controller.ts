@@ -27,7 +27,7 @@ import { MESSAGES } from './receive.messages.js';
 import type { ReceiveOptions } from './receive.options.js';
 import { ScalekitSignatureGuard } from './scalekit-signature.guard.js';
 
-/** What happened to a delivery, and how the replay ended that it asked for, if any. */
+/** What happened to a delivery, and how the replay that it asked for ended, if it asked for one. */
 type DeliveryResult = Pick<DispatchResult, 'outcome' | 'retryAfterSeconds'> & { readonly end?: string };
 
 /** The controller of one endpoint. Each endpoint needs its own class, because Nest stores a route's path on the class. */

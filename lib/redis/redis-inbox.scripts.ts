@@ -207,8 +207,8 @@ return found
 
 /**
  * Looks at an attempt that may have an entity. If its lease has ended, that lease no longer holds the run, so that the
- * attempt cannot be settled any more. ARGV: member, handler id, token, and a note to write if the attempt is in progress,
- * or empty. Returns 'running', 'done', or 'ended' in any other way.
+ * attempt can no longer be settled. ARGV: member, handler id, token, and a note to write if the attempt is in progress, or
+ * empty. Returns 'running', 'done', or 'ended' in any other way.
  */
 export const LOOK = new RedisScript(`${EVENT}
 local id, token, note = ARGV[2], ARGV[3], ARGV[4]

@@ -160,7 +160,7 @@ export class RedisInboxStore implements InboxRecoveryStore {
     if (own !== 'running') return 'busy';
     if (answer === 'held') {
       const last = keyOfMember(member);
-      // An earlier attempt of the same event has ended, or this one would not have the lease.
+      // An earlier attempt of the same event has ended. Otherwise, this one would not have the lease.
       const state = last.eventId === key.eventId ? 'ended' : await look(last, token);
       if (state === 'running') return 'busy';
       [answer] = await ask(member, token, state);

@@ -70,7 +70,7 @@ export function answerFor(
   return outcome === 'unavailable' ? { ...refused, retryAfterSeconds } : refused;
 }
 
-/** Why a replay was not possible, for the one who asked: they have the signing secret. */
+/** Why a replay was not possible, for the sender of the request, who has the signing secret. */
 export function answerForReplay(answer: WebhookAnswer, replay: string): WebhookAnswer {
   return { ...answer, body: { ...answer.body, replay } };
 }

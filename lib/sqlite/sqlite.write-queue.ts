@@ -98,7 +98,7 @@ export class SqliteWriteQueue {
     this.#draining ??= this.#drain();
   }
 
-  /** The first transaction, or the writes before it. */
+  /** Executes what is next: a transaction of a handler, or the writes that wait before one. */
   async #next(): Promise<void> {
     const writes: QueuedWrite[] = [];
     for (const queued of this.#waiting.slice(0, MAX_BATCH_SIZE)) {
