@@ -74,10 +74,7 @@ export interface ClaimedRunOptions {
   /** Holds a description of each run while it is executed. */
   readonly running: Set<string>;
   readonly log: Pick<RunLog, 'staleRun'>;
-  /**
-   * How long the run may wait for other events of its entity, in ms. By default, and at most, half of the attempt's
-   * time.
-   */
+  /** How long the run may wait for other events of its entity, in ms. At most, and by default, half of the attempt's time. */
   readonly patienceMs?: number;
 }
 

@@ -69,8 +69,8 @@ export interface ScalekitRecoveryOptions {
    */
   maxLookBackMs?: number;
   /**
-   * How long after its last attempt a failed run counts as abandoned, in milliseconds. A recovery then starts it again.
-   * Scalekit's longest retry schedule takes 28 hours.
+   * How long after its last attempt a recovery starts a failed run again, in milliseconds. Scalekit's longest retry
+   * schedule takes 28 hours.
    * @default 100800000 (28 hours)
    */
   abandonedAfterMs?: number;

@@ -72,7 +72,7 @@ export class RecoveryRun {
   }
 
   /**
-   * Starts runs of the inbox again that nothing else retries anymore: those that failed, and those of a process that
+   * Restarts runs in the inbox that nothing else retries anymore: those that failed, and those of a process that
    * died.
    *
    * @param isWanted which entries

@@ -72,8 +72,8 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
   }
 
   /**
-   * Reads events from the Events API, and handles those that never arrived, oldest first. Then it starts the failed runs
-   * of the inbox again that nothing else retries anymore.
+   * Reads events from the Events API, and handles those that never arrived, oldest first. Then it restarts the failed
+   * runs in the inbox that nothing else retries anymore.
    *
    * A recovery without `since`, `until`, `eventTypes` and `organizationId` reads from where the last one ended, and moves
    * that checkpoint once everything is done. If it does not finish, the next one reads the same events again.
