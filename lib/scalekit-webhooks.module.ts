@@ -15,9 +15,8 @@ import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 import { DeliveryResponder } from './receive/delivery.responder.js';
 import { EndpointReporter } from './receive/endpoint.reporter.js';
-import { EndpointRoutes } from './receive/endpoint.routes.js';
+import { EndpointRoutes, EndpointUrl } from './receive/endpoint.routes.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
-import { EndpointUrl } from './receive/endpoint.url.js';
 import { DeliveryCapture, RawBodyCapture } from './receive/raw-body.capture.js';
 import { DeliveryReader } from './receive/raw-body.js';
 import {

@@ -8,8 +8,8 @@ import { toRunError } from '../dispatch/handler-failure.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
 import { withoutSecrets, withoutUrls } from '../errors/safe-text.js';
+import { EndpointUrl } from './endpoint.routes.js';
 import { EndpointSecrets } from './endpoint.secrets.js';
-import { EndpointUrl } from './endpoint.url.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 

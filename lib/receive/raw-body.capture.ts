@@ -4,7 +4,7 @@ import { type HttpServer, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError, ScalekitWebhooksError } from '../errors/errors.js';
 import { DeliveryResponder, nodeResponse, type PlatformResponse } from './delivery.responder.js';
-import { EndpointUrl } from './endpoint.url.js';
+import { EndpointUrl } from './endpoint.routes.js';
 import {
   type CapturedBytes,
   capturedBody,

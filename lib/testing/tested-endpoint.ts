@@ -7,8 +7,8 @@ import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { describeValue, refuseSetting } from '../errors/settings.js';
+import type { EndpointUrl } from '../receive/endpoint.routes.js';
 import type { EndpointSecrets } from '../receive/endpoint.secrets.js';
-import type { EndpointUrl } from '../receive/endpoint.url.js';
 import {
   DEFAULT_NAME,
   ENDPOINT_OPTIONS,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { covers, isSameRoute, patternOf } from '../../../lib/receive/endpoint.url.js';
+import { covers, isSameRoute, patternOf } from '../../../lib/receive/endpoint.routes.js';
 
 const matches = (path: string, url: string) => patternOf(path).expression.test(url);
 
