@@ -10,6 +10,7 @@ import {
   optional,
   refuseSetting,
   requireBoolean,
+  requireDate,
   requireDurationMs,
   requireFunction,
   requirePositiveInteger,
@@ -18,7 +19,6 @@ import {
   withoutUndefined,
 } from '../errors/settings.js';
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
-import type { SimulatedAttempt } from './delivery-simulator.report.js';
 import {
   requireSimulatedSecrets,
   type SimulatedSecret,
@@ -57,11 +57,23 @@ export interface ScalekitDeliverySimulatorOptions {
    */
   scheme?: SignatureScheme;
   /**
-   * When an unacknowledged delivery is sent again: `guide` (6 attempts in 23 minutes), `extended` (8 attempts in 28
-   * hours), or your own waits before each attempt, the first included, in milliseconds.
+   * When an unacknowledged delivery is sent again: one of {@link SCALEKIT_SCHEDULES} (`guide`, `guide-short`, `dashboard`,
+   * `scim`), or your own waits before each attempt, the first included, in milliseconds.
    * @default 'guide'
    */
   schedule?: DeliverySchedule;
+  /**
+   * A time in which nothing reaches the application. In it, an event is due at its `occurred_at`, and again after each wait
+   * of the schedule. An attempt that is due during the outage gets the status `outage` without a request. If all of an
+   * event's attempts are, it is given up.
+   * @default none
+   */
+  outage?: {
+    /** The first moment of the outage. */
+    readonly from: Date;
+    /** The moment from which requests arrive again. */
+    readonly until: Date;
+  };
   /**
    * How much faster than real time the schedule runs. At 1000, a second takes a millisecond. Signatures carry the real
    * time, because the application checks them against its own clock.
@@ -103,19 +115,44 @@ export interface ScalekitDeliverySimulatorOptions {
   onAttempt?: (attempt: SimulatedAttempt) => void;
 }
 
+/** One request. */
+export interface SimulatedAttempt {
+  readonly eventId: string;
+  /** Which copy of the event it carried, from 1. */
+  readonly copy: number;
+  /** Which attempt to deliver this copy it was, from 1. */
+  readonly attempt: number;
+  readonly url: string;
+  readonly status: SimulatedStatus;
+  /** When it was sent, in milliseconds from the start of the simulation. */
+  readonly sentAt: number;
+  readonly durationMs: number;
+  readonly acknowledged: boolean;
+}
+
+/**
+ * How a request ended: the HTTP status of the response, no complete response in time, no connection, or never sent because of
+ * the `outage` option.
+ */
+export type SimulatedStatus = number | 'timeout' | 'unreachable' | 'outage';
+
 /** One of Scalekit's retry schedules, or your own waits before each attempt, in milliseconds. */
-export type DeliverySchedule = 'guide' | 'extended' | readonly number[];
+export type DeliverySchedule = keyof typeof SCALEKIT_SCHEDULES | readonly number[];
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The waits before each attempt of Scalekit's published schedules, in milliseconds. */
+/** The waits before each attempt, in milliseconds, of the four schedules that Scalekit's pages name. They contradict each other. */
 export const SCALEKIT_SCHEDULES = {
-  /** 6 attempts in 23 minutes, as in the webhook guide. */
+  /** 6 attempts in 23 minutes: the table of the webhook guide. */
   guide: [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE],
-  /** 8 attempts in 28 hours, as in the SCIM quickstart. */
-  extended: [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
+  /** 4 attempts in 3 minutes: the same guide's "up to 3 times". It states no waits, so these are the first of its table. */
+  'guide-short': [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE],
+  /** 4 attempts in 21 minutes: the page about the dashboard's log. */
+  dashboard: [0, MINUTE, 5 * MINUTE, 15 * MINUTE],
+  /** 8 attempts in 28 hours: the SCIM quickstart. */
+  scim: [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
 } as const satisfies Record<string, readonly number[]>;
 
 /** The waits of a schedule after `timeScale` is applied, in milliseconds. */
@@ -129,7 +166,7 @@ export type ResolvedSimulatorOptions = Readonly<
   Required<Omit<ScalekitDeliverySimulatorOptions, OptionalSetting>> &
     Pick<ScalekitDeliverySimulatorOptions, OptionalSetting>
 >;
-type OptionalSetting = 'urls' | 'app' | 'endpoint' | 'path' | 'secrets' | 'onAttempt';
+type OptionalSetting = 'urls' | 'app' | 'endpoint' | 'path' | 'secrets' | 'outage' | 'onAttempt';
 
 const MESSAGES = {
   noTarget: 'The simulator does not know where to post to: pass app or urls.',
@@ -138,8 +175,9 @@ const MESSAGES = {
     'secrets must cover the whole simulation: at each share from 0 to 1, one of them must be in use.',
   timeScale: (found: unknown) =>
     `timeScale must be a finite number greater than 0, found ${describeValue(found)}.`,
-  schedule:
-    "schedule must be 'guide', 'extended', or a list of waits in milliseconds, each 0 or more and less than 2^31 after timeScale is applied.",
+  schedule: `schedule must be ${Object.keys(SCALEKIT_SCHEDULES).join(', ')}, or a list of waits in milliseconds, each 0 or more and less than 2^31 after timeScale is applied.`,
+  outage: (from: Date, until: Date) =>
+    `outage.from must be before outage.until, found ${from.toISOString()} and ${until.toISOString()}.`,
   url: (setting: string, found: unknown) =>
     `${setting} must be an http or https URL, or a list of them, found ${describeValue(found)}.`,
   status: (setting: string, found: unknown) =>
@@ -150,6 +188,11 @@ const MESSAGES = {
 // Timers are limited to it.
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
+const OUTAGE_CHECKS: OptionChecks<NonNullable<ScalekitDeliverySimulatorOptions['outage']>> = {
+  from: requireDate,
+  until: requireDate,
+};
+
 const CHECKS: OptionChecks<ScalekitDeliverySimulatorOptions> = {
   app: optional(objectWith('getHttpServer')),
   urls: optional(oneOrMore(requireUrl)),
@@ -158,6 +201,7 @@ const CHECKS: OptionChecks<ScalekitDeliverySimulatorOptions> = {
   secrets: optional(requireSimulatedSecrets),
   scheme: optional(oneOf(SIGNATURE_SCHEMES)),
   schedule: optional(requireSchedule),
+  outage: optional(requireOutage),
   timeScale: optional(requireTimeScale),
   timeoutMs: optional(requireDurationMs),
   success: optional(listOf(requireStatus)),
@@ -205,6 +249,11 @@ function requireSchedule(setting: string, value: unknown): void {
     ? value.length > 0 && value.every((wait) => Number.isFinite(wait) && wait >= 0)
     : typeof value === 'string' && Object.hasOwn(SCALEKIT_SCHEDULES, value);
   if (!isSchedule) refuseSetting(setting, MESSAGES.schedule);
+}
+
+function requireOutage(setting: string, value: unknown): void {
+  const { from, until } = checkOptions(value, OUTAGE_CHECKS, setting);
+  if (from >= until) refuseSetting(`${setting}.from`, MESSAGES.outage(from, until));
 }
 
 function requireTimeScale(setting: string, value: unknown): void {

@@ -1,8 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digitsFor } from '../samples/create-scalekit-event.js';
-import { type ResolvedSimulatorOptions, waitsOf } from './delivery-simulator.options.js';
-import type { SimulatedAttempt, SimulatedStatus } from './delivery-simulator.report.js';
+import {
+  type ResolvedSimulatorOptions,
+  type SimulatedAttempt,
+  type SimulatedStatus,
+  waitsOf,
+} from './delivery-simulator.options.js';
 import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
 import { type Destination, post } from './tested-endpoint.js';
 
@@ -10,6 +14,8 @@ import { type Destination, post } from './tested-endpoint.js';
 export interface SimulatedPayload {
   readonly id: string;
   readonly type: string;
+  /** When it happened. Required with the `outage` option. */
+  readonly occurred_at?: string;
 }
 
 /** What a {@link SimulationRun} needs. */
@@ -79,7 +85,9 @@ export class SimulationRun {
     const sentAt = this.elapsedMs;
     const id = `msg_${digitsFor(String(options.seed), eventId, String(copy), String(attempt))}`;
     const headers = secrets.sign(share, { payload: body, id, scheme: options.scheme });
-    const status = await statusOf(destination, body, headers, options.timeoutMs);
+    const status = this.#isDown(index, attempt)
+      ? 'outage'
+      : await statusOf(destination, body, headers, options.timeoutMs);
     const acknowledged = typeof status === 'number' && options.success.includes(status);
     const durationMs = this.elapsedMs - sentAt;
     const record = {
@@ -95,6 +103,18 @@ export class SimulationRun {
     this.attempts[index]?.push(record);
     options.onAttempt?.(record);
     return acknowledged;
+  }
+
+  /** Whether an attempt is due during the outage. What is due does not depend on how fast the simulation runs. */
+  #isDown(index: number, attempt: number): boolean {
+    const { outage, schedule } = this.setup.options;
+    if (!outage) return false;
+    const waits = waitsOf(schedule, 1).slice(0, attempt);
+    const due = waits.reduce(
+      (time, wait) => time + wait,
+      Date.parse(this.setup.events[index]?.occurred_at ?? ''),
+    );
+    return due >= outage.from.getTime() && due < outage.until.getTime();
   }
 }
 

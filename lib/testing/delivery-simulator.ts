@@ -11,27 +11,69 @@ import {
   type ResolvedSimulatorOptions,
   resolveSimulatorOptions,
   type ScalekitDeliverySimulatorOptions,
-} from './delivery-simulator.options.js';
-import {
   type SimulatedAttempt,
-  type SimulatedState,
-  type SimulationReport,
-  totalsOf,
-} from './delivery-simulator.report.js';
+} from './delivery-simulator.options.js';
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
 import { SimulatedSecrets } from './delivery-simulator.secrets.js';
 import { type Destination, TestedEndpoint } from './tested-endpoint.js';
+
+/** What a simulation sent, and how the application responded. */
+export interface SimulationReport {
+  /** In the order in which they were passed to `send`. */
+  readonly events: readonly SimulatedEvent[];
+  readonly totals: SimulationTotals;
+}
+
+/** The totals of a {@link SimulationReport}. */
+export interface SimulationTotals {
+  readonly events: number;
+  readonly acknowledged: number;
+  readonly givenUp: number;
+  readonly aborted: number;
+  /** How many copies of the events were planned. */
+  readonly copies: number;
+  /** How many requests were sent. */
+  readonly attempts: number;
+  /** How many requests ended with each status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly durationMs: number;
+}
+
+/** One event and all requests that carried it. */
+export interface SimulatedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly state: SimulatedState;
+  readonly copies: number;
+  /** In the order in which they ended. */
+  readonly attempts: readonly SimulatedAttempt[];
+}
+
+/**
+ * The final state of an event:
+ *
+ * - `acknowledged`: at least one of its copies was acknowledged
+ * - `given_up`: no copy was acknowledged, and all are out of attempts. Scalekit's Events API still has the event
+ * - `aborted`: no copy was acknowledged before the simulation was aborted
+ */
+export type SimulatedState = 'acknowledged' | 'aborted' | 'given_up';
 
 const SENDING_CHECKS: OptionChecks<{ readonly signal?: AbortSignal }> = {
   signal: optional(objectWith('addEventListener')),
 };
 
-function requireEvents(setting: string, events: unknown): void {
+function requireEvents(setting: string, events: unknown, haveTimes: boolean): void {
   if (!Array.isArray(events))
     refuseSetting(setting, `${setting} must be an array, found ${describeValue(events)}.`);
-  for (const { id, type } of events.map(Object)) {
+  for (const { id, type, occurred_at } of events.map(Object)) {
     requireText(`${setting}.id`, id);
     requireText(`${setting}.type`, type);
+    if (haveTimes && Number.isNaN(Date.parse(occurred_at))) {
+      refuseSetting(
+        `${setting}.occurred_at`,
+        `${setting}.occurred_at must be a time if outage is set, found ${describeValue(occurred_at)}.`,
+      );
+    }
   }
 }
 
@@ -65,7 +107,7 @@ export class ScalekitDeliverySimulator {
     events: readonly SimulatedPayload[],
     sending: { readonly signal?: AbortSignal } = {},
   ): Promise<SimulationReport> {
-    requireEvents('events', events);
+    requireEvents('events', events, this.#options.outage !== undefined);
     const { signal } = checkOptions(sending, SENDING_CHECKS);
     const options = this.#options;
     const { destinations, secrets } = await this.#target();
@@ -98,4 +140,21 @@ export class ScalekitDeliverySimulator {
 function stateOf(attempts: readonly SimulatedAttempt[], aborted: boolean): SimulatedState {
   if (attempts.some(({ acknowledged }) => acknowledged)) return 'acknowledged';
   return aborted ? 'aborted' : 'given_up';
+}
+
+function totalsOf(events: readonly SimulatedEvent[], durationMs: number): SimulationTotals {
+  const inState = (wanted: SimulatedState) => events.filter(({ state }) => state === wanted).length;
+  const attempts = events.flatMap((event) => event.attempts);
+  const statuses: Record<string, number> = {};
+  for (const { status } of attempts) statuses[status] = (statuses[status] ?? 0) + 1;
+  return {
+    events: events.length,
+    acknowledged: inState('acknowledged'),
+    givenUp: inState('given_up'),
+    aborted: inState('aborted'),
+    copies: events.reduce((sum, { copies }) => sum + copies, 0),
+    attempts: attempts.length,
+    statuses,
+    durationMs,
+  };
 }

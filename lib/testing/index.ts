@@ -13,20 +13,20 @@ export type {
   OpenTransaction,
 } from './conformance/inbox-store.harness.js';
 export { type CreateScalekitDeliveryOptions, createScalekitDelivery } from './create-scalekit-delivery.js';
-export { ScalekitDeliverySimulator } from './delivery-simulator.js';
+export {
+  ScalekitDeliverySimulator,
+  type SimulatedEvent,
+  type SimulatedState,
+  type SimulationReport,
+  type SimulationTotals,
+} from './delivery-simulator.js';
 export {
   type DeliverySchedule,
   SCALEKIT_SCHEDULES,
   type ScalekitDeliverySimulatorOptions,
+  type SimulatedAttempt,
+  type SimulatedStatus,
 } from './delivery-simulator.options.js';
-export type {
-  SimulatedAttempt,
-  SimulatedEvent,
-  SimulatedState,
-  SimulatedStatus,
-  SimulationReport,
-  SimulationTotals,
-} from './delivery-simulator.report.js';
 export type { SimulatedPayload } from './delivery-simulator.run.js';
 export type { SimulatedSecret } from './delivery-simulator.secrets.js';
 export {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SCALEKIT_EVENT_TYPES } from 'nestjs-scalekit-webhooks';
+import { SCALEKIT_SCHEDULES } from 'nestjs-scalekit-webhooks/testing';
 import { answerFor, DEFAULT_STATUS_CODES } from '../../lib/respond/outcome.js';
 import { resolveOptions } from '../../lib/scalekit-webhooks.resolve-options.js';
 import { cliCommands, cliHelp } from './cli-help.js';
@@ -89,6 +90,19 @@ describe('tables of members', () => {
     ['docs/responses.md', 'refusals', 'WebhookVerificationError', 'code'],
   ])('in %s: "%s" has the values of %s.%s', (file, table, type, member) => {
     expect(new Set(firstColumn(file, table))).toEqual(new Set(api.literalsOf(type, member)));
+  });
+});
+
+describe('the table of schedules', () => {
+  it('has those of the simulator, with the number of their attempts', () => {
+    const documented = tableCells('docs/testing.md', 'schedules').map(([name = '', attempts]) => [
+      codeSpans(name)[0],
+      Number(attempts),
+    ]);
+
+    expect(documented).toEqual(
+      Object.entries(SCALEKIT_SCHEDULES).map(([name, waits]) => [`'${name}'`, waits.length]),
+    );
   });
 });
 

@@ -24,6 +24,8 @@ describe('The delivery simulator', () => {
     ['timeScale', { ...VALID, timeScale: 0 }],
     ['schedule', { ...VALID, schedule: [] }],
     ['schedule', { ...VALID, schedule: [0, -1] }],
+    ['outage.from', { ...VALID, outage: { from: new Date(1), until: new Date(1) } }],
+    ['outage.until', { ...VALID, outage: { from: new Date(1), until: new Date('tomorrow') } }],
   ])('rejects an invalid %s', (setting, options) => {
     expect(() => new ScalekitDeliverySimulator(options)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', setting }),

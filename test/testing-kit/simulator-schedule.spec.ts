@@ -16,9 +16,17 @@ describe("Scalekit's retry schedules", () => {
     expect(sum(SCALEKIT_SCHEDULES.guide)).toBeLessThan(23 * MINUTE);
   });
 
-  it('are eight attempts in about 28 hours in the extended schedule', () => {
-    expect(SCALEKIT_SCHEDULES.extended).toHaveLength(8);
-    expect(sum(SCALEKIT_SCHEDULES.extended) / HOUR).toBeCloseTo(27.6, 1);
+  it('are the first attempt and three retries where the guide says "up to 3 times"', () => {
+    expect(SCALEKIT_SCHEDULES['guide-short']).toEqual(SCALEKIT_SCHEDULES.guide.slice(0, 4));
+  });
+
+  it('are four attempts in 21 minutes on the page about the log', () => {
+    expect(SCALEKIT_SCHEDULES.dashboard).toEqual([0, MINUTE, 5 * MINUTE, 15 * MINUTE]);
+  });
+
+  it('are eight attempts in about 28 hours in the SCIM quickstart', () => {
+    expect(SCALEKIT_SCHEDULES.scim).toHaveLength(8);
+    expect(sum(SCALEKIT_SCHEDULES.scim) / HOUR).toBeCloseTo(27.6, 1);
   });
 
   it('run faster with a timeScale', () => {

@@ -52,7 +52,9 @@ describe('The delivery simulator', () => {
 
   it.each([
     ['guide', 6],
-    ['extended', 8],
+    ['guide-short', 4],
+    ['dashboard', 4],
+    ['scim', 8],
   ] as const)('gives an event up after all attempts of the %s schedule', async (schedule, attempts) => {
     const urls = await serve((_, response) => response.writeHead(400).end());
     const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, schedule, timeScale: 1e9 });
@@ -146,5 +148,80 @@ describe('The delivery simulator', () => {
     const { totals } = await simulator.send(events(3), { signal: abort.signal });
 
     expect(totals).toMatchObject({ acknowledged: 1, aborted: 2, attempts: 2 });
+  });
+});
+
+describe('An outage', () => {
+  const NOON = Date.UTC(2026, 0, 31, 12);
+  const MINUTE = 60_000;
+
+  /** One event in each minute. */
+  function eventsFrom(time: number, count: number) {
+    return Array.from({ length: count }, (_, minute) =>
+      createScalekitEvent('user.created', {
+        id: `evt_${minute}`,
+        occurred_at: new Date(time + minute * MINUTE).toISOString(),
+      }),
+    );
+  }
+
+  const outageOf = (from: number, until: number) => ({
+    from: new Date(NOON + from * MINUTE),
+    until: new Date(NOON + until * MINUTE),
+  });
+
+  it('loses the events whose attempts are all due in it, and reports them as given up', async () => {
+    const received: unknown[] = [];
+    const urls = await serve((request, response) => {
+      received.push(request.url);
+      response.writeHead(201).end();
+    });
+    const simulator = new ScalekitDeliverySimulator({ ...FAST, urls, outage: outageOf(60, 180) });
+
+    const { events: sent, totals } = await simulator.send(eventsFrom(NOON, 300));
+
+    // The guide's last attempt is due 22 minutes and 35 seconds after the first.
+    const lost = Array.from({ length: 98 }, (_, index) => `evt_${60 + index}`);
+    expect(sent.filter(({ state }) => state === 'given_up').map(({ id }) => id)).toEqual(lost);
+    expect(totals).toMatchObject({ givenUp: 98, acknowledged: 202, statuses: { 201: 202 } });
+    expect(received).toHaveLength(202);
+  });
+
+  it.each([
+    ['guide', 6],
+    ['guide-short', 4],
+    ['dashboard', 4],
+    ['scim', 8],
+  ] as const)('that is longer than the %s schedule uses up its %d attempts', async (schedule, attempts) => {
+    const urls = await serve(answering());
+    const outage = outageOf(0, 28 * 60);
+    const simulator = new ScalekitDeliverySimulator({ ...FAST, timeScale: 1e9, urls, schedule, outage });
+
+    const { totals } = await simulator.send(eventsFrom(NOON, 1));
+
+    expect(totals).toMatchObject({ givenUp: 1, attempts, statuses: { outage: attempts } });
+  });
+
+  it('ends before the attempt that is due at its end', async () => {
+    const urls = await serve(answering());
+    const simulator = new ScalekitDeliverySimulator({
+      ...FAST,
+      urls,
+      schedule: [0, MINUTE, MINUTE],
+      outage: outageOf(0, 2),
+    });
+
+    const { totals } = await simulator.send(eventsFrom(NOON, 1));
+
+    expect(totals).toMatchObject({ acknowledged: 1, statuses: { outage: 2, 201: 1 } });
+  });
+
+  it.each([undefined, 'yesterday'])('refuses an event that happened at %p', async (occurred_at) => {
+    const simulator = new ScalekitDeliverySimulator({ ...FAST, urls: 'http://x/', outage: outageOf(0, 1) });
+
+    await expect(simulator.send([{ id: 'evt_1', type: 'user.created', occurred_at }])).rejects.toMatchObject({
+      setting: 'events.occurred_at',
+      message: expect.stringContaining('if outage is set'),
+    });
   });
 });

@@ -107,6 +107,7 @@ const BACKOFF: Readonly<Record<string, OptionRow>> = {
   'backoff.delayMs': required(DURATION),
 };
 const STATUS = { acknowledged: row([200, 204, 299]), refused: row([400, 500, 599]) };
+const OUTAGE = { from: new Date(0), until: new Date(1) };
 const QUEUE = { name: 'webhooks', addBulk: noop, opts: {} };
 const POSTGRES = { query: noop };
 const SQLITE = { exec: noop, prepare: noop };
@@ -343,7 +344,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
   {
     type: 'ScalekitDeliverySimulatorOptions',
     give: (options) => new ScalekitDeliverySimulator(options),
-    valid: { urls: 'http://127.0.0.1:1/', secrets: SECRET },
+    valid: { urls: 'http://127.0.0.1:1/', secrets: SECRET, outage: OUTAGE },
     rows: {
       app: row([app]),
       urls: required(row(['http://127.0.0.1:1/', ['http://127.0.0.1:1/']])),
@@ -351,7 +352,10 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       path: row(['/webhooks']),
       secrets: required(row([SECRET, [{ secret: SECRET }]])),
       scheme: SCHEME,
-      schedule: row(['guide', 'extended', [0, 5]]),
+      schedule: row(['guide', 'guide-short', 'dashboard', 'scim', [0, 5]]),
+      outage: row([OUTAGE]),
+      'outage.from': required(row([new Date(0)])),
+      'outage.until': required(row([new Date(2)])),
       timeScale: row([1, 1.5, 1000, 2 ** 31]),
       timeoutMs: DURATION,
       success: row([[200, 201]]),
