@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
-import { ScalekitRecoveryError } from 'nestjs-scalekit-webhooks/recovery';
+import { ScalekitRecoveryError, type ScalekitRecoveryOptions } from 'nestjs-scalekit-webhooks/recovery';
+import { holdDate } from '../../helpers/clock.js';
 import { eventOf, HOUR, MINUTE, startRecoveryApp } from './recovery-app.js';
 
 const DAY = 24 * HOUR;
@@ -221,38 +222,72 @@ describe('ScalekitRecoveryModule', () => {
       setting: 'client',
     });
   });
+});
 
-  it('starts runs again that failed longer ago than Scalekit retries', async () => {
-    const { recovery, scalekit, users, handled } = await startRecoveryApp({
-      options: { abandonedAfterMs: 1 },
-    });
-    users.run.mockRejectedValueOnce(new Error('database down'));
-    await scalekit.deliver(eventOf(HOUR, 'evt_1'));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+describe('Runs of the inbox that nobody retries any more', () => {
+  /** An application with a run that failed, or that is dead, and whose clock the test holds from then on. */
+  async function appWithRun(error: Error, options: Partial<ScalekitRecoveryOptions> = {}) {
+    const app = await startRecoveryApp({ options });
+    app.users.run.mockRejectedValueOnce(error);
+    await app.scalekit.deliver(eventOf(HOUR, 'evt_1'));
+    holdDate();
+    return app;
+  }
 
+  const pass = (ms: number) => jest.setSystemTime(Date.now() + ms);
+
+  it('start again once they failed more than 28 hours ago, the longest that Scalekit retries', async () => {
+    const { recovery, handled } = await appWithRun(new Error('database down'));
+    pass(28 * HOUR - MINUTE);
+    expect(await recovery.recover()).toMatchObject({ read: 0, restarted: 0 });
+
+    pass(2 * MINUTE);
     expect(await recovery.recover()).toMatchObject({ read: 0, restarted: 1 });
+    expect(await recovery.recover()).toMatchObject({ restarted: 0 });
 
     expect(handled).toEqual(['evt_1']);
   });
 
-  it('leaves runs alone that Scalekit still retries', async () => {
-    const { recovery, scalekit, users } = await startRecoveryApp();
-    users.run.mockRejectedValueOnce(new Error('database down'));
-    await scalekit.deliver(eventOf(HOUR, 'evt_1'));
-
+  it('start again sooner if abandonedAfterMs says so', async () => {
+    const { recovery, handled } = await appWithRun(new Error('down'), { abandonedAfterMs: 30 * MINUTE });
+    pass(29 * MINUTE);
     expect(await recovery.recover()).toMatchObject({ restarted: 0 });
+
+    pass(2 * MINUTE);
+    expect(await recovery.recover()).toMatchObject({ restarted: 1 });
+
+    expect(handled).toEqual(['evt_1']);
   });
 
-  it('starts dead runs again only if asked', async () => {
-    const { recovery, scalekit, users, handled } = await startRecoveryApp({
-      options: { abandonedAfterMs: 1 },
-    });
-    users.run.mockRejectedValueOnce(new NonRetryableEventError('no tenant'));
-    await scalekit.deliver(eventOf(HOUR, 'evt_1'));
+  it('wait for 28 hours again if they fail again', async () => {
+    const { recovery, users, handled } = await appWithRun(new Error('down'));
+    users.run.mockRejectedValueOnce(new Error('still down'));
+    pass(29 * HOUR);
+    expect(await recovery.recover()).toMatchObject({ restarted: 1 });
+
+    expect(await recovery.recover()).toMatchObject({ restarted: 0 });
+    pass(29 * HOUR);
+    expect(await recovery.recover()).toMatchObject({ restarted: 1 });
+
+    expect(handled).toEqual(['evt_1']);
+  });
+
+  it('are left alone if they are dead, however long ago, unless includeDead asks for them', async () => {
+    const { recovery, handled } = await appWithRun(new NonRetryableEventError('no tenant'));
+    pass(7 * DAY);
 
     expect(await recovery.recover()).toMatchObject({ restarted: 0 });
     expect(await recovery.recover({ includeDead: true })).toMatchObject({ restarted: 1 });
 
     expect(handled).toEqual(['evt_1']);
+  });
+
+  it('are not started by a dry run', async () => {
+    const { recovery, handled } = await appWithRun(new Error('down'));
+    pass(29 * HOUR);
+
+    expect(await recovery.recover({ dryRun: true, includeDead: true })).toMatchObject({ restarted: 0 });
+
+    expect(handled).toEqual([]);
   });
 });
