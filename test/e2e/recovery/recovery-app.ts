@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 import {
   type InboxStore,
   OnScalekitEvent,
@@ -52,6 +53,8 @@ interface RecoveryAppOptions {
   readonly inbox?: InboxStore;
   readonly options?: Partial<ScalekitRecoveryOptions>;
   readonly webhooks?: ScalekitWebhooksOptions;
+  /** Further handlers. */
+  readonly handlers?: readonly Type[];
 }
 
 /** Starts an application that recovers when the test asks for it. It is closed when the test ends. */
@@ -60,6 +63,7 @@ export async function startRecoveryApp({
   inbox,
   options,
   webhooks,
+  handlers = [],
 }: RecoveryAppOptions = {}) {
   const logger = new CapturedLogger();
   const store = inbox ?? (await sqliteInbox());
@@ -69,7 +73,7 @@ export async function startRecoveryApp({
         ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox: store, ...webhooks }),
         ScalekitRecoveryModule.forRoot({ client: api.client, onStart: false, ...options }),
       ],
-      providers: [Users],
+      providers: [Users, ...handlers],
     },
     undefined,
     { logger },
