@@ -4,8 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { endProcess } from './child-process.js';
 
 const RUNNER = fileURLToPath(new URL('./run-typescript.mjs', import.meta.url));
-// Large rehearsals take longer.
-const LIFETIME_MS = Number(process.env.TEST_PROCESS_LIFETIME_MS ?? 60_000);
+const LIFETIME_MS = 60_000;
 
 /** A process that runs a TypeScript file of the tests, and talks in lines. */
 export class TypeScriptProcess {
@@ -15,7 +14,8 @@ export class TypeScriptProcess {
 
   constructor(main: URL, ...args: string[]) {
     this.#child = spawn(process.execPath, [RUNNER, fileURLToPath(main), ...args], {
-      timeout: LIFETIME_MS,
+      // Large rehearsals take longer.
+      timeout: Number(process.env.TEST_PROCESS_LIFETIME_MS ?? LIFETIME_MS),
       killSignal: 'SIGKILL',
     });
     this.#child.stderr.on('data', (chunk) => {

@@ -1,35 +1,48 @@
-// An application that recovers with the real SDK at its start, and prints its URL. Its handlers record their effects, with the
-// id of this process. The first argument is JSON: where the inbox is, and how to reach the Events API.
+// An application that recovers with the real SDK at its start, and prints a line when it listens. Its handler records its
+// effects, with the id of this process. The first argument is JSON: where the inbox is, how handlers run, the port, and how to
+// reach the Events API.
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ScalekitClient } from '@scalekit-sdk/node';
-import { OnScalekitEvent, type ScalekitDelivery, ScalekitWebhooksModule } from 'nestjs-scalekit-webhooks';
+import {
+  InboxTransport,
+  OnScalekitEvent,
+  type ScalekitDelivery,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
 import { ScalekitRecoveryModule } from 'nestjs-scalekit-webhooks/recovery';
 import { SECRET } from '../../helpers/secrets.js';
 import { openRecoveryStorage } from './recovery-storage.js';
 
-const { kind, name, api } = JSON.parse(process.argv[3] ?? '{}');
+const { kind, transport, name, port, api, handlerMs, recovers = true } = JSON.parse(process.argv[3] ?? '{}');
 const storage = await openRecoveryStorage(kind, name);
+const byWorkers = transport === 'workers';
+// A short limit, because what a crash interrupts is taken over only when its lease has ended.
+const handlerTimeoutMs = 1000;
 
 @Injectable()
 class Users {
-  @OnScalekitEvent('user.created')
-  async created({ id }: { readonly id: string }, delivery: ScalekitDelivery): Promise<void> {
-    await pause(3);
+  @OnScalekitEvent('user.updated', byWorkers ? { order: 'entity' } : {})
+  async updated({ id }: { readonly id: string }, delivery: ScalekitDelivery): Promise<void> {
+    await pause(handlerMs);
     await storage.addEffect(id, String(process.pid), delivery);
   }
 }
 
 @Module({
   imports: [
-    // A short limit, because what a crash interrupts is taken over only when its lease has ended.
-    ScalekitWebhooksModule.forRoot({ signingSecret: SECRET, inbox: storage.inbox, handlerTimeoutMs: 1000 }),
+    ScalekitWebhooksModule.forRoot({
+      signingSecret: SECRET,
+      inbox: storage.inbox,
+      ...(byWorkers ? { transport: new InboxTransport({ handlerTimeoutMs }) } : { handlerTimeoutMs }),
+    }),
     ScalekitRecoveryModule.forRoot({
       client: new ScalekitClient(api.url, api.clientId, api.clientSecret),
+      onStart: recovers,
       // Also how soon it tries again while another process recovers.
-      everyMs: 200,
+      everyMs: recovers ? 200 : 3_600_000,
     }),
   ],
   providers: [Users],
@@ -37,5 +50,5 @@ class Users {
 class AppModule {}
 
 const app = await NestFactory.create(AppModule, { logger: false });
-await app.listen(0, '127.0.0.1');
-console.log(await app.getUrl());
+await app.listen(port, '127.0.0.1');
+console.log('listening');
