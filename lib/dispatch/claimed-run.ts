@@ -30,15 +30,17 @@ export function leaseMsFor(timeoutMs: number): number {
 /** The lease of a claim. It lasts `durationMs`, unless it is extended. */
 export class RunLease implements InboxLease {
   readonly takesOver?: string;
+  readonly takesQueued?: boolean;
   readonly retryInMs?: number;
   #startedAt = Date.now();
 
   constructor(
     readonly durationMs: number,
-    { takesOver, retryInMs }: Pick<InboxLease, 'takesOver' | 'retryInMs'> = {},
+    { takesOver, takesQueued, retryInMs }: Partial<Omit<InboxLease, 'token' | 'durationMs'>> = {},
     readonly token: string = randomUUID(),
   ) {
     if (takesOver !== undefined) this.takesOver = takesOver;
+    if (takesQueued !== undefined) this.takesQueued = takesQueued;
     if (retryInMs !== undefined) this.retryInMs = retryInMs;
   }
 

@@ -69,8 +69,9 @@ export class RunEngine {
     const handlers = only ? matching.filter(({ id }) => only.includes(id)) : matching;
     if (handlers.length === 0) return this.#conclude(received, { outcome: 'ignored', handlers: [] });
     const ids = handlers.map(({ id }) => id);
-    const retryInMs = this.options.transport.inboxWork?.retriesInMs;
-    const lease = new RunLease(this.leaseMs, retryInMs === undefined ? {} : { retryInMs });
+    const { transport } = this.options;
+    const takesQueued = transport instanceof InlineTransport;
+    const lease = new RunLease(this.leaseMs, { takesQueued, retryInMs: transport.inboxWork?.retriesInMs });
     const timeout = new Timeout(this.#timeLeft(received) + INBOX_GRACE_MS);
     try {
       const claims = await this.#inbox.claim(received, ids, lease, {

@@ -43,7 +43,7 @@ export interface InboxStore {
    * - is `queued`.
    *
    * A lease with `takesOver` also gets runs that are `queued`, and runs that are `running` under the lease with that
-   * token. The latter continue their attempt.
+   * token. The latter continue their attempt. A lease with `takesQueued` also gets runs that are `queued`.
    *
    * A claim can be repeated under the same lease, for example because its response was lost: runs that are `running` under
    * it are claimed again and continue their attempt. Every other claimed run begins a new attempt.
@@ -234,6 +234,8 @@ export interface InboxLease {
   readonly durationMs: number;
   /** For a worker that takes runs over from a queue: the token of the lease under which the delivery queued them. */
   readonly takesOver?: string;
+  /** For a delivery that executes its runs itself: whether it also gets those that wait for a worker. By default, it does not. */
+  readonly takesQueued?: boolean;
   /** When a worker may take the runs over, in milliseconds from the claim, once the lease has ended. By default, never. */
   readonly retryInMs?: number;
 }

@@ -33,7 +33,8 @@ export function claimRun(
   now: number,
 ): { claim: RunClaim; run?: RunRecord } {
   if (run?.state === 'done' || run?.state === 'dead') return { claim: { state: run.state } };
-  if (run?.state === 'queued' && !lease.takesOver) return { claim: { state: 'queued' } };
+  if (run?.state === 'queued' && !lease.takesOver && !lease.takesQueued)
+    return { claim: { state: 'queued' } };
   const goesOn = run?.state === 'running' && continues(run, lease);
   if (run && isRunning(run, now) && !goesOn) {
     return { claim: { state: 'running', leaseEndsInMs: (run.leaseEndsAt ?? now) - now } };

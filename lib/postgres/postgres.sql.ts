@@ -28,7 +28,9 @@ export function postgresStatements(tables: PostgresTables) {
  * became claimable during the statement, or that another transaction inserted: claim that run again.
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
-  const takesOver = `(SELECT asked.takes_over FROM asked WHERE ${isRunOf('asked', application)})`;
+  const given = (column: string) =>
+    `(SELECT asked.${column} FROM asked WHERE ${isRunOf('asked', application)})`;
+  const takesOver = given('takes_over');
   // DO UPDATE sees each row as it is when it is locked. The last SELECT sees it as it was when the statement began.
   return `
 WITH asked AS MATERIALIZED (
@@ -53,7 +55,7 @@ WITH asked AS MATERIALIZED (
     worker_attempts = CASE WHEN ${goesOn('excluded.lease_token', takesOver)} THEN run.worker_attempts ELSE 0 END,
     error_name = NULL,
     error_message = NULL
-  WHERE ${isClaimable('excluded.lease_token', takesOver)}
+  WHERE ${isClaimable('excluded.lease_token', takesOver, given('takes_queued'))}
   RETURNING run.endpoint, run.event_id, run.handler_id, run.attempts
 )
 SELECT endpoint, event_id, handler_id, 'claimed' AS state, attempts, NULL::float8 AS lease_ends_in_ms
@@ -62,12 +64,12 @@ UNION ALL
 SELECT run.endpoint, run.event_id, run.handler_id, run.state, NULL,
   ceil(extract(epoch FROM run.lease_ends_at - clock_timestamp()) * 1000)::float8
 FROM asked ${asItWas(runs, application)}
-WHERE ${isNotIn('claimed')} AND ${isClaimable('asked.lease_token', 'asked.takes_over')} IS NOT TRUE`;
+WHERE ${isNotIn('claimed')} AND ${isClaimable('asked.lease_token', 'asked.takes_over', 'asked.takes_queued')} IS NOT TRUE`;
 }
 
 /** The properties of `ClaimRow`. */
 const CLAIM_COLUMNS =
-  'endpoint text, event_id text, handler_id text, lease_token text, lease_ms float8, takes_over text, retry_in_ms float8';
+  'endpoint text, event_id text, handler_id text, lease_token text, lease_ms float8, takes_over text, takes_queued boolean, retry_in_ms float8';
 
 /** Makes all statements lock rows in the same order, so that two of them cannot deadlock. */
 export const IN_KEY_ORDER =
@@ -118,10 +120,10 @@ function goesOn(token: string, takesOver: string): string {
   return `(run.state = 'running' AND (run.lease_token = ${token} OR run.lease_token = ${takesOver}))`;
 }
 
-function isClaimable(token: string, takesOver: string): string {
+function isClaimable(token: string, takesOver: string, takesQueued: string): string {
   return `(
     run.state = 'failed'
-    OR run.state = 'queued' AND ${takesOver} IS NOT NULL
+    OR run.state = 'queued' AND (${takesOver} IS NOT NULL OR ${takesQueued})
     OR run.state = 'running' AND run.lease_ends_at <= clock_timestamp()
     OR ${goesOn(token, takesOver)}
   )`;

@@ -49,16 +49,18 @@ interface ClaimRow extends RunRow {
   readonly lease_token: string;
   readonly lease_ms: number;
   readonly takes_over: string | null;
+  readonly takes_queued: boolean;
   readonly retry_in_ms: number | null;
 }
 
 export function toClaimRow(key: InboxKey, handlerId: string, lease: InboxLease): ClaimRow {
-  const { token, durationMs, takesOver, retryInMs } = lease;
+  const { token, durationMs, takesOver, takesQueued = false, retryInMs } = lease;
   return {
     ...toRunRow(key, handlerId),
     lease_token: toStorableText(token),
     lease_ms: durationMs,
     takes_over: takesOver ? toStorableText(takesOver) : null,
+    takes_queued: takesQueued,
     retry_in_ms: retryInMs === undefined ? null : Math.max(retryInMs, durationMs),
   };
 }

@@ -82,16 +82,17 @@ end
 `;
 
 /**
- * ARGV: member, retention, token, duration, token to take over, type, occurredAt, payload, handler ids…
+ * ARGV: member, retention, token, duration, token to take over, 'queued' to take queued runs, type, occurredAt, payload,
+ * handler ids…
  * Returns a claim for each handler: its state, a space, and the attempt or when the lease ends in ms.
  */
 export const CLAIM = new RedisScript(`${EVENT}
-local token, duration, takesOver = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local token, duration, takesOver, takesQueued = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6] == 'queued'
 
 local function claim(id)
   local run = runs[id]
   if run and (run.state == 'done' or run.state == 'dead') then return run.state .. ' 0' end
-  if run and run.state == 'queued' and takesOver == '' then return 'queued 0' end
+  if run and run.state == 'queued' and takesOver == '' and not takesQueued then return 'queued 0' end
   local goesOn = run and run.state == 'running' and (run.token == token or run.token == takesOver)
   if run and isRunning(run) and not goesOn then return 'running ' .. (run.endsAt - now) end
   local attempt = (run and run.attempts or 0) + (goesOn and 0 or 1)
@@ -108,11 +109,11 @@ end
 unlistExpired(100)
 if not exists then
   fields.receivedAt = time[1] .. string.format('%06d', time[2])
-  redis.call('HSET', EVENT, 'type', ARGV[6], 'occurredAt', ARGV[7], 'receivedAt', fields.receivedAt)
-  redis.call('SET', PAYLOAD, ARGV[8])
+  redis.call('HSET', EVENT, 'type', ARGV[7], 'occurredAt', ARGV[8], 'receivedAt', fields.receivedAt)
+  redis.call('SET', PAYLOAD, ARGV[9])
 end
 local claims = {}
-for i = 9, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
+for i = 10, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
 touch(tonumber(ARGV[2]))
 return claims
 `);

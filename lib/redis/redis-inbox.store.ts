@@ -123,6 +123,7 @@ export class RedisInboxStore implements InboxRecoveryStore {
       lease.token,
       String(lease.durationMs),
       lease.takesOver ?? '',
+      lease.takesQueued ? 'queued' : '',
       toStorableText(event.type),
       toStorableText(event.occurredAt),
       Buffer.from(buffer, byteOffset, byteLength),

@@ -15,6 +15,7 @@ const claim = fc.record({
   handlerIds,
   durationMs: fc.constantFrom(3_600_000, -1),
   takesOver: fc.option(fc.nat(7), { nil: undefined }),
+  takesQueued: fc.boolean(),
   repeats: fc.option(fc.nat(7), { nil: undefined }),
   retryInMs: fc.constantFrom(undefined, -1, 3_600_000),
 });
@@ -64,7 +65,8 @@ async function answers(store: InboxWorkStore, history: Steps): Promise<unknown[]
       const takesOver = step.takesOver === undefined ? {} : { takesOver: `lease ${step.takesOver}` };
       const token = `lease ${step.repeats ?? index}`;
       const retry = step.retryInMs === undefined ? {} : { retryInMs: step.retryInMs };
-      const lease = { token, durationMs: step.durationMs, ...takesOver, ...retry };
+      const { durationMs, takesQueued } = step;
+      const lease = { token, durationMs, takesQueued, ...takesOver, ...retry };
       const claims = await store.claim(event, step.handlerIds, lease);
       given.push(step.handlerIds.map((id) => ({ ...claims.get(id), leaseEndsInMs: undefined })));
     } else if (step.step === 'settle') {

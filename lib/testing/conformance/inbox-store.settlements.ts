@@ -228,6 +228,20 @@ export function describeSettlements(
       });
     });
 
+    it('go to a delivery that executes them itself, as the next attempt', async () => {
+      const event = anEvent();
+      await harness.record(event, 'queued');
+      const delivery = aLease({ takesQueued: true });
+
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'queued' } });
+      expect(await harness.claim(event, delivery)).toEqual({ 'A.run': { state: 'claimed', attempt: 1 } });
+      expect(await harness.claim(event, aLease({ takesQueued: true }))).toMatchObject({
+        'A.run': { state: 'running' },
+      });
+      const done = [{ handlerId: 'A.run', state: 'done' as const }];
+      expect(await harness.store.settle(event, done, delivery)).toEqual(['A.run']);
+    });
+
     it('go to exactly one of 50 concurrent workers', async () => {
       const event = anEvent();
       const delivery = aLease();

@@ -112,6 +112,18 @@ export function describeWork(harness: ConformanceHarness, runner: ConformanceRun
 
       expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'queued' } });
     });
+
+    test('gives a queued run to a delivery that executes it itself, and back to the workers if it has no result', async (store) => {
+      const event = anEvent();
+      await store.enqueue(event, ['A.run']);
+
+      expect(await harness.claim(event, aLease({ takesQueued: true }))).toEqual({
+        'A.run': { state: 'claimed', attempt: 1 },
+      });
+      expect((await take(store)).runs).toEqual([]);
+      await harness.advance(LEASE_MS + 1);
+      expect((await take(store)).runs).toMatchObject([{ attempt: 2, workerAttempt: 1 }]);
+    });
   });
 
   describe('extend', () => {

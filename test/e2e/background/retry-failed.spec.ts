@@ -29,6 +29,16 @@ await describeWithService('postgres', 'retryFailed', () => {
     /** Lets the worker look for runs, which it otherwise does every 10 s. */
     const wake = ({ inbox: service }: BackgroundApp) => service.resume();
 
+    /** Takes the runs that are due after this time, and gives them back, as a worker does whose application closes. */
+    async function giveBack(ms: number): Promise<void> {
+      await database.passTime(ms);
+      const store = database.open();
+      const { runs } = await store.takeDue(ANY_RUN);
+      for (const run of runs)
+        await store.settle(run, [{ handlerId: run.handlerId, state: 'queued' }], ANY_RUN.lease);
+      expect(runs).toHaveLength(1);
+    }
+
     async function failedDelivery(app: BackgroundApp) {
       app.handlers.failures = [new Error('no database')];
       const event = createScalekitEvent('user.created');
@@ -104,6 +114,26 @@ await describeWithService('postgres', 'retryFailed', () => {
 
       expect(await runsOf(inbox, event.id)).toMatchObject({
         'Handlers.first': { state: 'dead', attempts: 4 },
+      });
+    });
+
+    it('leaves nothing behind when it is turned off: a delivery runs what a worker has given back', async () => {
+      const event = createScalekitEvent('user.created');
+      const retrying = await startHandlers({ inbox, retryFailed: true });
+      retrying.handlers.failures = [new Error('no database')];
+      expect((await retrying.scalekit.deliver(event)).status).toBe(500);
+      await retrying.app.close();
+      await giveBack(31 * MINUTE_MS);
+      expect(await runsOf(inbox, event.id)).toMatchObject({
+        'Handlers.first': { state: 'queued', attempts: 1 },
+      });
+
+      const app = await startHandlers({ inbox: database.open() });
+
+      expect((await app.scalekit.deliver(event)).body).toEqual({ received: true, status: 'processed' });
+      expect(app.handlers.runs).toEqual([`first ${event.id} 2`]);
+      expect(await runsOf(inbox, event.id)).toMatchObject({
+        'Handlers.first': { state: 'done', attempts: 2 },
       });
     });
 
