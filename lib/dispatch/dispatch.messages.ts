@@ -1,3 +1,5 @@
+import type { RunError } from '../inbox/inbox-queries.js';
+
 /** Log and error messages: what happened, then what to do. None contains a secret or a payload. */
 export const MESSAGES = {
   // Declarations of handlers
@@ -94,8 +96,10 @@ export const MESSAGES = {
   queuedRunHangs:
     'The handler did not finish within twice its time limit. Make it stop when delivery.signal fires.',
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
-  runAbandoned: (attempts: number) =>
-    `The last of ${attempts} attempts has no result: the process ended, or lost the inbox, while the handler ran. Find out why, then replay the event.`,
+  noAttemptLeft: (attempts: number, lastError?: RunError) =>
+    lastError
+      ? `No attempt of ${attempts} is left. The last one failed with ${lastError.name}: ${lastError.message}`
+      : `No attempt of ${attempts} is left, and the last one has no result: the process ended, or lost the inbox, while the handler ran, or attempts was lowered since. Find out why, then replay the event.`,
   orderIsNoText: (id: string, found: string) =>
     `The order function of ${id} returned ${found}. Return a string that is not empty, or undefined for an event that may run at any time. Do not return a promise.`,
   entityBusy:

@@ -173,7 +173,7 @@ export class InboxRuns implements EndpointRuns {
     if (!handler) return failure(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
     const { attempts = limits.attempts, backoff = limits.backoff } = handler;
     if (workerAttempt > attempts) {
-      return dead(failure(handlerId, new Error(MESSAGES.runAbandoned(attempts))));
+      return dead(failure(handlerId, new Error(MESSAGES.noAttemptLeft(attempts, run.lastError))));
     }
     const end = await this.#execute(run, handler, lease, limits.timeoutMs);
     const { settlement } = end;

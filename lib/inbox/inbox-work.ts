@@ -1,4 +1,4 @@
-import type { InboxKey, RunState } from './inbox-queries.js';
+import type { InboxKey, RunError, RunState } from './inbox-queries.js';
 import type { InboxEvent, InboxLease, InboxStore } from './inbox-store.js';
 
 /**
@@ -112,6 +112,8 @@ export interface DueRun extends InboxEvent {
   readonly attempt: number;
   /** The number of this attempt among those of workers, from 1. A delivery's claim and `reopen` restart the count. */
   readonly workerAttempt: number;
+  /** Why the attempt before it failed. Without it, that attempt has no result, or there was none. */
+  readonly lastError?: RunError;
   /** The key of the run's place, if it has one. */
   readonly orderKey?: string;
 }

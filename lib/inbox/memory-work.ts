@@ -25,8 +25,9 @@ export class MemoryWork {
       .sort((one, other) => one.dueAt - other.dueAt)
       .slice(0, limit);
     const runs = first.map(({ event, run }) => {
+      const { error } = run.record;
       run.record = takeRun(run.record, lease, now) ?? run.record;
-      return toDueRun(event, run);
+      return { ...toDueRun(event, run), ...(error && { lastError: error }) };
     });
     return { runs, isPaused: false };
   }

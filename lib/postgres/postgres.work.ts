@@ -90,7 +90,7 @@ WITH pause AS MATERIALIZED (
   SELECT waiting.*
   FROM unnest($2::text[]) AS known (handler_id)
   CROSS JOIN LATERAL (
-    SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.due_at
+    SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.error_name, run.error_message, run.due_at
     FROM ${runs} AS run
     WHERE run.application = ${application} AND run.endpoint = $1::text AND run.handler_id = known.handler_id
       AND run.due_at <= statement_timestamp() AND run.order_key IS NULL
@@ -111,9 +111,10 @@ WITH pause AS MATERIALIZED (
     error_name = NULL, error_message = NULL
   FROM due
   WHERE ${isItsRun} AND run.due_at <= statement_timestamp()
-  RETURNING run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.attempts, run.worker_attempts
+  RETURNING run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.attempts, run.worker_attempts,
+    due.error_name, due.error_message
 ), ${turns.moved}
-SELECT pause.is_paused, run.handler_id, run.order_key, run.attempts, run.worker_attempts,
+SELECT pause.is_paused, run.handler_id, run.order_key, run.attempts, run.worker_attempts, run.error_name, run.error_message,
   event.endpoint, event.event_id, event.type, event.occurred_at, encode(event.payload, 'base64') AS payload, event.delivery,
   floor(extract(epoch FROM event.received_at) * 1000)::float8 AS received_at
 FROM pause LEFT JOIN (
@@ -157,7 +158,8 @@ function turnsSql(tables: PostgresTables, leaseEndsAt: string) {
       AND last.handler_id = locked.handler_id AND last.state = 'running' AND last.lease_ends_at > statement_timestamp()
   LEFT JOIN LATERAL (${firstSql(tables, 'locked')}) AS first ON last.event_id IS NULL
 ), turns AS MATERIALIZED (
-  SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, looked_at.due_at
+  SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.error_name, run.error_message,
+    looked_at.due_at
   FROM looked_at
   JOIN ${runs} AS run
     ON run.application = looked_at.application AND run.endpoint = looked_at.endpoint
@@ -246,6 +248,9 @@ function toDueRun(row: PostgresRow): DueRun {
     handlerId: textOf(row, 'handler_id'),
     attempt: Number(row.attempts),
     workerAttempt: Number(row.worker_attempts),
+    ...(typeof row.error_name === 'string' && {
+      lastError: { name: textOf(row, 'error_name'), message: textOf(row, 'error_message') },
+    }),
     ...(typeof row.order_key === 'string' && { orderKey: row.order_key }),
   };
 }

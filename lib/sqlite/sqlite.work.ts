@@ -97,7 +97,8 @@ export function takeDue(writer: SqliteWriter, request: DueRequest): DueRuns {
       beginTurn(writer, { ...event, orderKey: event.orderKey }, handlerId, taken);
     const { attempts: attempt, workerAttempts: workerAttempt } = taken;
     const payload = selectPayload(database, tables, event) ?? new Uint8Array();
-    return [{ ...event, payload, handlerId, attempt, workerAttempt }];
+    const lastError = run.error && { lastError: run.error };
+    return [{ ...event, payload, handlerId, attempt, workerAttempt, ...lastError }];
   });
   return { runs, isPaused };
 }

@@ -122,7 +122,10 @@ export function describeDue(harness: ConformanceHarness, runner: ConformanceRunn
 
       await harness.advance(HOUR_MS / 2 + 1);
 
-      expect((await take(store)).runs).toMatchObject([{ attempt: 2, workerAttempt: 2 }]);
+      expect((await take(store)).runs).toMatchObject([{ attempt: 2, workerAttempt: 2, lastError: FAILURE }]);
+      expect((await harness.entryOf(event)).runs[0]?.error).toBeUndefined();
+      await harness.advance(LEASE_MS + 1);
+      expect((await take(store)).runs[0]?.lastError).toBeUndefined();
     });
 
     test('takes a failed run of a worker at once if its settlement names no wait', async (store) => {

@@ -239,6 +239,29 @@ await describeWithService('postgres', 'InboxTransport', () => {
       expect(handlers.runs).toEqual([`second ${event.id}`]);
     });
 
+    it('gives up a run that failed as often as a later release allows, with the reason of its last failure', async () => {
+      const web = await startBackgroundApp(inbox, { worker: false });
+      const event = createScalekitEvent('user.created');
+      await web.scalekit.deliver(event);
+      for (let attempt = 1; attempt <= 4; attempt += 1) {
+        const lease = { token: `attempt ${attempt}`, durationMs: 1000 };
+        await inbox.takeDue({ endpoint: 'default', handlerIds: ['Handlers.first'], limit: 1, lease });
+        const error = { name: 'TypeError', message: `no tenant in attempt ${attempt}` };
+        const key = { endpoint: 'default', eventId: event.id };
+        await inbox.settle(key, [{ handlerId: 'Handlers.first', state: 'failed', error }], lease);
+      }
+
+      // Its handler has 3 attempts.
+      const { handlers, logger } = await startBackgroundApp(database.open());
+
+      const reason = 'No attempt of 3 is left. The last one failed with TypeError: no tenant in attempt 4';
+      expect(await untilRuns(inbox, event.id, 'done', 'dead')).toMatchObject({
+        'Handlers.first': { state: 'dead', error: { message: reason } },
+      });
+      expect(handlers.runs).toEqual([`second ${event.id}`]);
+      expect(logger.oursInFull('error')).toEqual([expect.stringContaining(reason)]);
+    });
+
     it('extends the lease of a slow handler', async () => {
       const { scalekit, handlers } = await startBackgroundApp(inbox, { handlerTimeoutMs: 1000 });
       const gate = deferred<void>();
