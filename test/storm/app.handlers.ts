@@ -8,7 +8,7 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { HandlerTools } from './app.tools.js';
 import type { TransactionalEffects } from './effects.js';
-import { PLAIN, TRANSACTIONAL } from './storm.settings.js';
+import { ORDERED, PLAIN, TRANSACTIONAL } from './storm.settings.js';
 
 const WORK_MS = 3;
 const FAILURE = 'one attempt in five fails';
@@ -53,6 +53,25 @@ export class Transactional {
       failAt(2);
     });
     failAt(3);
+  }
+}
+
+/** Handles the events of an entity one at a time, oldest first. Only for runs that are taken from the inbox. */
+@Injectable()
+export class Ordered {
+  constructor(@Inject(HandlerTools) private readonly tools: HandlerTools) {}
+
+  @OnScalekitEvent('*', { id: ORDERED, order: 'entity' })
+  async handle({ id }: ScalekitEvent<'*'>, delivery: ScalekitDelivery): Promise<void> {
+    const { journal, effects } = this.tools;
+    const { attempt } = delivery;
+    journal.write('begin', ORDERED, id, attempt);
+    await delay(WORK_MS);
+    await delivery.transaction(async (transaction: InboxTransaction) => {
+      await effects?.insert(transaction, ORDERED, id);
+      if (this.tools.fails(ORDERED, id, attempt)) throw new Error(FAILURE);
+      journal.write('committing', ORDERED, id, attempt);
+    });
   }
 }
 

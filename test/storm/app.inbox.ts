@@ -35,11 +35,19 @@ export function openInbox(
   return usesSqlite(mode) ? onSqlite(sqliteFile, faults) : onRedis(redisPort, faults);
 }
 
-/** For the modes in which handlers do not run in the request. */
-export async function openTransport({ mode, redisPort }: AppSettings): Promise<EventTransport | undefined> {
+/**
+ * For the modes in which handlers do not run in the request.
+ *
+ * @param isWorker whether the process works on the inbox; with a queue, each of them does
+ */
+export async function openTransport(
+  { mode, redisPort }: AppSettings,
+  isWorker: boolean,
+): Promise<EventTransport | undefined> {
   if (usesQueue(mode)) return onQueue(redisPort);
   if (!worksFromInbox(mode)) return undefined;
   return new InboxTransport({
+    worker: isWorker,
     // More than the storm can use up: a dead run would be a fault.
     attempts: 1000,
     backoff: 200,

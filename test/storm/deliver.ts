@@ -6,20 +6,28 @@ import { SECRET } from '../helpers/secrets.js';
 import { Fleet } from './fleet.js';
 import { Progress } from './progress.js';
 import type { StormServices } from './services.js';
-import { type AppSettings, EVENT_TYPES, type StormOptions } from './storm.settings.js';
+import { type AppSettings, EVENT_TYPES, type StormOptions, worksFromInbox } from './storm.settings.js';
 
 /** An event to deliver. */
 export interface StormEvent {
   readonly id: string;
   readonly type: string;
+  /** What it is about: see `scalekitEventEntity`. */
+  readonly entity?: string | undefined;
+  /** In ms since 1970. */
+  readonly occurredAt: number;
+  /** Its body. */
+  readonly payload: { readonly id: string; readonly type: string };
 }
 
 /** What is left when all events were delivered. */
 export interface Delivered {
   readonly fleet: Fleet;
   readonly progress: Progress;
-  /** Entries with a run that is still queued, running or failed. */
+  /** Entries with a run that is still queued, running or failed, after a bounded time. */
   readonly open: number;
+  /** How long it took after the storm until all runs were done or dead. */
+  readonly drainMs: number;
 }
 
 const COPIES = 6;
@@ -29,7 +37,9 @@ const CONCURRENCY_OF_A_LANE = 16;
 const WAVE_SIZE = 30 * EVENT_TYPES.length;
 // Scalekit's first retries, sped up, and then a retry every two seconds: this sender does not give up.
 const SCHEDULE = [0, 100, 250, 500, 1000, ...Array.from({ length: 1000 }, () => 2000)];
-const STANDSTILL_MS = 60_000;
+// How long runs may still be queued, running or failed after the storm. A backlog takes longer.
+const DRAIN_MS = 30_000;
+const DRAIN_MS_PER_EVENT = 20;
 const DRAIN_PAUSE_MS = 200;
 
 /** Delivers the events while processes are killed, connections end and services restart. */
@@ -41,7 +51,11 @@ export async function deliverAll(
   events: readonly StormEvent[],
 ): Promise<Delivered> {
   const ports = await Promise.all(Array.from({ length: options.processes }, freePort));
-  const fleet = await Fleet.start(settings, ports);
+  const workers = Array.from(
+    { length: worksFromInbox(settings.mode) ? options.workers : 0 },
+    () => undefined,
+  );
+  const fleet = await Fleet.start(settings, [...ports, ...workers]);
   const progress = new Progress(settings.mode, options.events);
   const finished = new AbortController();
   const disturbances = [
@@ -65,11 +79,16 @@ export async function deliverAll(
           restartIfDue();
         },
       });
-      await simulator.send(wave, { signal });
+      await simulator.send(
+        wave.map(({ payload }) => payload),
+        { signal },
+      );
     };
     await sendInWaves(events, send, options.seed);
     await services.restarting;
-    return { fleet, progress, open: await drain(inbox) };
+    finished.abort();
+    await Promise.all(disturbances);
+    return { fleet, progress, ...(await drain(inbox, DRAIN_MS + DRAIN_MS_PER_EVENT * options.events)) };
   } finally {
     finished.abort();
     await Promise.all(disturbances);
@@ -114,16 +133,13 @@ function restartServices(services: StormServices, progress: Progress, { events, 
   };
 }
 
-/** Waits until all runs are done or dead, or nothing changes any more. Resolves to how many entries are still open. */
-async function drain(inbox: InboxStore): Promise<number> {
-  let fewest = Number.POSITIVE_INFINITY;
-  let giveUpAt = performance.now() + STANDSTILL_MS;
+/** Waits until all runs are done or dead, or the time is over. */
+async function drain(inbox: InboxStore, limitMs: number): Promise<Pick<Delivered, 'open' | 'drainMs'>> {
+  const startedAt = performance.now();
   for (;;) {
-    // The connection of this process can end too.
-    const open = await countOpen(inbox).catch(() => fewest);
-    if (open < fewest) giveUpAt = performance.now() + STANDSTILL_MS;
-    fewest = Math.min(fewest, open);
-    if (open === 0 || performance.now() > giveUpAt) return open;
+    const open = await countOpen(inbox);
+    const drainMs = performance.now() - startedAt;
+    if (open === 0 || drainMs > limitMs) return { open, drainMs };
     await delay(DRAIN_PAUSE_MS);
   }
 }

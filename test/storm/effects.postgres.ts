@@ -10,7 +10,9 @@ export class PostgresEffects implements TransactionalEffects {
   }
 
   async prepare(): Promise<void> {
-    await this.pool.query('CREATE TABLE effects (handler_id text NOT NULL, event_id text NOT NULL)');
+    await this.pool.query(
+      'CREATE TABLE effects (number bigserial PRIMARY KEY, handler_id text NOT NULL, event_id text NOT NULL)',
+    );
   }
 
   async transact(work: (transaction: PoolClient) => Promise<void>): Promise<void> {
@@ -31,11 +33,14 @@ export class PostgresEffects implements TransactionalEffects {
   }
 
   async insert(transaction: PoolClient, handlerId: string, eventId: string): Promise<void> {
-    await transaction.query('INSERT INTO effects VALUES ($1, $2)', [handlerId, eventId]);
+    await transaction.query('INSERT INTO effects (handler_id, event_id) VALUES ($1, $2)', [
+      handlerId,
+      eventId,
+    ]);
   }
 
   async abort(transaction: PoolClient): Promise<void> {
-    await transaction.query('INSERT INTO effects VALUES (NULL, NULL)');
+    await transaction.query('INSERT INTO effects (handler_id, event_id) VALUES (NULL, NULL)');
   }
 
   async count(): Promise<Map<string, number>> {
@@ -43,6 +48,14 @@ export class PostgresEffects implements TransactionalEffects {
       'SELECT handler_id, event_id, count(*) AS times FROM effects GROUP BY handler_id, event_id',
     );
     return new Map(rows.map((row) => [runKey(row.handler_id, row.event_id), Number(row.times)]));
+  }
+
+  async eventsInOrder(handlerId: string): Promise<readonly string[]> {
+    const { rows } = await this.pool.query<{ event_id: string }>(
+      'SELECT event_id FROM effects WHERE handler_id = $1 ORDER BY number',
+      [handlerId],
+    );
+    return rows.map((row) => row.event_id);
   }
 
   close(): Promise<void> {

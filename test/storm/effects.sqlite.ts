@@ -17,7 +17,9 @@ export class SqliteEffects implements TransactionalEffects {
   }
 
   async prepare(): Promise<void> {
-    this.database.exec('CREATE TABLE effects (handler_id TEXT NOT NULL, event_id TEXT NOT NULL)');
+    this.database.exec(
+      'CREATE TABLE effects (number INTEGER PRIMARY KEY AUTOINCREMENT, handler_id TEXT NOT NULL, event_id TEXT NOT NULL)',
+    );
   }
 
   /** Handlers take turns: if one of them lost its transaction, it must not go on in that of another one. */
@@ -28,12 +30,12 @@ export class SqliteEffects implements TransactionalEffects {
   }
 
   async insert(transaction: Database, handlerId: string, eventId: string): Promise<void> {
-    transaction.prepare('INSERT INTO effects VALUES (?, ?)').run(handlerId, eventId);
+    transaction.prepare('INSERT INTO effects (handler_id, event_id) VALUES (?, ?)').run(handlerId, eventId);
   }
 
   async abort(transaction: Database): Promise<void> {
     // Most errors of SQLite undo only their statement.
-    transaction.prepare('INSERT OR ROLLBACK INTO effects VALUES (NULL, NULL)').run();
+    transaction.prepare('INSERT OR ROLLBACK INTO effects (handler_id, event_id) VALUES (NULL, NULL)').run();
   }
 
   async count(): Promise<Map<string, number>> {
@@ -41,6 +43,13 @@ export class SqliteEffects implements TransactionalEffects {
       .prepare('SELECT handler_id, event_id, count(*) AS times FROM effects GROUP BY handler_id, event_id')
       .all() as { handler_id: string; event_id: string; times: number }[];
     return new Map(rows.map((row) => [runKey(row.handler_id, row.event_id), row.times]));
+  }
+
+  async eventsInOrder(handlerId: string): Promise<readonly string[]> {
+    const rows = this.database
+      .prepare('SELECT event_id FROM effects WHERE handler_id = ? ORDER BY number')
+      .all(handlerId) as { event_id: string }[];
+    return rows.map((row) => row.event_id);
   }
 
   async close(): Promise<void> {

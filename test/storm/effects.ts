@@ -12,5 +12,7 @@ export interface TransactionalEffects {
   abort(transaction: InboxTransaction): Promise<void>;
   /** How many effects each run has had, by its `runKey`. */
   count(): Promise<Map<string, number>>;
+  /** The events whose effects a handler has made, in this order. */
+  eventsInOrder(handlerId: string): Promise<readonly string[]>;
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { endProcess } from '../helpers/child-process.js';
-import { type AppReport, type AppSettings, type ListenCommand, SETTINGS_VARIABLE } from './storm.settings.js';
+import { type AppReport, type AppSettings, SETTINGS_VARIABLE, type StartCommand } from './storm.settings.js';
 
 const APP = new URL('./app.js', import.meta.url);
 const START_TIMEOUT_MS = 30_000;
 
 /** A process of the application. */
 class Member {
-  listensSince = 0;
+  runsSince = 0;
   /** Whether the fleet has ended it, or is about to. */
   isDoomed = false;
   readonly #child: ChildProcess;
@@ -28,13 +28,14 @@ class Member {
     return this.#child.pid ?? 0;
   }
 
-  async listen(port: number): Promise<void> {
+  /** Listens on a port, or works on the inbox. */
+  async start(port: number | undefined): Promise<void> {
     await this.#warm;
-    const listening = this.#hear('listening');
-    const command: ListenCommand = { port };
+    const started = this.#hear('started');
+    const command: StartCommand = port === undefined ? {} : { port };
     this.#child.send(command);
-    await listening;
-    this.listensSince = performance.now();
+    await started;
+    this.runsSince = performance.now();
   }
 
   kill(): Promise<void> {
@@ -58,7 +59,7 @@ class Member {
   }
 }
 
-/** The processes of the application, one for each port, and a spare one that replaces the next process to be killed. */
+/** The processes of the application, one in each place, and a spare one that replaces the next process to be killed. */
 export class Fleet {
   /** When each process was killed, by its id, in ms since 1970. */
   readonly killed = new Map<number, number>();
@@ -71,14 +72,15 @@ export class Fleet {
 
   private constructor(
     private readonly settings: AppSettings,
-    private readonly ports: readonly number[],
+    private readonly places: readonly (number | undefined)[],
   ) {
     this.#spare = this.#hire();
   }
 
-  static async start(settings: AppSettings, ports: readonly number[]): Promise<Fleet> {
-    const fleet = new Fleet(settings, ports);
-    for (const place of ports.keys()) await fleet.#fill(place);
+  /** @param places the port of each process, or undefined for one that works on the inbox */
+  static async start(settings: AppSettings, places: readonly (number | undefined)[]): Promise<Fleet> {
+    const fleet = new Fleet(settings, places);
+    for (const place of places.keys()) await fleet.#fill(place);
     return fleet;
   }
 
@@ -87,13 +89,13 @@ export class Fleet {
     return this.#crashed.signal;
   }
 
-  /** Kills the process that has listened the longest, and replaces it. */
+  /** Kills the process that has run the longest, and replaces it. */
   async killOldest(): Promise<void> {
     const [oldest, ...others] = this.#members
-      .filter(({ isDoomed, listensSince }) => !isDoomed && listensSince > 0)
-      .sort((a, b) => a.listensSince - b.listensSince);
+      .filter(({ isDoomed, runsSince }) => !isDoomed && runsSince > 0)
+      .sort((a, b) => a.runsSince - b.runsSince);
     // Wait until all are up: on a slow machine, processes are killed faster than they start.
-    if (!oldest || others.length < this.ports.length - 1) return;
+    if (!oldest || others.length < this.places.length - 1) return;
     this.killed.set(oldest.pid, Date.now());
     await oldest.kill();
     await this.#fill(this.#members.indexOf(oldest)).catch((error) => this.#crash(String(error)));
@@ -118,6 +120,6 @@ export class Fleet {
     if (this.#closing) return;
     this.#members[place] = member;
     this.#spare = this.#hire();
-    await member.listen(this.ports[place] ?? 0);
+    await member.start(this.places[place]);
   }
 }

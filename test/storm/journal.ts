@@ -5,16 +5,20 @@ import { join } from 'node:path';
 /**
  * What happened to an attempt:
  *
+ * - `taken`: a worker asked for runs and got it. The time is when it asked
  * - `begin`: it began
  * - `effect`: it made its effect
+ * - `committing`: it made its effect in a transaction, which may still fail
  * - `early`: it failed because the event before it has not been handled yet
  * - `swallowed`: it swallowed the error that aborted its transaction, and returned as if it had succeeded
  * - `settling`: the inbox was asked to record its end. What follows is `settled`, `lapsed` if another attempt had taken
  *   over, or `unsettled` if it failed
  */
 export type AttemptStep =
+  | 'taken'
   | 'begin'
   | 'effect'
+  | 'committing'
   | 'early'
   | 'swallowed'
   | 'settling'
@@ -43,16 +47,16 @@ export class Journal {
     this.#file = openSync(join(directory, `${process.pid}.log`), 'a');
   }
 
-  write(step: AttemptStep, handlerId: string, eventId: string, attempt: number): void {
-    this.#append(step, handlerId, eventId, attempt);
+  write(step: AttemptStep, handlerId: string, eventId: string, attempt: number, at = Date.now()): void {
+    this.#append(step, handlerId, eventId, attempt, at);
   }
 
   fault(): void {
     this.#append('fault', '-', '-', 0);
   }
 
-  #append(step: Step, handlerId: string, eventId: string, attempt: number): void {
-    writeSync(this.#file, `${Date.now()} ${step} ${handlerId} ${eventId} ${attempt}\n`);
+  #append(step: Step, handlerId: string, eventId: string, attempt: number, at = Date.now()): void {
+    writeSync(this.#file, `${at} ${step} ${handlerId} ${eventId} ${attempt}\n`);
   }
 }
 

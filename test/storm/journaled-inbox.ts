@@ -15,9 +15,11 @@ export function journaled(inbox: InboxStore & Partial<InboxWorkStore>, journal: 
 
   const watched: Pick<InboxWorkStore, 'claim' | 'settle' | 'takeDue'> = {
     async takeDue(request) {
+      const askedAt = Date.now();
       const due = (await inbox.takeDue?.(request)) ?? { runs: [], isPaused: false };
       for (const { handlerId, eventId, attempt } of due.runs) {
         attempts.set(attemptKey(handlerId, request.lease, eventId), attempt);
+        journal.write('taken', handlerId, eventId, attempt, askedAt);
       }
       return due;
     },

@@ -1,7 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AttemptStep, JournalLine } from './journal.js';
 import { type Evidence, judge } from './judge.js';
-import { CREATING, PLAIN, REFUSING, runKey, SWALLOWING, TRANSACTIONAL, UPDATING } from './storm.settings.js';
+import {
+  CREATING,
+  ORDERED,
+  PLAIN,
+  REFUSING,
+  runKey,
+  SWALLOWING,
+  TRANSACTIONAL,
+  UPDATING,
+} from './storm.settings.js';
 
 const PID = 7;
 const OTHER_PID = 8;
@@ -26,8 +35,8 @@ function anAttempt(
 
 function verdictOn(attempts: readonly JournalLine[][], evidence: Partial<Evidence> = {}) {
   return judge({
-    events: [{ id: ID, type: 'role.created' }],
-    acknowledged: new Set([ID]),
+    events: [{ id: ID, type: 'role.created', occurredAt: 0 }],
+    acknowledged: new Map([[ID, 0]]),
     lines: attempts.flat(),
     dead: [],
     killed: new Map(),
@@ -67,7 +76,17 @@ describe("The storm's judge", () => {
       faults: 0,
       swallowed: 0,
       early: 0,
+      overlapping: [],
+      overtaking: [],
+      late: 0,
+      pairs: 0,
     });
+  });
+
+  it('finds a run of the handler that keeps an order lost if it has no effect', () => {
+    expect(verdictOn([anAttempt(1, COMPLETE)], { transactional: effects(1, 1), handled: [] }).lost).toEqual([
+      runKey(ORDERED, ID),
+    ]);
   });
 
   it('finds a run of an acknowledged event lost if it has no effect', () => {
@@ -90,7 +109,7 @@ describe("The storm's judge", () => {
     ['user.created', CREATING],
     ['user.updated', UPDATING],
   ])('finds a run of %s lost if its own handler has no effect', (type, handlerId) => {
-    const events = [{ id: ID, type }];
+    const events = [{ id: ID, type, occurredAt: 0 }];
     const early = anAttempt(1, ['begin', 'early', 'settling', 'settled'], { handlerId });
     const handled = anAttempt(2, COMPLETE, { handlerId });
 
@@ -105,7 +124,7 @@ describe("The storm's judge", () => {
   });
 
   it('does not find an event lost if it was never acknowledged', () => {
-    expect(verdictOn([], { acknowledged: new Set() }).lost).toEqual([]);
+    expect(verdictOn([], { acknowledged: new Map() }).lost).toEqual([]);
   });
 
   it('finds dead runs, except those of the handler that refuses every event', () => {

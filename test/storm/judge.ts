@@ -1,6 +1,8 @@
 import type { JournalLine } from './journal.js';
+import { judgeOrder, type OrderEvidence, type OrderedEvent, type OrderVerdict } from './judge.order.js';
 import {
   CREATING,
+  ORDERED,
   PLAIN,
   REFUSING,
   runKey,
@@ -23,11 +25,8 @@ export interface DeadRun {
 }
 
 /** What the storm left behind, and what happened during it. */
-export interface Evidence {
-  readonly events: readonly { readonly id: string; readonly type: string }[];
-  /** The events that were answered with a 2xx status at least once. */
-  readonly acknowledged: ReadonlySet<string>;
-  readonly lines: readonly JournalLine[];
+export interface Evidence extends OrderEvidence {
+  readonly events: readonly (OrderedEvent & { readonly type: string })[];
   /** How many transactional effects each run has, by its `runKey`; undefined if the mode has no transactions. */
   readonly transactional?: ReadonlyMap<string, number>;
   readonly dead: readonly DeadRun[];
@@ -37,7 +36,7 @@ export interface Evidence {
 }
 
 /** Which promises were kept. Runs are named by their `runKey`. */
-export interface Verdict {
+export interface Verdict extends OrderVerdict {
   /** Runs of acknowledged events without their effect. */
   readonly lost: readonly string[];
   /** Runs with more than one transactional effect. */
@@ -96,6 +95,7 @@ export function judge(evidence: Evidence): Verdict {
   const deadByAccident = dead.filter(({ handlerId }) => handlerId !== REFUSING);
   const count = (searched: JournalLine['step']) => lines.filter(({ step }) => step === searched).length;
   return {
+    ...judgeOrder(evidence),
     lost: expectedRuns(evidence).filter((run) => !effects.has(run) && !transactional?.has(run)),
     ...(transactional && {
       repeatedTransactional: [...transactional].flatMap(([run, times]) => (times > 1 ? run : [])),
@@ -115,7 +115,7 @@ export function judge(evidence: Evidence): Verdict {
 }
 
 /** The runs of acknowledged events that must have an effect. */
-function expectedRuns({ events, acknowledged, transactional }: Evidence): string[] {
+function expectedRuns({ events, acknowledged, transactional, handled }: Evidence): string[] {
   return events
     .filter(({ id }) => acknowledged.has(id))
     .flatMap(({ id, type }) => {
@@ -124,6 +124,7 @@ function expectedRuns({ events, acknowledged, transactional }: Evidence): string
         type === 'user.created' && CREATING,
         type === 'user.updated' && UPDATING,
         transactional && TRANSACTIONAL,
+        handled && ORDERED,
         transactional && SWALLOWED_TYPES.some((swallowed) => swallowed === type) && SWALLOWING,
       ];
       return handlerIds.flatMap((handlerId) => (handlerId ? runKey(handlerId, id) : []));

@@ -1,14 +1,23 @@
 // `npm run storm`: the stress test. While events arrive, it kills processes, restarts servers, ends connections and fails
-// settlements. It checks that no run is lost or dead, and that no transactional effect is repeated. It needs a build.
+// settlements. It checks that no run is lost or dead, that no transactional effect is repeated, and that order is kept. It needs a
+// build.
 import type { JournalLine } from './journal.js';
 import { type StormResult, storm } from './storm.js';
-import { runKey, STORM_MODES, type StormMode, type StormOptions, usesSqlite } from './storm.settings.js';
+import {
+  runKey,
+  STORM_MODES,
+  type StormMode,
+  type StormOptions,
+  usesSqlite,
+  worksFromInbox,
+} from './storm.settings.js';
 
 const { STORM_EVENTS, STORM_SEED, STORM_MODE, STORM_KILL_MS, STORM_LIMIT_S } = process.env;
 const options: StormOptions = {
   events: Number(STORM_EVENTS ?? 5000),
   seed: Number(STORM_SEED ?? 1),
   processes: 3,
+  workers: 2,
   killEveryMs: Number(STORM_KILL_MS ?? 1000),
   endConnectionsEveryMs: 1000,
   restarts: 2,
@@ -50,7 +59,7 @@ function rowOf(result: StormResult): Record<string, string | number> {
     events: result.events,
     requests: result.requests,
     kills: result.kills,
-    restarts: result.restarts,
+    outages: result.outages,
     'ended conn.': usesSqlite(mode) ? '-' : result.endedConnections,
     faults: result.faults,
     swallowed: hasTransactions ? result.swallowed : '-',
@@ -62,15 +71,19 @@ function rowOf(result: StormResult): Record<string, string | number> {
     'repeated plain': result.repeatedPlain,
     'cut by kill': result.cutByKill,
     'cut by outage': result.cutByOutage,
+    'out of order': result.pairs > 0 ? result.overlapping.length + result.overtaking.length : '-',
+    late: result.pairs > 0 ? result.late : '-',
+    'drain s': Math.round(result.drainMs / 1000),
     seconds: Math.round(result.seconds),
   };
 }
 
 function brokenPromises(result: StormResult): string[] {
   const { lost, repeatedTransactional = [], unexplained, deadByAccident, unacknowledged, open } = result;
+  const { overlapping, overtaking, drainMs } = result;
   return [
     unacknowledged > 0 && `${unacknowledged} events were not acknowledged in time`,
-    open > 0 && `${open} entries in the inbox are still open`,
+    open > 0 && `${open} entries in the inbox are still open ${Math.round(drainMs / 1000)} s after the storm`,
     lost.length > 0 && `${lost.length} runs are lost: ${some(lost)}`,
     deadByAccident.length > 0 &&
       `${deadByAccident.length} runs are dead that could have succeeded: ${some(deadByAccident)}`,
@@ -78,6 +91,10 @@ function brokenPromises(result: StormResult): string[] {
       `${repeatedTransactional.length} transactional effects are repeated: ${some(repeatedTransactional)}`,
     unexplained.length > 0 &&
       `${unexplained.length} runs have repeated plain effects although nothing cut an attempt short (${result.lapsed} attempts were taken over, ${result.unsettled} could not be recorded): ${some(unexplained)}`,
+    overlapping.length > 0 &&
+      `${overlapping.length} runs were executed while another one of their entity was: ${some(overlapping)}`,
+    overtaking.length > 0 &&
+      `${overtaking.length} runs were taken although an older one of their entity waited: ${some(overtaking)}`,
     ...(result.events < FEW_EVENTS ? [] : calms(result)),
     ...result.crashes,
   ].filter((broken) => typeof broken === 'string');
@@ -85,9 +102,11 @@ function brokenPromises(result: StormResult): string[] {
 
 /** What the storm was to do, but did not. */
 function calms(result: StormResult): (string | false)[] {
-  const { mode, repeatedTransactional, endedConnections, faults, swallowed, early, kills } = result;
+  const { mode, repeatedTransactional, endedConnections, faults, swallowed, early, kills, outages } = result;
   return [
     kills === 0 && 'no process was killed',
+    outages < options.restarts && `the inbox was down only ${outages} times`,
+    result.pairs === 0 && worksFromInbox(mode) && 'no two events were about the same entity',
     endedConnections === 0 && !usesSqlite(mode) && 'no connection was ended',
     faults === 0 && 'no settlement failed',
     swallowed === 0 && repeatedTransactional !== undefined && 'no attempt swallowed an error',
@@ -96,8 +115,15 @@ function calms(result: StormResult): (string | false)[] {
 }
 
 function brokenRuns(result: StormResult): string[] {
-  const { lost, repeatedTransactional = [], unexplained, deadByAccident } = result;
-  return [...lost, ...repeatedTransactional, ...unexplained, ...deadByAccident].slice(0, SHOWN_HISTORIES);
+  const { lost, repeatedTransactional = [], unexplained, deadByAccident, overlapping, overtaking } = result;
+  return [
+    ...lost,
+    ...repeatedTransactional,
+    ...unexplained,
+    ...deadByAccident,
+    ...overlapping,
+    ...overtaking,
+  ].slice(0, SHOWN_HISTORIES);
 }
 
 function printHistory(run: string, lines: readonly JournalLine[]): void {

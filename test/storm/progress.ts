@@ -6,8 +6,8 @@ const EVERY_MS = 10_000;
 export class Progress {
   /** The events that were sent at least once. */
   readonly begun = new Set<string>();
-  /** The events that were answered with a 2xx status at least once. */
-  readonly acknowledged = new Set<string>();
+  /** When each event was first answered with a 2xx status, in ms since 1970. */
+  readonly acknowledged = new Map<string, number>();
   /** How many requests ended with each status. */
   readonly statuses: Record<string, number> = {};
   requests = 0;
@@ -23,7 +23,7 @@ export class Progress {
     this.requests += 1;
     this.statuses[status] = (this.statuses[status] ?? 0) + 1;
     this.begun.add(eventId);
-    if (acknowledged) this.acknowledged.add(eventId);
+    if (acknowledged && !this.acknowledged.has(eventId)) this.acknowledged.set(eventId, Date.now());
     const elapsed = performance.now() - this.#startedAt;
     if (elapsed < this.#nextAt) return;
     this.#nextAt = elapsed + EVERY_MS;

@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import Database from 'libsql';
 import pg from 'pg';
 import { PostgresServer } from '../helpers/postgres-server.js';
 import { DURABLE, RedisServer } from '../helpers/redis-server.js';
 import type { Outage } from './judge.js';
-import { APPLICATION_NAME, type StormMode, usesPostgres, usesRedis } from './storm.settings.js';
+import { APPLICATION_NAME, type StormMode, usesPostgres, usesRedis, usesSqlite } from './storm.settings.js';
 
 const PAUSE_MS = 300;
+// Longer than a delivery waits for the inbox.
+const SQLITE_OUTAGE_MS = 2500;
 
 /** The servers that a mode needs, started for the storm alone. */
 export class StormServices {
@@ -18,18 +21,20 @@ export class StormServices {
   private constructor(
     readonly postgres: PostgresServer | undefined,
     readonly redis: RedisServer | undefined,
+    private readonly sqliteFile: string | undefined,
   ) {}
 
-  static async start(mode: StormMode): Promise<StormServices> {
+  static async start(mode: StormMode, sqliteFile: string): Promise<StormServices> {
     const postgres = usesPostgres(mode) ? await PostgresServer.start() : undefined;
-    return new StormServices(postgres, usesRedis(mode) ? await RedisServer.start(...DURABLE) : undefined);
+    const redis = usesRedis(mode) ? await RedisServer.start(...DURABLE) : undefined;
+    return new StormServices(postgres, redis, usesSqlite(mode) ? sqliteFile : undefined);
   }
 
   get #servers(): (PostgresServer | RedisServer)[] {
     return [this.postgres, this.redis].filter((server) => server !== undefined);
   }
 
-  /** Crashes each server and starts it again, in the background. */
+  /** Crashes each server and starts it again, in the background. SQLite has no server: it is locked for a while. */
   restart(): void {
     this.restarting = this.restarting.then(async () => {
       for (const server of this.#servers) {
@@ -39,6 +44,9 @@ export class StormServices {
         this.outages.push({ from, to: Date.now() });
         await delay(PAUSE_MS);
       }
+      if (this.sqliteFile === undefined) return;
+      this.outages.push(await lockSqlite(this.sqliteFile));
+      await delay(PAUSE_MS);
     });
   }
 
@@ -55,6 +63,30 @@ export class StormServices {
 
   async stop(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.stop()));
+  }
+}
+
+/** Keeps everybody from writing to a SQLite file, as a long transaction of another process does. */
+async function lockSqlite(file: string): Promise<Outage> {
+  const database = new Database(file);
+  try {
+    database.exec('PRAGMA busy_timeout = 0');
+    while (!begins(database)) await delay(1);
+    const from = Date.now();
+    await delay(SQLITE_OUTAGE_MS);
+    database.exec('ROLLBACK');
+    return { from, to: Date.now() };
+  } finally {
+    database.close();
+  }
+}
+
+function begins(database: Database.Database): boolean {
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -16,7 +16,10 @@ export type StormMode = (typeof STORM_MODES)[number];
 export interface StormOptions {
   readonly events: number;
   readonly seed: number;
+  /** The processes that listen. */
   readonly processes: number;
+  /** The processes that work on the inbox without HTTP, in the modes in which the listening ones do not. */
+  readonly workers: number;
   readonly killEveryMs: number;
   readonly endConnectionsEveryMs: number;
   readonly restarts: number;
@@ -37,13 +40,13 @@ export interface AppSettings {
   readonly redisPort: number;
 }
 
-/** Tells a process to listen. */
-export interface ListenCommand {
-  readonly port: number;
+/** Tells a process to listen on a port, or, without one, to work on the inbox. */
+export interface StartCommand {
+  readonly port?: number;
 }
 
 /** What a process reports. */
-export type AppReport = 'warm' | 'listening';
+export type AppReport = 'warm' | 'started';
 
 export const SETTINGS_VARIABLE = 'STORM_APP';
 /** The ids of the handlers. */
@@ -53,6 +56,7 @@ export const SWALLOWING = 'Swallowing.handle';
 export const CREATING = 'Users.create';
 export const UPDATING = 'Users.update';
 export const REFUSING = 'Refusing.handle';
+export const ORDERED = 'Ordered.handle';
 
 /** The types of the events, each as often as the others. */
 export const EVENT_TYPES = [
@@ -69,6 +73,8 @@ export const EVENT_TYPES = [
 export const SWALLOWED_TYPES = ['role.created', 'role.updated'] as const;
 /** The handler of this type refuses each event for good, so that its runs are dead. */
 export const REFUSED_TYPE = 'organization.deleted' satisfies (typeof EVENT_TYPES)[number];
+/** Each organization and role has this many times the events of a user, so that many wait for each other. */
+export const EVENTS_OF_A_LINE = 4;
 
 /** Identifies a run. */
 export function runKey(handlerId: string, eventId: string): string {
@@ -102,6 +108,7 @@ export function usesSqlite(mode: StormMode): boolean {
   return mode.endsWith('sqlite');
 }
 
+/** Whether workers take the runs from the inbox, so that handlers can keep an order. */
 export function worksFromInbox(mode: StormMode): boolean {
   return mode.startsWith('inbox-');
 }

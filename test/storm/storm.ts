@@ -1,14 +1,22 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { InboxStore } from 'nestjs-scalekit-webhooks';
+import { type InboxStore, scalekitEventEntity } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import { openInbox } from './app.inbox.js';
 import { deliverAll, type StormEvent } from './deliver.js';
 import { type JournalLine, readJournals } from './journal.js';
 import { type DeadRun, judge, type Verdict } from './judge.js';
 import { StormServices } from './services.js';
-import { type AppSettings, EVENT_TYPES, type StormMode, type StormOptions } from './storm.settings.js';
+import {
+  type AppSettings,
+  EVENT_TYPES,
+  EVENTS_OF_A_LINE,
+  ORDERED,
+  type StormMode,
+  type StormOptions,
+  worksFromInbox,
+} from './storm.settings.js';
 
 /** The result of a storm. */
 export interface StormResult extends Verdict {
@@ -19,10 +27,12 @@ export interface StormResult extends Verdict {
   /** How many requests ended with each status. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly kills: number;
-  readonly restarts: number;
+  readonly outages: number;
   readonly endedConnections: number;
   /** Entries with a run that is still queued, running or failed. */
   readonly open: number;
+  /** How long it took after the storm until all runs were done or dead. */
+  readonly drainMs: number;
   /** Processes that ended on their own, or did not start. */
   readonly crashes: readonly string[];
   readonly seconds: number;
@@ -34,13 +44,14 @@ export interface StormResult extends Verdict {
 export async function storm(mode: StormMode, options: StormOptions): Promise<StormResult> {
   const startedAt = performance.now();
   const directory = await mkdtemp(join(tmpdir(), `storm-${mode}-`));
-  const services = await StormServices.start(mode);
+  const sqliteFile = join(directory, 'storm.db');
+  const services = await StormServices.start(mode, sqliteFile);
   const settings: AppSettings = {
     mode,
     seed: options.seed,
     journalDirectory: join(directory, 'journals'),
     usersDirectory: join(directory, 'users'),
-    sqliteFile: join(directory, 'storm.db'),
+    sqliteFile,
     postgresUrl: services.postgres?.url ?? '',
     redisPort: services.redis?.port ?? 0,
   };
@@ -50,14 +61,16 @@ export async function storm(mode: StormMode, options: StormOptions): Promise<Sto
   try {
     await storage.prepare();
     const events = createEvents(options);
-    const { fleet, progress, open } = await deliverAll(settings, options, services, storage.inbox, events);
+    const { inbox, effects } = storage;
+    const { fleet, progress, open, drainMs } = await deliverAll(settings, options, services, inbox, events);
     const lines = await readJournals(settings.journalDirectory);
     const verdict = judge({
       events,
       acknowledged: progress.acknowledged,
       lines,
-      transactional: await storage.effects?.count(),
-      dead: await deadRuns(storage.inbox),
+      transactional: await effects?.count(),
+      handled: worksFromInbox(mode) ? await effects?.eventsInOrder(ORDERED) : undefined,
+      dead: await deadRuns(inbox),
       killed: fleet.killed,
       outages: services.outages,
     });
@@ -69,9 +82,10 @@ export async function storm(mode: StormMode, options: StormOptions): Promise<Sto
       requests: progress.requests,
       statuses: progress.statuses,
       kills: fleet.killed.size,
-      restarts: services.outages.length,
+      outages: services.outages.length,
       endedConnections: services.endedConnections,
       open,
+      drainMs,
       crashes: fleet.crashes,
       seconds: (performance.now() - startedAt) / 1000,
       lines,
@@ -83,12 +97,21 @@ export async function storm(mode: StormMode, options: StormOptions): Promise<Sto
   }
 }
 
-/** Events of each type in turn. Each user is created and updated. */
+// The events happen at different times, in the order in which they are created.
+const FIRST_OCCURRED_AT = Date.UTC(2026, 0, 1);
+const OCCURS_EVERY_MS = 1000;
+
+/** Events of each type in turn. Each user is created and updated, and each organization and role has several events. */
 function createEvents({ events, seed }: StormOptions): StormEvent[] {
   return Array.from({ length: events }, (_, index) => {
     const type = EVENT_TYPES[index % EVENT_TYPES.length] ?? 'user.created';
-    // Events with one seed are about the same user.
-    return createScalekitEvent(type, {}, { seed: `${seed}-${Math.floor(index / EVENT_TYPES.length)}` });
+    const round = Math.floor(index / EVENT_TYPES.length);
+    const occurredAt = FIRST_OCCURRED_AT + index * OCCURS_EVERY_MS;
+    const own = { id: `evt_${index}`, occurred_at: new Date(occurredAt).toISOString() };
+    // Events with one seed are about the same user, organization or role.
+    const group = type.startsWith('user.') ? round : `line-${Math.floor(round / EVENTS_OF_A_LINE)}`;
+    const payload = createScalekitEvent(type, own, { seed: `${seed}-${group}` });
+    return { id: payload.id, type, entity: scalekitEventEntity(payload), occurredAt, payload };
   });
 }
 
