@@ -86,6 +86,7 @@ describe('tables of members', () => {
 
   it.each([
     ['docs/delivery-guarantees.md', 'run-states', 'InboxFilter', 'state'],
+    ['docs/background-work.md', 'run-states', 'InboxFilter', 'state'],
     ['docs/replay.md', 'report-states', 'HandlerReport', 'state'],
     ['docs/responses.md', 'refusals', 'WebhookVerificationError', 'code'],
   ])('in %s: "%s" has the values of %s.%s', (file, table, type, member) => {
