@@ -43,6 +43,20 @@ export {
   type ScalekitInboxFilter,
 } from './replay/scalekit-inbox.js';
 
+// Observing
+
+export type {
+  ObservedAttempt,
+  ObservedDelivery,
+  ObservedEvent,
+  ObservedInbox,
+  ObservedRecovery,
+  ObservedRun,
+  RunFault,
+  ScalekitWebhooksObserver,
+} from './dispatch/observers.js';
+export { ScalekitObserver } from './dispatch/on-scalekit-event.decorator.js';
+
 // Inbox stores and transports
 
 export { InboxTransport, type InboxTransportOptions } from './background/inbox.transport.js';

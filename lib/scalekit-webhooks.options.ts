@@ -1,4 +1,5 @@
 import type { EventTransport } from './dispatch/event-transport.js';
+import type { ScalekitWebhooksObserver } from './dispatch/observers.js';
 import type { InboxStore } from './inbox/inbox-store.js';
 import type { ValidationMode } from './parse/parse-event.js';
 import type { SigningSecretSetting, WebhookVerifier } from './receive/receive.options.js';
@@ -104,6 +105,13 @@ export interface ScalekitWebhooksOptions {
    * @default verifyWebhookSignature, which accepts both of Scalekit's signature schemes
    */
   verifier?: WebhookVerifier;
+  /**
+   * Objects that are told about deliveries, runs, recoveries and the inbox, for metrics, traces and alerts. Providers that
+   * are decorated with `@ScalekitObserver()` need not be listed.
+   *
+   * @default []
+   */
+  observers?: readonly ScalekitWebhooksObserver[];
 }
 
 /** The options of an endpoint that Nest needs before it runs a factory. All are optional. */

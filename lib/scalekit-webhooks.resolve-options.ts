@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { RetryFailedTransport } from './background/inbox.transport.js';
 import type { EventTransport } from './dispatch/event-transport.js';
+import type { ScalekitWebhooksObserver } from './dispatch/observers.js';
 import { InlineTransport } from './dispatch/run.engine.js';
 import {
   checkOptions,
@@ -44,6 +45,17 @@ const STATUS_CODE_CHECKS = Object.fromEntries(
   OUTCOMES.map((outcome) => [outcome, optional(statusCodeFor(outcome))]),
 );
 
+/** The methods of an observer, of which it needs at least one. */
+const OBSERVER_METHODS = [
+  'onDelivery',
+  'onRun',
+  'onRecovery',
+  'onInbox',
+  'traceDelivery',
+  'traceRun',
+  'carry',
+] as const satisfies (keyof ScalekitWebhooksObserver)[];
+
 const OPTION_CHECKS: OptionChecks<ScalekitWebhooksOptions> = {
   signingSecret: optional(requireSigningSecretSetting),
   toleranceSeconds: optional(requireToleranceSeconds),
@@ -58,6 +70,7 @@ const OPTION_CHECKS: OptionChecks<ScalekitWebhooksOptions> = {
   eventEmitter: optional(requireBoolean),
   statusCodes: optional((setting, codes) => checkOptions(codes, STATUS_CODE_CHECKS, setting)),
   verifier: optional(requireFunction),
+  observers: optional(requireObservers),
 };
 
 const ENDPOINT_CHECKS: OptionChecks<ScalekitWebhooksEndpointOptions> = {
@@ -135,6 +148,7 @@ class ResolvedOptions implements ReceiveOptions {
   readonly toleranceSeconds: number;
   readonly environmentIds: ReceiveOptions['environmentIds'];
   readonly maxBodyBytes: number;
+  readonly observers: ReceiveOptions['observers'];
   readonly #signingSecret: SigningSecretSetting | undefined;
 
   constructor(given: ScalekitWebhooksOptions, { name, path }: EndpointOptions) {
@@ -157,6 +171,7 @@ class ResolvedOptions implements ReceiveOptions {
     this.toleranceSeconds = given.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS;
     this.environmentIds = environmentId === undefined ? undefined : new Set([environmentId].flat());
     this.maxBodyBytes = given.maxBodyBytes ?? 1024 * 1024;
+    this.observers = given.observers ?? [];
     this.#signingSecret = given.signingSecret;
     Object.freeze(this);
   }
@@ -185,6 +200,16 @@ function requireDecorators(setting: string, value: unknown): void {
   for (const decorator of [value].flat()) requireFunction(setting, decorator);
 }
 
+function requireObservers(setting: string, value: unknown): void {
+  requireArray(setting, value);
+  for (const [index, observer] of [value].flat().entries()) {
+    const observes = (method: string) => typeof Reflect.get(Object(observer), method) === 'function';
+    if (typeof observer !== 'object' || !OBSERVER_METHODS.some(observes)) {
+      refuseSetting(setting, MESSAGES.observerInvalid(`${setting}[${index}]`, observer));
+    }
+  }
+}
+
 function requireArray(setting: string, value: unknown): void {
   if (!Array.isArray(value)) refuseSetting(setting, MESSAGES.notAnArray(setting, value));
 }
@@ -197,6 +222,8 @@ const MESSAGES = {
     `${setting} cannot come from a factory, because Nest needs it before the factory runs. Pass it to forRootAsync, next to useFactory.`,
   notAnArray: (setting: string, found: unknown) =>
     `${setting} must be an array, found ${describeValue(found)}.`,
+  observerInvalid: (setting: string, found: unknown) =>
+    `${setting} must be an object with at least one of the methods ${OBSERVER_METHODS.join(', ')}; found ${describeValue(found)}.`,
   statusCodeInvalid: (setting: string, found: unknown) =>
     `${setting} cannot be ${describeValue(found)}. processed, accepted, duplicate, dead and ignored must be a 2xx, all others a 4xx or 5xx.`,
   transportRetries:

@@ -18,13 +18,14 @@ export interface RunJobData {
   /** ISO 8601. */
   readonly receivedAt: string;
   readonly headers?: HandlerBatch['headers'];
+  readonly carried?: HandlerBatch['carried'];
   readonly leaseToken: string;
   /** Since when no process could run it, ISO 8601. */
   readonly unrunnableSince?: string | undefined;
 }
 
 export function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
-  const { endpoint, event, rawBody, deliveryId, receivedAt, headers, leaseToken } = batch;
+  const { endpoint, event, rawBody, deliveryId, receivedAt, headers, carried, leaseToken } = batch;
   return {
     endpoint,
     eventId: event.id,
@@ -33,16 +34,18 @@ export function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
     deliveryId,
     receivedAt: receivedAt.toISOString(),
     headers,
+    ...(carried && { carried }),
     leaseToken,
   };
 }
 
 export function toQueuedRun({ body, receivedAt, headers = {}, ...run }: RunJobData): QueuedRun {
-  const { handlerId, deliveryId, leaseToken } = run;
+  const { handlerId, deliveryId, carried, leaseToken } = run;
   return {
     headers,
     handlerId,
     deliveryId,
+    carried,
     leaseToken,
     rawBody: Buffer.from(body, 'utf8'),
     receivedAt: new Date(receivedAt),

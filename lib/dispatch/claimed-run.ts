@@ -12,6 +12,7 @@ import { waitForTurn } from './event-order.js';
 import type { HandlerRun } from './event-transport.js';
 import type { EventHandler, ScalekitEventContext } from './handler.registry.js';
 import { isFinalFailure, type RetryablePredicate, toRunError } from './handler-failure.js';
+import type { AttemptObservation, ObservedAttempt } from './observers.js';
 import type { ReceivedEvent } from './received-event.js';
 import { idempotencyKey, type ScalekitDelivery } from './scalekit-delivery.js';
 import { CircuitBreaker, Deadline } from './timeout.js';
@@ -75,7 +76,9 @@ export interface ClaimedRunOptions {
   readonly retryable?: RetryablePredicate;
   /** Holds a description of each run while it is executed. */
   readonly running: Set<string>;
-  readonly log: Pick<RunLog, 'staleRun'>;
+  readonly log: Pick<RunLog, 'staleRun' | 'observers'>;
+  /** What starts the attempt, for observers. */
+  readonly source: ObservedAttempt['source'];
   /** How long the run may wait for other events of its entity, in ms. At most, and by default, half of the attempt's time. */
   readonly patienceMs?: number;
 }
@@ -92,13 +95,13 @@ export class ClaimedRun implements HandlerRun {
   readonly #handler: EventHandler;
   readonly #context: ScalekitEventContext;
   readonly #retryable?: RetryablePredicate;
-  readonly #running: Set<string>;
   readonly #options: ClaimedRunOptions;
   #thrown: unknown;
   #isHeldBack = false;
+  #observation?: AttemptObservation;
 
   constructor(options: ClaimedRunOptions) {
-    const { handler, attempt, context, timeoutMs, retryable, running } = options;
+    const { handler, attempt, context, timeoutMs, retryable } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
     if (handler.attempts !== undefined) this.attempts = handler.attempts;
@@ -108,13 +111,17 @@ export class ClaimedRun implements HandlerRun {
     this.#handler = handler;
     this.#context = context;
     this.#retryable = retryable;
-    this.#running = running;
     this.#options = options;
   }
 
   /** Whether the handler did not begin, because runs of other events of its entity did not end in time. */
   get isHeldBack(): boolean {
     return this.#isHeldBack;
+  }
+
+  /** Set if there are observers and the attempt has begun. */
+  get observation(): AttemptObservation | undefined {
+    return this.#isHeldBack ? undefined : this.#observation;
   }
 
   /** Whether the deadline passed while the handler ran. */
@@ -139,8 +146,10 @@ export class ClaimedRun implements HandlerRun {
   readonly execute = async (): Promise<RunSettlement> => {
     const { handlerId } = this;
     const description = `${handlerId} (${this.#context.event.id})`;
-    this.#running.add(description);
+    this.#options.running.add(description);
     this.#deadline.start(this.timeoutMs);
+    const { log, received, attempt, source, context } = this.#options;
+    this.#observation = log.observers?.begin(context.endpoint, received, { handlerId, attempt, source });
     try {
       const turn = this.#handler.latestOnly ? await this.#turn() : 'admitted';
       if (turn === 'stale') return { handlerId, state: 'done' };
@@ -148,14 +157,15 @@ export class ClaimedRun implements HandlerRun {
         this.#isHeldBack = true;
         return this.#failed(turn, 'failed');
       }
-      await this.#handler.run(this.#context.event, this.#delivery, this.#context);
+      const run = () => this.#handler.run(this.#context.event, this.#delivery, this.#context);
+      await (this.#observation ? this.#observation.within(run) : run());
       const error = await this.#delivery.commitError();
       return error ? this.#failed(error, 'failed') : { handlerId, state: 'done' };
     } catch (thrown) {
       return this.#failed(thrown, isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed');
     } finally {
       this.#deadline.stop();
-      this.#running.delete(description);
+      this.#options.running.delete(description);
     }
   };
 
@@ -169,6 +179,7 @@ export class ClaimedRun implements HandlerRun {
     const key = { endpoint: context.endpoint, eventId: event.id };
     const turn = await waitForTurn({ inbox, key, handlerId, lease, event, patienceMs });
     if (turn === 'stale') log.staleRun(received, handlerId);
+    if (turn === 'stale' && this.#observation) this.#observation.note = turn;
     return turn;
   }
 

@@ -8,10 +8,8 @@ import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
 import { type FailureReport, reportFailure, toRunError } from './handler-failure.js';
 import { LogThrottle } from './log-throttle.js';
 import { formatOf } from './nest-internals.js';
-import type { DispatchResult, ReceivedEvent } from './received-event.js';
-
-/** What can go wrong between a run and the inbox or the transport. */
-export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
+import { type ObservedInbox, Observers, type RunFault, type ScalekitWebhooksObserver } from './observers.js';
+import { type DispatchResult, deadOf, isOutage, type ReceivedEvent } from './received-event.js';
 
 /** An attempt that failed. */
 export interface FailedAttempt {
@@ -27,29 +25,47 @@ export interface FailedAttempt {
 /** What the run engine reports. */
 export type RunLog = Pick<
   DeliveryLog,
-  'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd' | 'staleRun'
+  'result' | 'attemptFailed' | 'fault' | 'lateEnd' | 'queuedEnd' | 'staleRun' | 'observers'
 >;
 
 /** What workers of the inbox report. */
-export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'work'>;
+export type WorkLog = RunLog & Pick<DeliveryLog, 'workFault' | 'pause' | 'work'>;
 
 /** What the log says of an event. */
 export interface LoggedEvent {
   readonly event: { readonly id: string; readonly type: string };
 }
 
-/** Logs deliveries and runs: ids, types, outcomes and reasons, but never a payload, a secret or a digest. */
+/** Logs deliveries and runs, and tells observers: ids, types, outcomes and reasons, never a payload, a secret or a digest. */
 @Injectable()
 export class DeliveryLog {
   readonly #endpoint: string;
   readonly #statusCodes: DispatchOptions['statusCodes'];
   readonly #writer: LogWriter;
   readonly #throttle = new LogThrottle();
+  /** Undefined as long as there are none, so that they cost nothing. */
+  observers?: Observers;
 
-  constructor(@Inject(RESOLVED_OPTIONS) { name, statusCodes }: DispatchOptions) {
+  constructor(@Inject(RESOLVED_OPTIONS) { name, statusCodes, observers }: DispatchOptions) {
     this.#endpoint = name;
     this.#statusCodes = statusCodes;
     this.#writer = new LogWriter(`ScalekitWebhooks:${name}`);
+    this.observe(observers);
+  }
+
+  /** Adds observers, each once. */
+  observe(observers: readonly ScalekitWebhooksObserver[]): void {
+    if (observers.length === 0) return;
+    this.observers ??= new Observers((observer, method, error) => {
+      const failed = MESSAGES.observerFailed(observer, method);
+      const fields = { endpoint: this.#endpoint };
+      this.#writeThrottled('warn', failed, failed, { fields, failure: reportFailure(error) });
+    });
+    this.observers.add(observers);
+  }
+
+  inbox(notice: ObservedInbox): void {
+    this.observers?.tell('onInbox', notice);
   }
 
   /**
@@ -113,6 +129,8 @@ export class DeliveryLog {
       fields: this.#fieldsOf(event, { fault }),
       failure: error === undefined ? undefined : reportFailure(error),
     });
+    const of = { endpoint: this.#endpoint, eventId: event.id, type: event.type };
+    this.inbox({ ...of, state: 'fault', fault, ...(reason && { error: reason }) });
   }
 
   /** A run ended after the response to its delivery was sent. */
@@ -153,11 +171,13 @@ export class DeliveryLog {
 
   /** A worker cannot take runs. It tries again, so this line would come back once a second. */
   workFault(error: unknown): void {
-    const { name, message } = toRunError(error);
-    this.#writeThrottled('error', ['work', name, message].join(), MESSAGES.workFault, {
-      fields: { endpoint: this.#endpoint },
+    const endpoint = this.#endpoint;
+    const reason = toRunError(error);
+    this.#writeThrottled('error', ['work', reason.name, reason.message].join(), MESSAGES.workFault, {
+      fields: { endpoint },
       failure: reportFailure(error),
     });
+    this.inbox({ endpoint, state: 'fault', fault: 'take_failed', error: reason });
   }
 
   /** What an operator of the workers should know. */
@@ -165,9 +185,17 @@ export class DeliveryLog {
     this.#writer.write('warn', text, { fields: { endpoint: this.#endpoint } });
   }
 
+  /** The workers of the endpoint take no runs any more, or take them again. */
+  pause(isPaused: boolean): void {
+    const endpoint = this.#endpoint;
+    this.work((isPaused ? MESSAGES.workPaused : MESSAGES.workResumed)(endpoint));
+    this.inbox({ endpoint, state: isPaused ? 'paused' : 'resumed' });
+  }
+
   /** The inbox has a problem that fails no delivery. */
   inboxWarning(warning: string, cause?: unknown): void {
     const fields = { endpoint: this.#endpoint };
+    this.inbox({ ...fields, state: 'warning', text: warning });
     if (cause === undefined) this.#writer.write('warn', warning, { fields });
     else {
       this.#writer.write('warn', MESSAGES.withCause(warning), { fields, failure: reportFailure(cause) });
@@ -189,17 +217,6 @@ export class DeliveryLog {
       this.#writer.write(level, text, { ...details, note }),
     );
   }
-}
-
-/** Whether a delivery failed because the inbox or the transport was down, and not because of its own runs. */
-function isOutage({ outcome, handlers }: DispatchResult): boolean {
-  return (
-    outcome === 'unavailable' && !handlers.some(({ state }) => state === 'running' || state === 'overdue')
-  );
-}
-
-function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
-  return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
 }
 
 type LogLevel = 'error' | 'warn' | 'log' | 'debug';

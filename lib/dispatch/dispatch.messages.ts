@@ -18,6 +18,10 @@ export const MESSAGES = {
     `The handlers of ${name} cannot run, because a request-scoped or transient factory creates the class. Provide the class with useClass, or make the factory a singleton.`,
   handlerNotProvided: (name: string, scopedFactory: string) =>
     `${name} declares handlers, but no module provides it, so they will not run. Add it to a module's providers. If the request-scoped or transient factory ${scopedFactory} creates it, provide it with useClass instead.`,
+  observerNotSingleton: (name: string) =>
+    `${name} is decorated with @ScalekitObserver(), but it is request-scoped or transient, so it observes nothing. Make it a singleton.`,
+  observerFailed: (observer: string, method: string) =>
+    `The observer ${observer} failed in ${method}(). This changes nothing else`,
   handlerForgotten: (name: string, method: string, eventId: string, type: string) =>
     `${eventId} (${type}) was ignored: ${name}.${method} handles it, but no module of this application provides ${name}. Add ${name} to a module's providers.`,
   handlerRefused: (patterns: readonly string[]) =>

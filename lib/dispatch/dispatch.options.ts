@@ -3,6 +3,7 @@ import type { ValidationMode } from '../parse/parse-event.js';
 import type { OutcomeStatusCodes } from '../respond/outcome.js';
 import type { EventTransport } from './event-transport.js';
 import type { RetryablePredicate } from './handler-failure.js';
+import type { ScalekitWebhooksObserver } from './observers.js';
 
 /** Injection token of an endpoint's options, with every default filled in. */
 export const RESOLVED_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:options');
@@ -17,4 +18,5 @@ export interface DispatchOptions {
   readonly eventEmitter: boolean;
   readonly retryable?: RetryablePredicate;
   readonly statusCodes: OutcomeStatusCodes;
+  readonly observers: readonly ScalekitWebhooksObserver[];
 }

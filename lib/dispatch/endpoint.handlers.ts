@@ -48,7 +48,13 @@ export class EventEmitterBridge {
 export class EndpointHandlers {
   /** The same object all the time, although its handlers can change. */
   readonly registry = new HandlerRegistry();
-  #explored: ExploredHandlers = { handlers: [], refused: [], warnings: [], isComplete: true };
+  #explored: ExploredHandlers = {
+    handlers: [],
+    refused: [],
+    observers: [],
+    warnings: [],
+    isComplete: true,
+  };
   /** Those that cannot run although an event may ask for them. */
   refused: readonly RefusedHandler[] = [];
   /** How many modules the application had when all of its handlers were found. */
@@ -128,6 +134,7 @@ export class EndpointHandlers {
   async #explore(isStarting: boolean): Promise<void> {
     const { size } = this.modules;
     this.#explored = await this.explorer.explore(isStarting);
+    this.log.observe(this.#explored.observers);
     const isOwn = ({ endpoints }: RefusedHandler | EventHandler) =>
       endpoints?.includes(this.options.name) ?? true;
     const emitter = this.options.eventEmitter ? [await this.bridge.handler()] : [];

@@ -30,6 +30,8 @@ export interface HandlerBatch {
   readonly receivedAt: Date;
   /** The request's headers, without signatures and credentials. */
   readonly headers: ScalekitDelivery['headers'];
+  /** What observers want to have in the process that executes the runs, such as the context of a trace. */
+  readonly carried?: Readonly<Record<string, string>> | undefined;
   /** The lease under which the runs were claimed. */
   readonly leaseToken: string;
   readonly runs: readonly HandlerRun[];
@@ -37,7 +39,7 @@ export interface HandlerBatch {
 
 /** A run in a queue. It contains the event, but never a secret. */
 export interface QueuedRun
-  extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'headers' | 'leaseToken'> {
+  extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'headers' | 'carried' | 'leaseToken'> {
   readonly handlerId: string;
 }
 

@@ -12,10 +12,12 @@ import { MESSAGES } from './dispatch.messages.js';
 import { HandlerInvoker, type HandlerMethod } from './handler.invoker.js';
 import { type EventHandler, patternsOf, type ScalekitEventContext } from './handler.registry.js';
 import { isResolved } from './nest-internals.js';
+import type { ScalekitWebhooksObserver } from './observers.js';
 import {
   containedClasses,
   declaringClasses,
   handlerDeclarations,
+  isObserverClass,
   requestedEvents,
   resolveHandlerOptions,
 } from './on-scalekit-event.decorator.js';
@@ -37,6 +39,8 @@ export interface RefusedHandler extends Pick<EventHandler, 'patterns' | 'endpoin
 export interface ExploredHandlers {
   readonly handlers: readonly EventHandler[];
   readonly refused: readonly RefusedHandler[];
+  /** The providers that are decorated with `@ScalekitObserver()`. */
+  readonly observers: readonly ScalekitWebhooksObserver[];
   readonly warnings: readonly string[];
   /** Whether a module was still being loaded. */
   readonly isComplete: boolean;
@@ -71,6 +75,7 @@ export class HandlerExplorer {
   async explore(isStarting: boolean): Promise<ExploredHandlers> {
     const handlers = new Map<string, EventHandler>();
     const refused: RefusedHandler[] = [];
+    const observers: ScalekitWebhooksObserver[] = [];
     const warnings: string[] = [];
     const scopedFactories: InstanceWrapper[] = [];
     const classOf = new Map<string, object>();
@@ -93,6 +98,10 @@ export class HandlerExplorer {
       const prototype = prototypeOf(wrapper);
       if (!prototype) continue;
       for (const contained of classesOf(prototype)) containedClasses().add(contained);
+      if (isObserverClass(prototype.constructor)) {
+        if (isStatic(wrapper)) observers.push(wrapper.instance);
+        else warnings.push(MESSAGES.observerNotSingleton(nameOf(prototype.constructor)));
+      }
       for (const { methodName, error, ...declared } of this.#declared(prototype)) {
         const method = `${prototype.constructor.name}.${methodName}`;
         const id = declared.id ?? method;
@@ -114,7 +123,7 @@ export class HandlerExplorer {
       refused.push(...products.refused);
       warnings.push(...products.warnings);
     }
-    return { handlers: [...handlers.values()], refused, warnings, isComplete };
+    return { handlers: [...handlers.values()], refused, observers, warnings, isComplete };
   }
 
   /** A handler for this event whose class no application of this process contains. It was probably forgotten. */

@@ -10,6 +10,7 @@ import { heldBackForMs, placeOf, placesOf, WORKER_PATIENCE_MS } from './event-or
 import type { EndpointRuns, TakenRun, WorkLimits } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import type { RetryablePredicate } from './handler-failure.js';
+import type { AttemptObservation } from './observers.js';
 import {
   aggregateOutcome,
   type DispatchResult,
@@ -41,6 +42,8 @@ interface AttemptEnd {
   readonly limit?: string | undefined;
   /** Whether the handler did not begin, so that this was no attempt. */
   readonly isHeldBack?: boolean;
+  /** Set if there are observers and the handler began. */
+  readonly observation?: AttemptObservation | undefined;
 }
 
 // A lease is extended often enough that two extensions may fail.
@@ -182,13 +185,15 @@ export class InboxRuns implements EndpointRuns {
     return { ...end, settlement: { ...settlement, retryInMs: backoffMs(backoff, workerAttempt) } };
   }
 
-  #report(run: DueRun, { settlement, thrown, limit }: AttemptEnd): void {
+  #report(run: DueRun, { settlement, thrown, limit, observation }: AttemptEnd): void {
     const { handlerId, attempt } = run;
     const { state, error } = settlement;
     const { log } = this.options;
-    if (error)
-      log.attemptFailed(loggedEvent(run), { handlerId, attempt, state, thrown: thrown ?? error, limit });
-    else log.queuedEnd(loggedEvent(run), handlerId, 'inbox');
+    const event = loggedEvent(run);
+    if (error) log.attemptFailed(event, { handlerId, attempt, state, thrown: thrown ?? error, limit });
+    else log.queuedEnd(event, handlerId, 'inbox');
+    const started = { handlerId, attempt, source: 'inbox' } as const;
+    (observation ?? log.observers?.begin(this.endpoint, event, started))?.end(settlement);
   }
 
   async #execute(
@@ -207,15 +212,15 @@ export class InboxRuns implements EndpointRuns {
       const context = new ScalekitEventContext(received, endpoint);
       const running = this.#running;
       const limits = { attempt, timeoutMs, lease, retryable, patienceMs: WORKER_PATIENCE_MS };
-      const claimed = new ClaimedRun({ handler, received, context, inbox, running, log, ...limits });
+      const given = { handler, received, context, inbox, running, log, source: 'inbox' } as const;
+      const claimed = new ClaimedRun({ ...given, ...limits });
       const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
       const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
-      if (claimed.isHeldBack) {
-        const settlement: RunSettlement = { handlerId, state: 'queued', retryInMs: heldBackForMs() };
-        return { settlement, isHeldBack: true };
-      }
-      if (end === TIMED_OUT) return { ...failure(handlerId, new Error(MESSAGES.queuedRunHangs)), limit };
-      return { settlement: end, thrown: claimed.thrown, limit };
+      const heldBack = { handlerId, state: 'queued', retryInMs: heldBackForMs() } as const;
+      if (claimed.isHeldBack) return { settlement: heldBack, isHeldBack: true };
+      const { observation, thrown } = claimed;
+      if (end !== TIMED_OUT) return { settlement: end, thrown, limit, observation };
+      return { ...failure(handlerId, new Error(MESSAGES.queuedRunHangs)), limit, observation };
     } catch (error) {
       // The event cannot be read, for example because this release validates more strictly.
       return failure(handlerId, error);
@@ -254,10 +259,8 @@ export class InboxRuns implements EndpointRuns {
   }
 
   #reportPause(isPaused: boolean): void {
-    if (isPaused === this.#isPaused) return;
+    if (isPaused !== this.#isPaused) this.options.log.pause(isPaused);
     this.#isPaused = isPaused;
-    const { workPaused, workResumed } = MESSAGES;
-    this.options.log.work((isPaused ? workPaused : workResumed)(this.endpoint));
   }
 }
 
@@ -281,8 +284,8 @@ function dead(end: AttemptEnd): AttemptEnd {
   return { ...end, settlement: { ...end.settlement, state: 'dead' } };
 }
 
-function loggedEvent({ eventId: id, type }: DueRun) {
-  return { event: { id, type } };
+function loggedEvent({ eventId: id, type, occurredAt, delivery }: DueRun) {
+  return { event: { id, type, occurred_at: occurredAt }, carried: delivery?.carried };
 }
 
 function toReceivedEvent(
@@ -290,6 +293,7 @@ function toReceivedEvent(
   validation: ValidationMode,
 ): ReceivedEvent {
   const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  const arrival = delivery ? { deliveryId: delivery.id, headers: delivery.headers } : {};
+  const { id: deliveryId, ...others } = delivery ?? {};
+  const arrival = delivery ? { deliveryId, ...others } : {};
   return new ReceivedEvent(parseReceivedEvent(rawBody, validation), { rawBody, receivedAt, ...arrival });
 }

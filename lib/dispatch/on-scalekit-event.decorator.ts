@@ -18,6 +18,7 @@ import { MESSAGES } from './dispatch.messages.js';
 import type { HandlerRetries } from './event-transport.js';
 import type { EventHandler, EventOrder } from './handler.registry.js';
 import { DELIVERY_PARAM, EVENT_PARAM, HANDLER_PARAMS_METADATA } from './nest-internals.js';
+import type { ScalekitWebhooksObserver } from './observers.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 type PatternIn<P> = P extends readonly (infer Item extends ScalekitEventPattern)[]
@@ -256,4 +257,28 @@ export function requestedEvents(
       endpoints: [...new Set(declarations.flatMap(({ options }) => options.endpoint ?? []))],
     }),
   };
+}
+
+const OBSERVER_METADATA = Symbol.for('nestjs-scalekit-webhooks:observer');
+
+/**
+ * Makes a provider an observer of every endpoint of the application. It must be a singleton.
+ *
+ * @example
+ * ```ts
+ * @ScalekitObserver()
+ * export class Alerts implements ScalekitWebhooksObserver {
+ *   onRun({ state, handlerId, eventId }: ObservedRun) {}
+ * }
+ * ```
+ */
+export function ScalekitObserver() {
+  return (target: new (...args: never[]) => ScalekitWebhooksObserver): void => {
+    Reflect.defineMetadata(OBSERVER_METADATA, true, target);
+  };
+}
+
+/** Whether a class is decorated with `@ScalekitObserver()`. */
+export function isObserverClass(target: unknown): boolean {
+  return typeof target === 'function' && Reflect.getMetadata(OBSERVER_METADATA, target) === true;
 }

@@ -13,6 +13,8 @@ export interface Arrival {
   readonly receivedAt?: Date;
   readonly rawBody: Buffer;
   readonly headers?: ScalekitDelivery['headers'];
+  /** What observers stored with the event. */
+  readonly carried?: Readonly<Record<string, string>> | undefined;
   /** Whether Scalekit waits for the response. */
   readonly isAwaited?: boolean;
 }
@@ -25,11 +27,19 @@ export class ReceivedEvent {
   readonly receivedAt: Date;
   readonly rawBody: Buffer;
   readonly headers: ScalekitDelivery['headers'];
+  readonly carried: Arrival['carried'];
   readonly isAwaited: boolean;
 
   constructor(
     { event, issues }: ParsedEvent,
-    { deliveryId = randomUUID(), receivedAt = new Date(), rawBody, headers = {}, isAwaited = false }: Arrival,
+    {
+      deliveryId = randomUUID(),
+      receivedAt = new Date(),
+      rawBody,
+      headers = {},
+      carried,
+      isAwaited = false,
+    }: Arrival,
   ) {
     this.event = event;
     this.issues = issues;
@@ -37,6 +47,7 @@ export class ReceivedEvent {
     this.receivedAt = receivedAt;
     this.rawBody = rawBody;
     this.headers = headers;
+    this.carried = carried;
     this.isAwaited = isAwaited;
   }
 }
@@ -135,4 +146,16 @@ export function reportClaim(handlerId: string, claim: RunClaim | undefined): Han
 export function aggregateOutcome(handlers: readonly HandlerReport[]): DispatchResult['outcome'] {
   const found = OUTCOMES.find(([, ...states]) => handlers.some(({ state }) => states.includes(state)));
   return found?.[0] ?? 'ignored';
+}
+
+/** Whether a delivery failed because the inbox or the transport was down, and not because of its own runs. */
+export function isOutage({ outcome, handlers }: DispatchResult): boolean {
+  return (
+    outcome === 'unavailable' && !handlers.some(({ state }) => state === 'running' || state === 'overdue')
+  );
+}
+
+/** The handlers whose runs are dead since an earlier delivery. */
+export function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
+  return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
 }

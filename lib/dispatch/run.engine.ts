@@ -1,5 +1,5 @@
 import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
+import { ClaimedRun, type ClaimedRunOptions, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
 import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
@@ -80,7 +80,8 @@ export class RunEngine {
         release: (handlerId) => failedSettlement(handlerId, new Error(MESSAGES.claimedTooLate)),
       });
       if (!claims) return this.#conclude(received, { outcome: 'unavailable', handlers: [] });
-      const runs = this.#prepare(received, handlers, claims, lease, this.#timeLeft(received));
+      const timeoutMs = this.#timeLeft(received);
+      const runs = this.#prepare(received, handlers, claims, lease, { timeoutMs, source: 'request' });
       const ends = await this.#run(received, runs, lease);
       const settlements = ends.flatMap(({ settlement }) => settlement ?? []);
       const settled = await this.#inbox.settle(received, settlements, lease, timeout);
@@ -120,7 +121,8 @@ export class RunEngine {
 
     const handler = this.registry.byId(handlerId);
     const handlers = handler ? [handler] : [];
-    const [run] = this.#prepare(received, handlers, claims, lease, timeoutMs, WORKER_PATIENCE_MS);
+    const limits = { timeoutMs, source: 'queue', patienceMs: WORKER_PATIENCE_MS } as const;
+    const [run] = this.#prepare(received, handlers, claims, lease, limits);
     // Another version of the application may have the handler, so the run keeps its remaining attempts.
     let end = failedSettlement(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
     if (run) {
@@ -133,20 +135,20 @@ export class RunEngine {
       await this.#inbox.settleWithinLease(received, { handlerId, state: 'queued' }, lease);
       return { state: 'busy', retryInMs: heldBackForMs() };
     }
+    const { attempt } = claim;
+    const { endpoint, log } = this.options;
     const settlement: RunSettlement =
       end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
     if (settlement.error) {
       const limit = run?.isOverdue ? run.limitWithin(timeoutMs) : undefined;
       const thrown = run?.thrown ?? settlement.error;
-      const { attempt } = claim;
-      this.options.log.attemptFailed(received, {
-        handlerId,
-        attempt,
-        state: settlement.state,
-        thrown,
-        limit,
-      });
-    } else this.options.log.queuedEnd(received, handlerId, 'queue');
+      const { state } = settlement;
+      log.attemptFailed(received, { handlerId, attempt, state, thrown, limit });
+    } else log.queuedEnd(received, handlerId, 'queue');
+    const observation = run
+      ? run.observation
+      : log.observers?.begin(endpoint, received, { handlerId, attempt, source: 'queue' });
+    observation?.end(settlement);
     const settled = await this.#inbox.settleWithinLease(received, settlement, lease);
     if (!settled) return this.#unavailable();
     if (!settlement.error) return { state: 'done' };
@@ -174,8 +176,7 @@ export class RunEngine {
     handlers: readonly EventHandler[],
     claims: ReadonlyMap<string, RunClaim>,
     lease: RunLease,
-    timeoutMs: number,
-    patienceMs?: number,
+    limits: Pick<ClaimedRunOptions, 'timeoutMs' | 'source' | 'patienceMs'>,
   ): readonly ClaimedRun[] {
     const { endpoint, inbox, retryable, log } = this.options;
     const context = new ScalekitEventContext(received, endpoint);
@@ -183,14 +184,9 @@ export class RunEngine {
       const claim = claims.get(handler.id);
       if (claim?.state !== 'claimed') return [];
       const { attempt } = claim;
-      const limits = {
-        attempt,
-        timeoutMs,
-        lease,
-        retryable,
-        ...(patienceMs !== undefined && { patienceMs }),
-      };
-      return new ClaimedRun({ handler, received, context, inbox, log, running: this.#running, ...limits });
+      const running = this.#running;
+      const run = { handler, attempt, received, context, lease };
+      return new ClaimedRun({ ...run, ...limits, inbox, log, running, retryable });
     });
   }
 
@@ -215,6 +211,7 @@ export class RunEngine {
         receivedAt,
         // Any other transport may store them, and so outlive the request.
         headers: transport instanceof InlineTransport ? headers : withoutCredentials(headers),
+        carried: this.options.log.observers?.carry(),
         leaseToken,
         runs,
       });
@@ -254,6 +251,7 @@ export class RunEngine {
     const { state, error } = settlement;
     const { handlerId, attempt, thrown = error } = run;
     if (error) this.options.log.attemptFailed(received, { handlerId, attempt, state, thrown });
+    run.observation?.end(settlement);
     return settlement;
   }
 

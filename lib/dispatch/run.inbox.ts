@@ -2,9 +2,10 @@ import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
 import type { RunLease } from './claimed-run.js';
-import type { LoggedEvent, RunFault, RunLog } from './delivery.log.js';
+import type { LoggedEvent, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { toRunError } from './handler-failure.js';
+import type { RunFault } from './observers.js';
 import { type ReceivedEvent, withoutCredentials } from './received-event.js';
 import { CircuitBreaker, TIMED_OUT, type Timeout, withTimeout } from './timeout.js';
 
@@ -71,7 +72,7 @@ export class RunInbox {
     lease: RunLease,
     { timeout, retryForMs, release }: ClaimLimits,
   ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
-    const event = toInboxEvent(this.options.endpoint, received, lease.retryInMs !== undefined);
+    const event = this.#toInboxEvent(received, lease.retryInMs !== undefined);
     const retryUntil = Date.now() + retryForMs;
     const claiming = this.#claims.retryWithin(
       () => this.options.inbox.claim(event, handlerIds, lease),
@@ -92,7 +93,7 @@ export class RunInbox {
     places: ReadonlyMap<string, OrderPlace>,
     timeout: Timeout,
   ): Promise<ReadonlyMap<string, RunState> | undefined> {
-    const event = toInboxEvent(this.options.endpoint, received, true);
+    const event = this.#toInboxEvent(received, true);
     const enqueuing = this.#claims.retryWithin(
       () => (places.size > 0 ? store.enqueue(event, handlerIds, places) : store.enqueue(event, handlerIds)),
       () => timeout.timeLeftMs(),
@@ -157,20 +158,26 @@ export class RunInbox {
     }
   }
 
+  /** @param hasWorkers whether workers may need to know how the event arrived */
+  #toInboxEvent(received: ReceivedEvent, hasWorkers: boolean): InboxEvent {
+    const { endpoint, log } = this.options;
+    const { event, rawBody: payload, deliveryId: id, headers } = received;
+    const { id: eventId, type, occurred_at: occurredAt } = event;
+    const stored: InboxEvent = { endpoint, eventId, type, occurredAt, payload };
+    if (!hasWorkers) return stored;
+    const carried = log.observers?.carry();
+    return {
+      ...stored,
+      delivery: { id, headers: withoutCredentials(headers), ...(carried && { carried }) },
+    };
+  }
+
   #finishLater(received: LoggedEvent, fault: RunFault, work: Promise<unknown>): void {
     const late = work
       .catch((error) => this.options.log.fault(fault, received, error))
       .finally(() => this.#late.delete(late));
     this.#late.add(late);
   }
-}
-
-/** @param hasWorkers whether workers may need to know how the event arrived */
-function toInboxEvent(endpoint: string, received: ReceivedEvent, hasWorkers: boolean): InboxEvent {
-  const { event, rawBody: payload, deliveryId, headers } = received;
-  const { id: eventId, type, occurred_at: occurredAt } = event;
-  const delivery = hasWorkers ? { delivery: { id: deliveryId, headers: withoutCredentials(headers) } } : {};
-  return { endpoint, eventId, type, occurredAt, payload, ...delivery };
 }
 
 /** A run that fails in a delivery waits as long for its worker as one that its delivery never settles. */

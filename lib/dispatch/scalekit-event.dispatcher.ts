@@ -8,6 +8,7 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
+import type { RunState } from '../inbox/inbox-queries.js';
 import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
 import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
 import { isJsonObject } from '../parse/validate-event.js';
@@ -20,6 +21,7 @@ import { Drain } from './drain.module.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
 import type { QueuedRunner } from './event-transport.js';
 import { InboxRuns } from './inbox.runs.js';
+import { observedEvent } from './observers.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
 import { RunEngine, transportEndpoint } from './run.engine.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
@@ -87,6 +89,9 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     const { name, transport, inbox } = this.#options;
     transport.work?.(transportEndpoint(name, inbox), runner);
     if (this.#runs) transport.inboxWork?.start(this.#runs);
+    const stats = async (states: readonly RunState[]) =>
+      (await inbox.stats(name)).filter(({ state }) => states.includes(state));
+    this.#log.inbox({ endpoint: name, state: 'opened', stats });
   }
 
   /**
@@ -109,6 +114,19 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   async dispatch(event: ScalekitEvent<'*'> | Readonly<Record<string, unknown>>): Promise<DispatchResult> {
     const rawBody = Buffer.from(toJson(event));
     return this.handle(new ReceivedEvent(parseEvent(rawBody, this.#options.validation), { rawBody }));
+  }
+
+  /**
+   * Handles the event of a delivery, within what tracers open for it.
+   *
+   * @internal
+   */
+  receive(received: ReceivedEvent): Promise<DispatchResult> {
+    const { observers } = this.#log;
+    const handle = () => this.handle(received);
+    return observers
+      ? observers.traceDelivery(observedEvent(this.#options.name, received), handle)
+      : handle();
   }
 
   /**
@@ -148,6 +166,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
   }
 
   async #finish(): Promise<void> {
+    this.#log.inbox({ endpoint: this.#options.name, state: 'closed' });
     const finished = this.#finishDeliveries();
     while ((await waitAtMost(finished, SHUTDOWN_REPORT_MS)) === TIMED_OUT) {
       this.#log.shutdownWaits([...(this.#engine?.running ?? []), ...(this.#runs?.running ?? [])]);

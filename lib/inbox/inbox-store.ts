@@ -224,6 +224,8 @@ export interface InboxDelivery {
   readonly id: string;
   /** The request's headers, without signatures and credentials. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** What observers want to have in the process that works on the runs, such as the context of a trace. */
+  readonly carried?: Readonly<Record<string, string>>;
 }
 
 /** The right to execute the runs of a claim for a limited time. */

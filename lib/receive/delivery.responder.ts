@@ -3,7 +3,9 @@ import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DeliveryLog } from '../dispatch/delivery.log.js';
 import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { observedEvent } from '../dispatch/observers.js';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
+import type { ParsedEvent } from '../parse/parse-event.js';
 import {
   answerFor,
   answerForReplay,
@@ -21,6 +23,7 @@ interface FastifyReply {
   readonly raw: ServerResponse;
   /** Whether it sends nothing more: it has sent a response, or was hijacked. */
   readonly sent: boolean;
+  readonly request: PlatformRequest;
   code(status: number): FastifyReply;
   header(name: string, value: string): FastifyReply;
   send(body: object): unknown;
@@ -47,6 +50,8 @@ export class DeliveryResponder {
    * a response only after its hooks, so the response itself does not tell.
    */
   readonly #statuses = new WeakMap<PlatformResponse, number | undefined>();
+  /** What is known of the events, for observers. */
+  readonly #events = new WeakMap<PlatformResponse, ParsedEvent>();
   #hasReportedEarlyAnswer = false;
   #hasReportedMiss = false;
 
@@ -67,7 +72,9 @@ export class DeliveryResponder {
     if (this.#isAnswered(response)) return;
     const answer = answerFor(outcome, this.#options.statusCodes, retryAfterSeconds);
     this.#statuses.set(response, answer.status);
-    await send(response, replay === undefined ? answer : answerForReplay(answer, replay));
+    const sending = send(response, replay === undefined ? answer : answerForReplay(answer, replay));
+    this.#observe(response, outcome, answer.status);
+    await sending;
   }
 
   /** Logs why a delivery is refused, and responds, unless a response was sent. */
@@ -100,6 +107,7 @@ export class DeliveryResponder {
       if (decided === undefined) {
         this.#statuses.set(response, unavailable);
         this.#log.refusal('unavailable', answered());
+        this.#observe(response, 'unavailable', unavailable);
       }
       const isAllowed = !isSuccess(status) || status === decided;
       const sent = isAllowed ? status : (decided ?? unavailable);
@@ -121,6 +129,28 @@ export class DeliveryResponder {
       if (sent.statusCode !== 404 || capturedBody(request) || this.#hasReportedMiss) return;
       this.#hasReportedMiss = true;
       this.#log.warn(MESSAGES.notFound(url.replace(/\?.*/s, ''), endpoint));
+    });
+  }
+
+  /** The delivery is of this event. */
+  identify(response: PlatformResponse, parsed: ParsedEvent): void {
+    if (this.#log.observers) this.#events.set(response, parsed);
+  }
+
+  /** Tells observers how the delivery was answered. */
+  #observe(response: PlatformResponse, outcome: Outcome, status: number): void {
+    const { observers } = this.#log;
+    if (!observers) return;
+    const endpoint = this.#options.name;
+    const { receivedAt } = capturedBody(requestOf(response)) ?? {};
+    const parsed = this.#events.get(response);
+    observers.tell('onDelivery', {
+      endpoint,
+      ...(parsed && observedEvent(endpoint, parsed)),
+      outcome,
+      status,
+      durationMs: receivedAt ? Date.now() - receivedAt.getTime() : 0,
+      issues: parsed?.issues ?? [],
     });
   }
 
@@ -181,6 +211,11 @@ async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<
 /** Node's response, which Fastify's reply contains. */
 export function nodeResponse(response: PlatformResponse): ServerResponse {
   return isFastifyReply(response) ? response.raw : response;
+}
+
+/** The request that is answered: Express's extends Node's. */
+function requestOf(response: PlatformResponse): PlatformRequest {
+  return isFastifyReply(response) ? response.request : response.req;
 }
 
 function isFastifyReply(response: PlatformResponse): response is FastifyReply {

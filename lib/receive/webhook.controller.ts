@@ -60,7 +60,7 @@ export function createWebhookController(path: string, decorators: readonly Class
       @Res({ passthrough: true }) response: PlatformResponse,
     ): Promise<void> {
       try {
-        const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request));
+        const { outcome, retryAfterSeconds, end } = await this.#dispatch(capturedBody(request), response);
         await this.#responder.answer(response, outcome, { retryAfterSeconds, replay: end });
       } catch (error) {
         if (!(error instanceof ScalekitWebhooksError)) throw error;
@@ -69,12 +69,13 @@ export function createWebhookController(path: string, decorators: readonly Class
     }
 
     /** @throws ScalekitWebhooksError that says why the delivery is refused */
-    async #dispatch(body: CapturedBytes | undefined): Promise<DeliveryResult> {
+    async #dispatch(body: CapturedBytes | undefined, response: PlatformResponse): Promise<DeliveryResult> {
       const { validation, environmentIds } = this.#options;
       if (!body?.verified) {
         throw new DeliveryRefusedError('misconfigured', MESSAGES.bodyRefused.misconfigured);
       }
       const parsed = parseEvent(body.bytes, validation);
+      this.#responder.identify(response, parsed);
       requireEnvironment(parsed.event, environmentIds);
       const { replay } = body.verified;
       if (replay) {
@@ -87,7 +88,7 @@ export function createWebhookController(path: string, decorators: readonly Class
         headers: body.headers,
         isAwaited: true,
       });
-      return this.#dispatcher.handle(received);
+      return this.#dispatcher.receive(received);
     }
   }
   applyDecorators(...decorators)(ScalekitWebhookController);

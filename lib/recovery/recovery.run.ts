@@ -1,4 +1,4 @@
-import type { LogWriter } from '../dispatch/delivery.log.js';
+import type { DeliveryLog, LogWriter } from '../dispatch/delivery.log.js';
 import type { DispatchOptions } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import type { DispatchResult } from '../dispatch/received-event.js';
@@ -18,6 +18,7 @@ export interface RecoveredEndpoint {
   readonly dispatcher: ScalekitEventDispatcher;
   readonly handlers: EndpointHandlers;
   readonly inbox: ScalekitInbox;
+  readonly log: DeliveryLog;
 }
 
 /** How events of the Events API are counted. */

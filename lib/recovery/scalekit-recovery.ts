@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { LogWriter } from '../dispatch/delivery.log.js';
+import { DeliveryLog, LogWriter } from '../dispatch/delivery.log.js';
 import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
 import { Drain } from '../dispatch/drain.module.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
+import type { ObservedRecovery } from '../dispatch/observers.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitRecoveryError } from '../errors/errors.js';
 import { checkOptions, describeValue, refuseSetting } from '../errors/settings.js';
+import type { InboxLease } from '../inbox/inbox-store.js';
 import { type InboxRecoveryStore, isRecoveryStore, type RecoveryStart } from '../inbox/inbox-work.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { EventsReader, interrupted, type RecoveryWindow } from './events.reader.js';
@@ -98,8 +100,19 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
       ? this.#recoverAlone(endpoint, inbox, given)
       : this.#recover(endpoint, given, {}, this.#closing.signal);
     this.#current.add(recovering);
+    const startedAt = Date.now();
+    const observe = (end: Pick<ObservedRecovery, 'outcome' | 'result' | 'error'>) => {
+      const recovery = { endpoint: this.#name, isDryRun: given.dryRun ?? false, ...end };
+      endpoint.log.observers?.tell('onRecovery', { ...recovery, durationMs: Date.now() - startedAt });
+    };
     try {
-      return await recovering;
+      const result = await recovering;
+      observe({ outcome: 'done', result: { ...result } });
+      return result;
+    } catch (error) {
+      const isElsewhere = error instanceof ScalekitRecoveryError && error.code === 'in_progress';
+      observe({ outcome: isElsewhere ? 'in_progress' : 'failed', error: toRunError(error) });
+      throw error;
     } finally {
       this.#current.delete(recovering);
     }
@@ -136,11 +149,7 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
     }
   }
 
-  async #end(
-    inbox: InboxRecoveryStore,
-    lease: { token: string; durationMs: number },
-    checkpoint?: Date,
-  ): Promise<void> {
+  async #end(inbox: InboxRecoveryStore, lease: InboxLease, checkpoint?: Date): Promise<void> {
     try {
       await inbox.endRecovery(this.#name, lease, checkpoint);
     } catch (error) {
@@ -246,6 +255,7 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
         dispatcher: providers.get(ScalekitEventDispatcher)?.instance as ScalekitEventDispatcher,
         handlers: providers.get(EndpointHandlers)?.instance as EndpointHandlers,
         inbox: providers.get(ScalekitInbox)?.instance as ScalekitInbox,
+        log: providers.get(DeliveryLog)?.instance as DeliveryLog,
       };
     }
     return refuseSetting('endpoint', MESSAGES.noEndpoint(this.#name));

@@ -24,7 +24,13 @@ export function describeDue(harness: ConformanceHarness, runner: ConformanceRunn
 
   describe('takeDue', () => {
     test('returns a run with its event, as it was received', async (store) => {
-      const event = anEvent({ delivery: { id: 'msg_1', headers: { 'x-ténant': ['a', 'b\u0000'] } } });
+      const event = anEvent({
+        delivery: {
+          id: 'msg_1',
+          headers: { 'x-ténant': ['a', 'b\u0000'] },
+          carried: { traceparent: '00-1-2-01' },
+        },
+      });
       await store.enqueue(event, ['A.run']);
 
       const { runs, isPaused } = await take(store);

@@ -24,6 +24,7 @@ function runOf(handle: (delivery: ScalekitDelivery) => Promise<unknown>, retryab
     timeoutMs: TIMEOUT_MS,
     inbox: new MemoryInboxStore(),
     running: new Set(),
+    source: 'request',
     log: { staleRun: () => {} },
     retryable,
     lease: { token: 'lease_1', durationMs: 2 * TIMEOUT_MS },

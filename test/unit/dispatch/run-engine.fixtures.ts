@@ -5,8 +5,9 @@ import {
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { FailedAttempt, LoggedEvent, RunFault, RunLog } from '../../../lib/dispatch/delivery.log.js';
+import type { FailedAttempt, LoggedEvent, RunLog } from '../../../lib/dispatch/delivery.log.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
+import type { RunFault } from '../../../lib/dispatch/observers.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
 import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';

@@ -151,6 +151,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
         ].map((outcome) => [`statusCodes.${outcome}`, STATUS.refused]),
       ),
       verifier: FUNCTION,
+      observers: row([[{ onRun: noop }], NO_ITEMS]),
     },
   },
   {

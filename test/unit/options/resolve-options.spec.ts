@@ -13,6 +13,7 @@ describe('resolveOptions', () => {
       ...ENDPOINT,
       toleranceSeconds: 300,
       validation: 'strict',
+      observers: [],
       handlerTimeoutMs: 9000,
       maxBodyBytes: 1_048_576,
       eventEmitter: false,

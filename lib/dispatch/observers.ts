@@ -1,0 +1,300 @@
+import { isPromise } from 'node:util/types';
+import type { EventIssue } from '../errors/errors.js';
+import type { InboxRunCount, RunError, RunNote, RunState } from '../inbox/inbox-queries.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
+import type { Outcome } from '../respond/outcome.js';
+
+/**
+ * Sees what happens to deliveries, runs, recoveries and inboxes, for metrics, traces and alerts. Implement the methods that
+ * you need, and pass the object to the option `observers`, or decorate a provider with `@ScalekitObserver()`.
+ *
+ * Nothing that an observer gets contains a payload. Nothing waits for what a method returns, and one that throws or rejects
+ * changes nothing: the error is logged. The methods run on the path of deliveries, so they should return at once.
+ */
+export interface ScalekitWebhooksObserver {
+  /** A delivery was answered, also one that was refused. */
+  onDelivery?(delivery: ObservedDelivery): unknown;
+  /** An attempt at a run has ended. If it ended after its delivery, it is reported then. */
+  onRun?(run: ObservedRun): unknown;
+  /** A recovery has ended, or could not begin. */
+  onRecovery?(recovery: ObservedRecovery): unknown;
+  /** Something happened to the inbox of an endpoint, or between it and a run. */
+  onInbox?(inbox: ObservedInbox): unknown;
+  /**
+   * For tracers: an event is about to be passed to its handlers, or to be stored for them.
+   *
+   * @param work call it at once, and within what the handlers should run in, such as a context of OpenTelemetry. It never
+   *   throws, and its promise never rejects. If it is not called, the event is handled all the same.
+   */
+  traceDelivery?(delivery: ObservedEvent, work: () => Promise<Outcome>): unknown;
+  /**
+   * For tracers: an attempt at a run is about to begin.
+   *
+   * @param work as for `traceDelivery`. It resolves when `onRun` is called.
+   */
+  traceRun?(run: ObservedAttempt, work: () => Promise<ObservedRun>): unknown;
+  /**
+   * For tracers: called within a delivery whose runs are stored for a worker. What it returns is stored with them, and
+   * `traceRun` gets it as `carried`, in whichever process.
+   */
+  carry?(): Readonly<Record<string, string>> | undefined;
+}
+
+/** The event that an observer is told about. */
+export interface ObservedEvent {
+  /** The `name` of the endpoint. */
+  readonly endpoint: string;
+  readonly eventId: string;
+  readonly type: string;
+  /** When it happened in Scalekit, as text, exactly as the event states it. */
+  readonly occurredAt: string;
+}
+
+/** A delivery that was answered. What is not known of its event, because it was refused before, is undefined. */
+export interface ObservedDelivery extends Partial<ObservedEvent> {
+  readonly endpoint: string;
+  readonly outcome: Outcome;
+  /** The status code of the response. */
+  readonly status: number;
+  /** From the arrival of the request until the response, in ms; 0 if it was refused before its body was read. */
+  readonly durationMs: number;
+  /** The fields that differ from the documented types, if `validation` is `'lenient'`. */
+  readonly issues: readonly EventIssue[];
+}
+
+/** An attempt at a run. */
+export interface ObservedAttempt extends ObservedEvent {
+  readonly handlerId: string;
+  /** The number of this attempt, from 1. */
+  readonly attempt: number;
+  /** What started it: the delivery itself, a worker of the inbox, or one of a queue. */
+  readonly source: 'request' | 'inbox' | 'queue';
+  /** What `carry` returned when the run was stored. */
+  readonly carried?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An attempt that has ended. */
+export interface ObservedRun extends ObservedAttempt {
+  /** `failed` will be attempted again, `dead` will not. */
+  readonly state: Extract<RunState, 'done' | 'failed' | 'dead'>;
+  readonly durationMs: number;
+  /** Why it failed. */
+  readonly error?: RunError;
+  /** Why the handler did not run, if the run is done without it. */
+  readonly note?: RunNote;
+}
+
+/** A recovery that has ended. */
+export interface ObservedRecovery {
+  readonly endpoint: string;
+  /** `in_progress`: another process is recovering. */
+  readonly outcome: 'done' | 'failed' | 'in_progress';
+  readonly durationMs: number;
+  readonly isDryRun: boolean;
+  /** How many events it read, and what happened to them. Only if it is done. */
+  readonly result?: Readonly<
+    Record<'read' | 'handled' | 'duplicates' | 'ignored' | 'failed' | 'restarted', number> &
+      Record<'from' | 'until', Date>
+  >;
+  /** Why it failed. */
+  readonly error?: RunError;
+}
+
+/** What can go wrong between a run and the inbox or the transport. */
+export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'lease_lost';
+
+/**
+ * What happened to an inbox:
+ *
+ * - `opened`: the application has started; `stats` counts the runs of the endpoint in these states
+ * - `closed`: the application is closing
+ * - `fault`: a claim, a start or a settlement failed, or a worker could not take runs (`take_failed`)
+ * - `warning`: a problem that fails no delivery
+ * - `paused`, `resumed`: this process has noticed it
+ */
+export type ObservedInbox = { readonly endpoint: string } & (
+  | {
+      readonly state: 'opened';
+      /** The smaller the number of runs in these states is, the faster is the answer: leave `done` out. */
+      readonly stats: (states: readonly RunState[]) => Promise<readonly InboxRunCount[]>;
+    }
+  | { readonly state: 'closed' | 'paused' | 'resumed' }
+  | { readonly state: 'warning'; readonly text: string }
+  | {
+      readonly state: 'fault';
+      readonly fault: RunFault | 'take_failed';
+      readonly eventId?: string;
+      readonly type?: string;
+      readonly error?: RunError;
+    }
+);
+
+type ObserverMethod = keyof ScalekitWebhooksObserver;
+
+/** What each of these methods gets. */
+interface Notices {
+  readonly onDelivery: ObservedDelivery;
+  readonly onRun: ObservedRun;
+  readonly onRecovery: ObservedRecovery;
+  readonly onInbox: ObservedInbox;
+}
+
+/** The parts of a parsed event that observers are told. */
+interface EventParts {
+  readonly event: { readonly id: string; readonly type: string; readonly occurred_at: string };
+}
+
+/** What observers are told of an event. */
+export function observedEvent(endpoint: string, { event }: EventParts): ObservedEvent {
+  return { endpoint, eventId: event.id, type: event.type, occurredAt: event.occurred_at };
+}
+
+/** Logs that an observer failed. It must not throw. */
+type ReportFailure = (observer: string, method: string, error: unknown) => void;
+
+/** The observers of one endpoint. Whatever they do, the delivery goes on. */
+export class Observers {
+  readonly #all = new Set<ScalekitWebhooksObserver>();
+  readonly #reportFailure: ReportFailure;
+  #opened?: ObservedInbox;
+
+  constructor(reportFailure: ReportFailure) {
+    this.#reportFailure = reportFailure;
+  }
+
+  /** Adds those that are new. */
+  add(observers: readonly ScalekitWebhooksObserver[]): void {
+    for (const observer of observers) {
+      if (this.#all.has(observer)) continue;
+      this.#all.add(observer);
+      if (this.#opened) this.#tell(observer, 'onInbox', this.#opened);
+    }
+  }
+
+  /** Tells all of them what happened. */
+  tell<Method extends keyof Notices>(method: Method, notice: Notices[Method]): void {
+    if ('stats' in notice) this.#opened = notice;
+    for (const observer of this.#all) this.#tell(observer, method, notice);
+  }
+
+  /** What all of them want to have stored with the runs of the delivery. */
+  carry(): Readonly<Record<string, string>> | undefined {
+    const carried: Record<string, string> = {};
+    for (const observer of this.#all) {
+      const given = observer.carry && this.#guarded(observer, 'carry', () => observer.carry?.());
+      for (const [name, value] of Object.entries(given ?? {})) carried[name] = String(value);
+    }
+    return Object.keys(carried).length > 0 ? carried : undefined;
+  }
+
+  /** Passes an event on within what tracers have opened for it. */
+  traceDelivery<Result extends { readonly outcome: Outcome }>(
+    delivery: ObservedEvent,
+    handle: () => Promise<Result>,
+  ): Promise<Result> {
+    const ended = deferred<Outcome>();
+    const result = this.#within([...this.#all], 'traceDelivery', delivery, ended.promise, handle);
+    result.then(
+      ({ outcome }) => ended.resolve(outcome),
+      () => ended.resolve('failed'),
+    );
+    return result;
+  }
+
+  /** Begins to observe an attempt. */
+  begin(
+    endpoint: string,
+    received: EventParts & Pick<ObservedAttempt, 'carried'>,
+    run: Pick<ObservedAttempt, 'handlerId' | 'attempt' | 'source'>,
+  ): AttemptObservation {
+    const { handlerId, attempt, source } = run;
+    const event = observedEvent(endpoint, received);
+    const { carried } = received;
+    return new AttemptObservation(this, { ...event, handlerId, attempt, source, carried });
+  }
+
+  traceRun<T>(attempt: ObservedAttempt, ended: Promise<ObservedRun>, work: () => Promise<T>): Promise<T> {
+    return this.#within([...this.#all], 'traceRun', attempt, ended, work);
+  }
+
+  /** Runs the work within what each tracer has opened for it, whatever the tracers do. */
+  async #within<End, T>(
+    [tracer, ...others]: readonly ScalekitWebhooksObserver[],
+    method: 'traceDelivery' | 'traceRun',
+    what: ObservedEvent,
+    ended: Promise<End>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    if (!tracer) return work();
+    let begun: Promise<T> | undefined;
+    const begin = () => {
+      begun ??= this.#within(others, method, what, ended, work);
+      return ended;
+    };
+    this.#guarded(tracer, method, () => tracer[method]?.(what as never, begin as never));
+    // The tracer may not have called its work, or may have thrown before.
+    begin();
+    return begun as unknown as Promise<T>;
+  }
+
+  #tell(observer: ScalekitWebhooksObserver, method: ObserverMethod, notice: object): void {
+    this.#guarded(observer, method, () => {
+      Object.freeze(notice);
+      return observer[method]?.(notice as never, undefined as never);
+    });
+  }
+
+  /** What a method of an observer returns, or undefined if it throws. A promise that it returns may reject. */
+  #guarded<T>(observer: ScalekitWebhooksObserver, method: ObserverMethod, call: () => T): T | undefined {
+    const report = (error: unknown) => this.#reportFailure(observer.constructor?.name, method, error);
+    try {
+      const returned = call();
+      if (isPromise(returned)) returned.catch(report);
+      return returned;
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  }
+}
+
+/** An attempt, from its beginning until it is known what becomes of the run. */
+export class AttemptObservation {
+  readonly #observers: Observers;
+  readonly #attempt: ObservedAttempt;
+  readonly #startedAt = Date.now();
+  readonly #ended = deferred<ObservedRun>();
+  /** Set if the run is done without its handler. */
+  note?: RunNote;
+
+  constructor(observers: Observers, attempt: ObservedAttempt) {
+    this.#observers = observers;
+    this.#attempt = Object.freeze(attempt);
+  }
+
+  /** Runs the handler within what tracers have opened for it. */
+  within<T>(work: () => Promise<T>): Promise<T> {
+    return this.#observers.traceRun(this.#attempt, this.#ended.promise, work);
+  }
+
+  /** Tells what became of the run. A run that goes back to a queue with an error has failed. */
+  end({ state, error }: RunSettlement): void {
+    const run: ObservedRun = {
+      ...this.#attempt,
+      state: state === 'queued' ? 'failed' : state,
+      durationMs: Date.now() - this.#startedAt,
+      ...(error && { error }),
+      ...(this.note && { note: this.note }),
+    };
+    this.#observers.tell('onRun', run);
+    this.#ended.resolve(run);
+  }
+}
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
