@@ -89,8 +89,7 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     const { name, transport, inbox } = this.#options;
     transport.work?.(transportEndpoint(name, inbox), runner);
     if (this.#runs) transport.inboxWork?.start(this.#runs);
-    const stats = async (states: readonly RunState[]) =>
-      (await inbox.stats(name)).filter(({ state }) => states.includes(state));
+    const stats = async (states: readonly RunState[]) => inbox.stats(name, states);
     this.#log.inbox({ endpoint: name, state: 'opened', stats });
   }
 

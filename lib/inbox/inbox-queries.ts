@@ -129,8 +129,11 @@ export function positionOf(cursor: string): number {
 export class RunCounter {
   readonly #counts = new Map<string, InboxRunCount>();
 
+  constructor(private readonly states: readonly RunState[] = RUN_STATES) {}
+
   add({ endpoint, receivedAt, runs }: Pick<InboxEntry, 'endpoint' | 'receivedAt' | 'runs'>): void {
     for (const { handlerId, state } of runs) {
+      if (!this.states.includes(state)) continue;
       const key = JSON.stringify([endpoint, handlerId, state]);
       const known = this.#counts.get(key);
       const oldestReceivedAt =

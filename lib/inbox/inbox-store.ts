@@ -153,8 +153,11 @@ export interface InboxStore {
    */
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]>;
 
-  /** How many runs there are, by endpoint, handler and state. With `endpoint`, only those of this endpoint. */
-  stats(endpoint?: string): Promise<readonly InboxRunCount[]>;
+  /**
+   * How many runs there are, by endpoint, handler and state. With `endpoint`, only those of this endpoint. With `states`, only
+   * those in these states: without `done`, the time that it takes should not grow with the number of runs that are done.
+   */
+  stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]>;
 
   /** One entry with its runs, or undefined if the store does not know the event. */
   get(key: InboxKey): Promise<InboxEntry | undefined>;

@@ -169,8 +169,8 @@ export class MemoryInboxStore implements InboxWorkStore {
     return dismissed;
   }
 
-  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
-    const counter = new RunCounter();
+  async stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
+    const counter = new RunCounter(states);
     for (const event of this.#events.matching({ endpoint })) counter.add(toEntry(event));
     return counter.counts;
   }

@@ -32,7 +32,7 @@ import { PostgresConnection } from './postgres.connection.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
-import { readCount, readPage, textOf, toInboxEntry, toRunClaim, toRunCount } from './postgres.reads.js';
+import { readCount, readPage, readStats, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
@@ -186,9 +186,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
-  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
-    const values = [endpoint === undefined ? null : toStorableText(endpoint)];
-    return (await this.#connection.query(this.#statements.stats, values)).map(toRunCount);
+  async stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
+    return readStats(this.#connection, this.#tables, endpoint, states);
   }
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {

@@ -36,16 +36,25 @@ SELECT encode(payload, 'base64') AS payload FROM ${events}
 WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
 }
 
-/** How many runs there are. Values: endpoint, or NULL for all. */
-export function statsSql({ events, runs, application }: PostgresTables): string {
-  return `
-SELECT run.endpoint, run.handler_id, run.state, count(*)::float8 AS runs,
+/** How many runs are in which state. An index has the runs that are not done. */
+export async function readStats(
+  connection: PostgresConnection,
+  { events, runs, application }: PostgresTables,
+  endpoint?: string,
+  states: readonly RunState[] = RUN_STATES,
+): Promise<readonly InboxRunCount[]> {
+  const rows = await connection.query(
+    `SELECT run.endpoint, run.handler_id, run.state, count(*)::float8 AS runs,
   floor(extract(epoch FROM min(event.received_at)) * 1000)::float8 AS oldest_received_at
 FROM ${runs} AS run
 JOIN ${events} AS event
   ON event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id
 WHERE run.application = ${application} AND (run.endpoint = $1::text OR $1::text IS NULL)
-GROUP BY run.endpoint, run.handler_id, run.state`;
+  ${states.includes('done') ? '' : "AND run.state <> 'done'"}
+GROUP BY run.endpoint, run.handler_id, run.state`,
+    [endpoint === undefined ? null : toStorableText(endpoint)],
+  );
+  return rows.map(toRunCount).filter(({ state }) => states.includes(state));
 }
 
 /** A page of the entries that match. */
@@ -137,8 +146,7 @@ export function toRunClaim(row: PostgresRow): RunClaim {
   }
 }
 
-/** Reads a row of {@link statsSql}. */
-export function toRunCount(row: PostgresRow): InboxRunCount {
+function toRunCount(row: PostgresRow): InboxRunCount {
   return {
     endpoint: textOf(row, 'endpoint'),
     handlerId: textOf(row, 'handler_id'),

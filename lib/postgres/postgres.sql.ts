@@ -1,4 +1,4 @@
-import { getSql, payloadSql, statsSql } from './postgres.reads.js';
+import { getSql, payloadSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { TRANSACTION_MARK } from './postgres-queryable.js';
 
@@ -13,7 +13,6 @@ export function postgresStatements(tables: PostgresTables) {
     complete: completeSql(tables),
     reopen: reopenSql(tables),
     dismiss: dismissSql(tables),
-    stats: statsSql(tables),
     get: getSql(tables),
     payload: payloadSql(tables),
   });

@@ -75,12 +75,21 @@ export class RedisEntryReader {
     return count;
   }
 
-  async stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
-    const counter = new RunCounter();
-    for await (const batch of this.#matching({ endpoint }, BATCH_SIZE)) {
-      for (const { entry } of batch) counter.add(entry);
+  async stats(
+    endpoint?: string,
+    states: readonly RunState[] = RUN_STATES,
+  ): Promise<readonly InboxRunCount[]> {
+    const counted = [];
+    // An entry can be in the indexes of several states, each of which counts its own runs.
+    for (const some of states.includes('done') ? [states] : states.map((state) => [state])) {
+      const counter = new RunCounter(some);
+      const [state] = some.length === 1 ? some : [];
+      for await (const batch of this.#matching({ endpoint, ...(state && { state }) }, BATCH_SIZE)) {
+        for (const { entry } of batch) counter.add(entry);
+      }
+      counted.push(...counter.counts);
     }
-    return counter.counts;
+    return counted;
   }
 
   async prune(before: Date): Promise<number> {

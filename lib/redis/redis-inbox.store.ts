@@ -14,6 +14,7 @@ import {
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+  type RunState,
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
@@ -186,9 +187,9 @@ export class RedisInboxStore implements InboxRecoveryStore {
     return dismissed.map(fromStorableText);
   }
 
-  /** Counts the runs. It has to read every entry. */
-  stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
-    return this.#reader.stats(endpoint);
+  /** Counts the runs. Without `done` among the states, it reads only the entries that have such runs; otherwise, all. */
+  stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
+    return this.#reader.stats(endpoint, states);
   }
 
   get(key: InboxKey): Promise<InboxEntry | undefined> {

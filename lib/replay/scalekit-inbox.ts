@@ -11,6 +11,7 @@ import {
   describeValue,
   listOf,
   type OptionChecks,
+  oneOf,
   optional,
   refuseSetting,
   requireDate,
@@ -25,6 +26,8 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
   PAGE_CHECKS,
+  RUN_STATES,
+  type RunState,
 } from '../inbox/inbox-queries.js';
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
@@ -55,6 +58,8 @@ export interface ReplayOptions {
 /** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
 export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
 
+// Within the timeouts that health checks usually have.
+const PING_TIMEOUT_MS = 5000;
 const REPLAY_CHECKS: OptionChecks<ReplayOptions> = { handlers: optional(listOf(requireText)) };
 
 /**
@@ -153,9 +158,25 @@ export class ScalekitInbox {
     return this.#options.inbox.dismiss(key, handlers);
   }
 
-  /** The number of runs of each handler in each state, and when the oldest of their events was received. */
-  async stats(): Promise<readonly InboxRunCount[]> {
-    return this.#options.inbox.stats(this.#options.name);
+  /**
+   * The number of runs of each handler in each state, and when the oldest of their events was received.
+   *
+   * @param states which runs to count; by default all. Those that are not done are found by an index, so leave out `done`
+   *   where it is asked often.
+   * @throws ScalekitWebhooksConfigurationError when a state does not exist
+   */
+  async stats(states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
+    if (states !== undefined) listOf(oneOf(RUN_STATES))('states', states);
+    return this.#options.inbox.stats(this.#options.name, states);
+  }
+
+  /**
+   * Resolves if the inbox can be used: it answers within 5 seconds, has its tables, and may write. It changes nothing.
+   *
+   * @throws InboxUnusableError with what to do about each problem, or any other error
+   */
+  async ping(): Promise<void> {
+    await inTime(this.#options.inbox.ping(), PING_TIMEOUT_MS);
   }
 
   /**

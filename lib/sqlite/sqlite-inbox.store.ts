@@ -172,8 +172,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     });
   }
 
-  stats(endpoint?: string): Promise<readonly InboxRunCount[]> {
-    return this.#read((database) => selectRunCounts(database, this.#tables, endpoint));
+  stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
+    return this.#read((database) => selectRunCounts(database, this.#tables, endpoint, states));
   }
 
   /** An entry that a transaction on the store's own connection has changed is read when the transaction has ended. */

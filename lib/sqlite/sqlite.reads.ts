@@ -9,6 +9,7 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
   positionOf,
+  RUN_STATES,
   type RunNote,
   type RunState,
 } from '../inbox/inbox-queries.js';
@@ -62,14 +63,16 @@ export function selectRunCounts(
   database: SqliteDatabase,
   { events, handlers }: SqliteTables,
   endpoint?: string,
+  states: readonly RunState[] = RUN_STATES,
 ): InboxRunCount[] {
+  const asked = RUN_STATES.filter((state) => states.includes(state)).map((state) => `'${state}'`);
   const stored = selectJson<StoredRunCount>(
     database,
     `SELECT json_object(
       'endpoint', e.endpoint, 'handlerId', h.handler_id, 'state', h.state, 'count', COUNT(*),
       'oldestReceivedAt', MIN(e.received_at)
     ) AS json FROM ${handlers} AS h JOIN ${events} AS e ON e.number = h.event_number
-    ${endpoint === undefined ? '' : 'WHERE e.endpoint = ?'} GROUP BY e.endpoint, h.handler_id, h.state`,
+    WHERE h.state IN (${asked.join(', ')}) ${endpoint === undefined ? '' : 'AND e.endpoint = ?'} GROUP BY e.endpoint, h.handler_id, h.state`,
     ...(endpoint === undefined ? [] : [toStorableText(endpoint)]),
   );
   return stored.map(({ endpoint, handlerId, oldestReceivedAt, ...count }) => ({

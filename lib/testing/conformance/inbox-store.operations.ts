@@ -1,3 +1,4 @@
+import type { RunState } from '../../inbox/inbox-queries.js';
 import {
   aLease,
   anEvent,
@@ -183,6 +184,26 @@ export function describeOperations(harness: ConformanceHarness, runner: Conforma
         },
       ]);
       expect(await harness.store.stats(other.endpoint)).toEqual([counts[1]]);
+    });
+
+    it('count only the runs in the given states, each once', async () => {
+      const [mixed, done] = [anEvent(), anEvent()] as const;
+      await harness.record(mixed, 'dead');
+      await harness.claim(mixed, aLease(), ['B.run']);
+      await harness.record(done, 'done');
+
+      const stateOf = async (...states: RunState[]) => {
+        const counts = await harness.store.stats('default', states);
+        return counts.map(({ handlerId, state, count }) => [handlerId, state, count]).sort();
+      };
+      const [dead, running] = [
+        ['A.run', 'dead', 1],
+        ['B.run', 'running', 1],
+      ];
+      expect(await stateOf('queued', 'running', 'failed', 'dead')).toEqual([dead, running]);
+      expect(await stateOf('running')).toEqual([running]);
+      expect(await stateOf('done', 'running')).toEqual([['A.run', 'done', 1], running]);
+      expect(await stateOf('queued')).toEqual([]);
     });
 
     testWork('count the runs that workers have, or wait for', async (store) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import {
   type InboxStore,
@@ -7,6 +7,7 @@ import {
   ScalekitInbox,
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { holdClock } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
 import { aUserCreated, type ScriptedApp, startScriptedApp } from '../../helpers/scripted-app.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
@@ -274,5 +275,22 @@ describe.each(ADAPTERS)('ScalekitInbox, on %s', (_name, adapter) => {
         oldestReceivedAt: receivedAt,
       },
     ]);
+    expect(await inbox.stats(['dead'])).toEqual([counts[0]]);
+    await expect(inbox.stats(['died' as never])).rejects.toMatchObject({ setting: 'states' });
+  });
+
+  it('says whether the inbox can be used, and waits for it for 5 seconds', async () => {
+    const store = await aStore();
+    const { app } = await startScriptedApp(adapter, { inbox: store });
+    const inbox = inboxOf(app);
+    await inbox.ping();
+    holdClock();
+    const asked = jest.spyOn(store, 'ping').mockReturnValue(new Promise(() => {}));
+    const pinged = inbox.ping();
+    const refused = expect(pinged).rejects.toThrow('did not answer in time');
+    await jest.advanceTimersByTimeAsync(5000);
+
+    await refused;
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 });
