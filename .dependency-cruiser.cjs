@@ -8,7 +8,7 @@ const LAYERS = [
   ['recovery'],
   ['receive'],
   ['scalekit-webhooks', 'index'],
-  ['cli', 'testing'],
+  ['cli', 'testing', 'terminus'],
 ];
 const WITHOUT_NEST = [
   'errors',

@@ -26,6 +26,7 @@ class InboxWorker {
   #endRest = () => {};
   #mayHaveMore = false;
   #nextReportAt = 0;
+  #tookAt = Date.now();
 
   readonly #runs: EndpointRuns;
   readonly #options: WorkerOptions;
@@ -54,6 +55,11 @@ class InboxWorker {
     this.#endRest();
   }
 
+  /** How long ago it took runs or found none, in ms. 0 while it has no room for more. */
+  get silentForMs(): number {
+    return this.#attempts >= this.#options.concurrency ? 0 : Date.now() - this.#tookAt;
+  }
+
   /** Takes no more runs. */
   close(): void {
     this.#isClosing = true;
@@ -67,6 +73,7 @@ class InboxWorker {
     const room = Math.min(concurrency - this.#attempts, 2 * concurrency - this.#inProgress.size);
     if (room <= 0) return;
     const taken = await this.#runs.take(room, this.#leaseMs);
+    if (taken) this.#tookAt = Date.now();
     this.#mayHaveMore = taken?.length === room;
     for (const run of taken ?? []) this.#begin(run);
     if (taken && Date.now() >= this.#nextReportAt) {
@@ -128,6 +135,10 @@ export class InboxWorkers implements InboxWork {
     const worker = new InboxWorker(runs, this.#options);
     this.#workers.set(runs.endpoint, worker);
     this.#working.add(worker.work());
+  }
+
+  silentForMs(endpoint: string): number | undefined {
+    return this.#workers.get(endpoint)?.silentForMs;
   }
 
   wake(endpoint: string): void {

@@ -99,6 +99,8 @@ export interface InboxWork {
   readonly retriesInMs?: number;
   /** Starts to take the due runs of an endpoint. Called once the application has started. */
   start(runs: EndpointRuns): void;
+  /** How long ago the worker of an endpoint took runs or found none, in ms. Undefined if it has none in this process. */
+  silentForMs(endpoint: string): number | undefined;
   /** A delivery has handed runs of the endpoint to the workers. */
   wake(endpoint: string): void;
 }

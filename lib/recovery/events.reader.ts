@@ -1,12 +1,34 @@
 import { backoffMs } from '../dispatch/timeout.js';
 import { ScalekitRecoveryError } from '../errors/errors.js';
+import type { RecoveryStart } from '../inbox/inbox-work.js';
 import { toWebhookEvent } from '../parse/webhook-event.js';
-import type { ScalekitEventsClient, ScalekitEventsFilter } from './recovery.options.js';
+import type {
+  RecoverOptions,
+  ResolvedRecoveryOptions,
+  ScalekitEventsClient,
+  ScalekitEventsFilter,
+} from './recovery.options.js';
 
 /** A time window in ms since 1970: from the first ms on, and before the last. */
 export interface RecoveryWindow {
   readonly from: number;
   readonly until: number;
+}
+
+/** What a recovery reads. `warn` gets a text if events between the last recovery and this one are not read. */
+export function windowOf(
+  { settleMs, overlapMs, maxLookBackMs }: ResolvedRecoveryOptions,
+  { since, until }: RecoverOptions,
+  { checkpoint }: RecoveryStart,
+  warn: (text: string) => void,
+): RecoveryWindow {
+  const now = Date.now();
+  const end = until?.getTime() ?? now - settleMs;
+  if (since) return { from: since.getTime(), until: end };
+  const earliest = now - maxLookBackMs;
+  const from = checkpoint ? checkpoint.getTime() - overlapMs : earliest;
+  if (checkpoint && checkpoint.getTime() < earliest) warn(MESSAGES.gap(checkpoint, new Date(earliest)));
+  return { from: Math.max(from, earliest), until: end };
 }
 
 /** An event as a webhook carries it. It may be invalid. */
@@ -153,6 +175,8 @@ function reasonOf(error: unknown): string {
 }
 
 const MESSAGES = {
+  gap: (checkpoint: Date, earliest: Date) =>
+    `The last recovery ended at ${checkpoint.toISOString()}, which is longer ago than maxLookBackMs. Events before ${earliest.toISOString()} are not recovered; use recover({ since }) for them.`,
   apiFailed: (reason: string) =>
     `The Events API failed ${MAX_FAILURES} times in a row (${reason}). Nothing is lost: the next recovery reads the same events again.`,
   noAnswer: `no response within ${REQUEST_TIMEOUT_MS / 1000} s`,

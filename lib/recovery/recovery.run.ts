@@ -1,6 +1,7 @@
 import type { DeliveryLog, LogWriter } from '../dispatch/delivery.log.js';
 import type { DispatchOptions } from '../dispatch/dispatch.options.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { toRunError } from '../dispatch/handler-failure.js';
 import type { DispatchResult } from '../dispatch/received-event.js';
 import type { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { backoffMs } from '../dispatch/timeout.js';
@@ -10,7 +11,7 @@ import { parseEvent } from '../parse/parse-event.js';
 import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { inboxEntries, receivedBefore } from '../replay/stored-events.js';
 import { interrupted, MAX_FAILURES, pause, RETRY_BACKOFF, type ReadEvent } from './events.reader.js';
-import type { RecoveryResult } from './recovery.options.js';
+import type { RecoverOptions, RecoveryResult } from './recovery.options.js';
 
 /** The endpoint whose events are recovered. */
 export interface RecoveredEndpoint {
@@ -158,6 +159,27 @@ export class RecoveryRun {
       throw error;
     }
   }
+}
+
+/** Whether a recovery reads everything, so that the next one can begin where it ends. */
+export function movesCheckpoint({
+  since,
+  until,
+  eventTypes,
+  organizationId,
+  dryRun,
+}: RecoverOptions): boolean {
+  return !since && !until && !eventTypes && organizationId === undefined && !dryRun;
+}
+
+/** Without handlers there are no types, and the API would take that for all of them. */
+export function hasTypes(eventTypes: readonly string[] | undefined): boolean {
+  return eventTypes?.length !== 0;
+}
+
+export function describe(error: unknown): string {
+  const { name, message } = toRunError(error);
+  return `${name}: ${message}`;
 }
 
 /** The counts in one line. */

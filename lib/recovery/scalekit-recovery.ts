@@ -14,14 +14,21 @@ import { checkOptions, describeValue, refuseSetting } from '../errors/settings.j
 import type { InboxLease } from '../inbox/inbox-store.js';
 import { type InboxRecoveryStore, isRecoveryStore, type RecoveryStart } from '../inbox/inbox-work.js';
 import { ScalekitInbox } from '../replay/scalekit-inbox.js';
-import { EventsReader, interrupted, type RecoveryWindow } from './events.reader.js';
+import { EventsReader, interrupted, windowOf } from './events.reader.js';
 import {
   RECOVER_CHECKS,
   type RecoverOptions,
   type RecoveryResult,
   type ResolvedRecoveryOptions,
 } from './recovery.options.js';
-import { describeCounts, type RecoveredEndpoint, RecoveryRun } from './recovery.run.js';
+import {
+  describe,
+  describeCounts,
+  hasTypes,
+  movesCheckpoint,
+  type RecoveredEndpoint,
+  RecoveryRun,
+} from './recovery.run.js';
 
 /** Injection tokens of one recovery's options, and of the name of its endpoint. */
 export const RECOVERY_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:recovery-options');
@@ -52,6 +59,8 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
   readonly #current = new Set<Promise<unknown>>();
   #timer?: NodeJS.Timeout;
   #failures = 0;
+  /** When the last planned recovery ended, or the application started. */
+  #recoveredAt?: number;
 
   constructor(
     @Inject(RECOVERY_OPTIONS) options: ResolvedRecoveryOptions,
@@ -69,8 +78,10 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
   /** @throws ScalekitWebhooksConfigurationError when the application has no such endpoint */
   onApplicationBootstrap(): void {
     const { inbox } = this.#endpoint().options;
-    if (isRecoveryStore(inbox)) this.#planNext(this.#options.onStart ? 0 : this.#options.everyMs);
-    else this.#log.write('warn', MESSAGES.notScheduled(inbox.constructor.name));
+    if (isRecoveryStore(inbox)) {
+      this.#recoveredAt = Date.now();
+      this.#planNext(this.#options.onStart ? 0 : this.#options.everyMs);
+    } else this.#log.write('warn', MESSAGES.notScheduled(inbox.constructor.name));
   }
 
   /**
@@ -165,7 +176,7 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
     signal: AbortSignal,
   ): Promise<RecoveryResult> {
     await endpoint.handlers.loadMore();
-    const window = this.#windowOf(given, start);
+    const window = windowOf(this.#options, given, start, (gap) => this.#log.write('warn', gap));
     const eventTypes = given.eventTypes ?? this.#eventTypes(endpoint);
     const run = new RecoveryRun(endpoint, this.#log, signal);
     if (!given.dryRun && given.organizationId === undefined) {
@@ -191,19 +202,6 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
     return result;
   }
 
-  #windowOf({ since, until }: RecoverOptions, { checkpoint }: RecoveryStart): RecoveryWindow {
-    const { settleMs, overlapMs, maxLookBackMs } = this.#options;
-    const now = Date.now();
-    const end = until?.getTime() ?? now - settleMs;
-    if (since) return { from: since.getTime(), until: end };
-    const earliest = now - maxLookBackMs;
-    const from = checkpoint ? checkpoint.getTime() - overlapMs : earliest;
-    if (checkpoint && checkpoint.getTime() < earliest) {
-      this.#log.write('warn', MESSAGES.gap(checkpoint, new Date(earliest)));
-    }
-    return { from: Math.max(from, earliest), until: end };
-  }
-
   /** Undefined means all types: the API has no patterns. */
   #eventTypes({ handlers }: RecoveredEndpoint): readonly string[] | undefined {
     const patterns = handlers.registry.all.flatMap((handler) => handler.patterns);
@@ -222,11 +220,13 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
     try {
       await this.recover();
       this.#failures = 0;
+      this.#recoveredAt = Date.now();
       this.#planNext(everyMs);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const code = error instanceof ScalekitRecoveryError ? error.code : undefined;
       if (code === 'in_progress') {
+        this.#recoveredAt = Date.now();
         // If that process has died, its lease ends soon.
         this.#log.write('debug', describe(error));
         this.#planNext(Math.min(everyMs, LEASE_MS));
@@ -237,6 +237,17 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
       this.#log.write('warn', MESSAGES.willRetry(describe(error), retryMs));
       this.#planNext(retryMs);
     }
+  }
+
+  /**
+   * How long ago the last planned recovery ended, here or in another process, and how often there should be one. Undefined if
+   * none is planned.
+   *
+   * @internal
+   */
+  get progress(): { readonly everyMs: number; readonly ageMs: number } | undefined {
+    const { everyMs } = this.#options;
+    return this.#recoveredAt === undefined ? undefined : { everyMs, ageMs: Date.now() - this.#recoveredAt };
   }
 
   async #close(): Promise<void> {
@@ -262,20 +273,6 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
   }
 }
 
-function movesCheckpoint({ since, until, eventTypes, organizationId, dryRun }: RecoverOptions): boolean {
-  return !since && !until && !eventTypes && organizationId === undefined && !dryRun;
-}
-
-/** Without handlers there are no types, and the API would take that for all of them. */
-function hasTypes(eventTypes: readonly string[] | undefined): boolean {
-  return eventTypes?.length !== 0;
-}
-
-function describe(error: unknown): string {
-  const { name, message } = toRunError(error);
-  return `${name}: ${message}`;
-}
-
 const MESSAGES = {
   noEndpoint: (name: string) =>
     `ScalekitRecoveryModule recovers the events of the endpoint ${describeValue(name)}, but the application has none with this name. Import ScalekitWebhooksModule, or set endpoint to its name.`,
@@ -288,8 +285,6 @@ const MESSAGES = {
     `Recovering into ${store}: events that were handled before the last restart are unknown to it, so their handlers run again.`,
   inProgress: (name: string) =>
     `Another process, or another call, is recovering the events of the endpoint ${describeValue(name)}. Try again in a minute.`,
-  gap: (checkpoint: Date, earliest: Date) =>
-    `The last recovery ended at ${checkpoint.toISOString()}, which is longer ago than maxLookBackMs. Events before ${earliest.toISOString()} are not recovered; use recover({ since }) for them.`,
   recovered: (result: RecoveryResult, isDry: boolean) =>
     `${isDry ? 'Would recover' : 'Recovered'} ${result.from.toISOString()} to ${result.until.toISOString()}: ${describeCounts(result)}`,
   willRetry: (reason: string, ms: number) =>

@@ -31,7 +31,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { inboxEntries, inTime, receivedBefore, unknownEvent } from './stored-events.js';
+import { asReplayError, inboxEntries, inTime, receivedBefore, unknownEvent } from './stored-events.js';
 
 const MESSAGES = {
   dismissalOfUnknownRun: (eventId: string, id: string) =>
@@ -247,6 +247,11 @@ export class ScalekitInbox {
     return this.#withWorkers().isPaused(this.#options.name);
   }
 
+  /** How long ago the worker of this process took runs or found none, in ms. @internal */
+  get workerSilenceMs(): number | undefined {
+    return this.#options.transport.inboxWork?.silentForMs(this.#options.name);
+  }
+
   /** The inbox, if workers take runs from it. */
   #withWorkers(): InboxWorkStore {
     const { transport, inbox } = this.#options;
@@ -290,9 +295,4 @@ export class ScalekitInbox {
       endpoint: this.#options.name,
     });
   }
-}
-
-function asReplayError(error: unknown): InboxReplayError {
-  if (error instanceof InboxReplayError) return error;
-  throw error;
 }

@@ -64,3 +64,9 @@ export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<
   if (found === TIMED_OUT) throw new Error(MESSAGES.tooSlow);
   return found;
 }
+
+/** @throws the error itself unless it says why an event cannot be replayed */
+export function asReplayError(error: unknown): InboxReplayError {
+  if (error instanceof InboxReplayError) return error;
+  throw error;
+}

@@ -8,13 +8,14 @@ const OPTIONAL = [
   '@nestjs/event-emitter',
   '@nestjs/platform-express',
   '@nestjs/platform-fastify',
+  '@nestjs/terminus',
   '@nestjs/testing',
   '@scalekit-sdk/node',
   'bullmq',
   'ioredis',
   'pg',
 ];
-const FOR_ONE_PEER = ['./bullmq'];
+const FOR_ONE_PEER = ['./bullmq', './terminus'];
 
 for (const peer of OPTIONAL) throws(() => require.resolve(peer), { code: 'MODULE_NOT_FOUND' }, peer);
 

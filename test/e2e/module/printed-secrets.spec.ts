@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
 import { Queue } from 'bullmq';
 import { getMetadataStorage } from 'class-validator';
 import { Redis } from 'ioredis';
@@ -12,6 +13,7 @@ import * as postgres from 'nestjs-scalekit-webhooks/postgres';
 import * as recovery from 'nestjs-scalekit-webhooks/recovery';
 import * as redis from 'nestjs-scalekit-webhooks/redis';
 import * as sqlite from 'nestjs-scalekit-webhooks/sqlite';
+import * as terminus from 'nestjs-scalekit-webhooks/terminus';
 import * as testing from 'nestjs-scalekit-webhooks/testing';
 import { Pool } from 'pg';
 import { ADAPTERS, startApp } from '../../helpers/test-app.js';
@@ -41,7 +43,7 @@ afterAll(async () => {
 });
 
 /** Every class that an entry point exports, but for errors and the classes of events, which hold no secret. */
-const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery]
+const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery, terminus]
   .flatMap((entryPoint) => Object.entries<unknown>(entryPoint))
   .filter(
     ([, value]) => typeof value === 'function' && String(value).startsWith('class ') && !isOfEvents(value),
@@ -65,8 +67,9 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
           verifier: () => true,
         }),
         recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient, onStart: false }),
+        TerminusModule.forRoot({ logger: false }),
       ],
-      providers: [Handlers],
+      providers: [Handlers, terminus.ScalekitInboxHealthIndicator],
     });
   });
   afterAll(async () => {
@@ -74,6 +77,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
   });
 
   const TABLE: Record<string, () => unknown> = {
+    ScalekitInboxHealthIndicator: () => app.get(terminus.ScalekitInboxHealthIndicator),
     ScalekitWebhooksModule: () =>
       [...app.get(ModulesContainer).values()].find(({ metatype }) => metatype === main.ScalekitWebhooksModule)
         ?.instance,

@@ -1,3 +1,4 @@
+import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import {
   InboxTransport,
@@ -19,6 +20,7 @@ import {
 import { ScalekitRecovery, ScalekitRecoveryModule } from 'nestjs-scalekit-webhooks/recovery';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { ScalekitInboxHealthIndicator } from 'nestjs-scalekit-webhooks/terminus';
 import {
   createScalekitDelivery,
   createScalekitEvent,
@@ -61,8 +63,11 @@ const module = await Test.createTestingModule({
   imports: [
     ScalekitWebhooksModule.forRoot({ signingSecret: SECRET }),
     ScalekitRecoveryModule.forRoot({ client: EVENTS_CLIENT }),
+    TerminusModule.forRoot({ logger: false }),
   ],
+  providers: [ScalekitInboxHealthIndicator],
 }).compile();
+const health = module.get(ScalekitInboxHealthIndicator);
 const recovery = module.get(ScalekitRecovery, { strict: false });
 const inbox = module.get(ScalekitInbox, { strict: false });
 const app = {
@@ -152,6 +157,19 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       ),
       verifier: FUNCTION,
       observers: row([[{ onRun: noop }], NO_ITEMS]),
+    },
+  },
+  {
+    type: 'ScalekitInboxHealthOptions',
+    give: (options) => health.isHealthy('scalekit', options),
+    valid: {},
+    rows: {
+      endpoint: row(['default'], ['1', 'misspelt']),
+      timeoutMs: DURATION,
+      maxBacklogAgeMs: DURATION,
+      maxDeadRuns: row([0, 1, 2 ** 31 - 1]),
+      maxWorkerSilenceMs: DURATION,
+      maxRecoveryAgeMs: DURATION,
     },
   },
   {
