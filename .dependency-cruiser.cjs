@@ -8,7 +8,7 @@ const LAYERS = [
   ['recovery'],
   ['receive'],
   ['scalekit-webhooks', 'index'],
-  ['cli', 'testing', 'terminus'],
+  ['cli', 'testing', 'terminus', 'opentelemetry'],
 ];
 const WITHOUT_NEST = [
   'errors',

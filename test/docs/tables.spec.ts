@@ -32,6 +32,7 @@ describe('tables of options', () => {
     ['docs/testing.md', 'delivery-options', ['TestDeliveryOptions']],
     ['docs/testing.md', 'tester-options', ['ScalekitWebhookTesterOptions']],
     ['docs/testing.md', 'simulator-options', ['ScalekitDeliverySimulatorOptions']],
+    ['docs/monitoring.md', 'opentelemetry-options', ['OpenTelemetryObserverOptions']],
     ['docs/monitoring.md', 'health-options', ['ScalekitInboxHealthOptions']],
     ['docs/recipes.md', 'verify-options', ['VerifyWebhookSignatureOptions']],
   ];

@@ -18,7 +18,11 @@ const ALLOWED = [
 const INDEX_ONLY = ['class-transformer', 'class-validator'];
 const FORMATS = { import: findImports, require: findRequires };
 
-const ENTRY_PEERS = { './bullmq': ['bullmq'], './terminus': ['@nestjs/terminus'] };
+const ENTRY_PEERS = {
+  './bullmq': ['bullmq'],
+  './opentelemetry': ['@opentelemetry/api'],
+  './terminus': ['@nestjs/terminus'],
+};
 
 const manifest = createRequire(import.meta.url).resolve('nestjs-scalekit-webhooks/package.json');
 const { exports: entries, peerDependenciesMeta } = JSON.parse(readFileSync(manifest, 'utf8'));

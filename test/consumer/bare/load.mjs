@@ -10,12 +10,13 @@ const OPTIONAL = [
   '@nestjs/platform-fastify',
   '@nestjs/terminus',
   '@nestjs/testing',
+  '@opentelemetry/api',
   '@scalekit-sdk/node',
   'bullmq',
   'ioredis',
   'pg',
 ];
-const FOR_ONE_PEER = ['./bullmq', './terminus'];
+const FOR_ONE_PEER = ['./bullmq', './opentelemetry', './terminus'];
 
 for (const peer of OPTIONAL) throws(() => require.resolve(peer), { code: 'MODULE_NOT_FOUND' }, peer);
 

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import Database from 'libsql';
 import * as main from 'nestjs-scalekit-webhooks';
 import * as bullmq from 'nestjs-scalekit-webhooks/bullmq';
+import * as opentelemetry from 'nestjs-scalekit-webhooks/opentelemetry';
 import * as postgres from 'nestjs-scalekit-webhooks/postgres';
 import * as recovery from 'nestjs-scalekit-webhooks/recovery';
 import * as redis from 'nestjs-scalekit-webhooks/redis';
@@ -43,7 +44,7 @@ afterAll(async () => {
 });
 
 /** Every class that an entry point exports, but for errors and the classes of events, which hold no secret. */
-const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery, terminus]
+const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery, terminus, opentelemetry]
   .flatMap((entryPoint) => Object.entries<unknown>(entryPoint))
   .filter(
     ([, value]) => typeof value === 'function' && String(value).startsWith('class ') && !isOfEvents(value),
@@ -77,6 +78,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
   });
 
   const TABLE: Record<string, () => unknown> = {
+    OpenTelemetryObserver: () => new opentelemetry.OpenTelemetryObserver(),
     ScalekitInboxHealthIndicator: () => app.get(terminus.ScalekitInboxHealthIndicator),
     ScalekitWebhooksModule: () =>
       [...app.get(ModulesContainer).values()].find(({ metatype }) => metatype === main.ScalekitWebhooksModule)

@@ -10,6 +10,7 @@ import {
   verifyWebhookSignature,
 } from 'nestjs-scalekit-webhooks';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
+import { OpenTelemetryObserver } from 'nestjs-scalekit-webhooks/opentelemetry';
 import {
   drizzleQueryable,
   kyselyQueryable,
@@ -157,6 +158,16 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       ),
       verifier: FUNCTION,
       observers: row([[{ onRun: noop }], NO_ITEMS]),
+    },
+  },
+  {
+    type: 'OpenTelemetryObserverOptions',
+    give: (options) => new OpenTelemetryObserver(options),
+    valid: {},
+    rows: {
+      tracerProvider: row([{ getTracer: noop }]),
+      meterProvider: row([{ getMeter: noop }]),
+      inboxIntervalMs: DURATION,
     },
   },
   {
