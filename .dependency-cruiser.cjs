@@ -8,7 +8,7 @@ const LAYERS = [
   ['recovery'],
   ['receive'],
   ['scalekit-webhooks', 'index'],
-  ['cli', 'testing', 'terminus', 'opentelemetry'],
+  ['cli', 'testing', 'terminus', 'opentelemetry', 'dashboard'],
 ];
 const WITHOUT_NEST = [
   'errors',

@@ -28,6 +28,7 @@ describe('tables of options', () => {
     ['docs/background-work.md', 'bullmq-options', ['BullMqTransportOptions']],
     ['docs/recovery.md', 'recovery-options', ['ScalekitRecoveryOptions', 'ScalekitRecoveryEndpointOptions']],
     ['docs/recovery.md', 'recover-options', ['RecoverOptions']],
+    ['docs/dashboard.md', 'dashboard-options', ['ScalekitDashboardOptions', 'ScalekitDashboardRouteOptions']],
     ['docs/testing.md', 'create-delivery-options', ['CreateScalekitDeliveryOptions']],
     ['docs/testing.md', 'delivery-options', ['TestDeliveryOptions']],
     ['docs/testing.md', 'tester-options', ['ScalekitWebhookTesterOptions']],

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import Database from 'libsql';
 import * as main from 'nestjs-scalekit-webhooks';
 import * as bullmq from 'nestjs-scalekit-webhooks/bullmq';
+import * as dashboard from 'nestjs-scalekit-webhooks/dashboard';
 import * as opentelemetry from 'nestjs-scalekit-webhooks/opentelemetry';
 import * as postgres from 'nestjs-scalekit-webhooks/postgres';
 import * as recovery from 'nestjs-scalekit-webhooks/recovery';
@@ -44,7 +45,7 @@ afterAll(async () => {
 });
 
 /** Every class that an entry point exports, but for errors and the classes of events, which hold no secret. */
-const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery, terminus, opentelemetry]
+const CLASSES = [main, testing, postgres, redis, sqlite, bullmq, recovery, terminus, opentelemetry, dashboard]
   .flatMap((entryPoint) => Object.entries<unknown>(entryPoint))
   .filter(
     ([, value]) => typeof value === 'function' && String(value).startsWith('class ') && !isOfEvents(value),
@@ -69,6 +70,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
         }),
         recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient, onStart: false }),
         TerminusModule.forRoot({ logger: false }),
+        dashboard.ScalekitDashboardModule.forRoot({ unsafeWithoutGuard: true }),
       ],
       providers: [Handlers, terminus.ScalekitInboxHealthIndicator],
     });
@@ -110,6 +112,10 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
       )?.instance,
     'ScalekitRecoveryModule.forRoot()': () => recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient }),
     ScalekitRecovery: () => app.get(recovery.ScalekitRecovery, { strict: false }),
+    ScalekitDashboardModule: () =>
+      [...app.get(ModulesContainer).values()].find(
+        ({ metatype }) => metatype === dashboard.ScalekitDashboardModule,
+      )?.instance,
     SimulatedEventsApi: () => new testing.SimulatedEventsApi(),
     ScalekitDeliverySimulator: () =>
       new testing.ScalekitDeliverySimulator({ app, secrets: [{ secret: SECRET }] }),

@@ -10,6 +10,7 @@ import {
   verifyWebhookSignature,
 } from 'nestjs-scalekit-webhooks';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
+import { ScalekitDashboardModule } from 'nestjs-scalekit-webhooks/dashboard';
 import { OpenTelemetryObserver } from 'nestjs-scalekit-webhooks/opentelemetry';
 import {
   drizzleQueryable,
@@ -100,6 +101,12 @@ function forRecoveryOf(options: unknown = {}): void {
   const isGiven = typeof options === 'object' && options !== null && !Array.isArray(options);
   const others = isGiven ? { client: EVENTS_CLIENT, ...options } : options;
   Reflect.apply(ScalekitRecoveryModule.forRoot, ScalekitRecoveryModule, [others]);
+}
+
+function forDashboardOf(options: unknown = {}): void {
+  const isGiven = typeof options === 'object' && options !== null && !Array.isArray(options);
+  const others = isGiven ? { guards: [noop], ...options } : options;
+  Reflect.apply(ScalekitDashboardModule.forRoot, ScalekitDashboardModule, [others]);
 }
 
 function misconfigured(): never {
@@ -416,6 +423,24 @@ export const OPTION_TABLES: readonly OptionTable[] = [
     give: (options) => forRecoveryOf(options),
     valid: {},
     rows: { endpoint: TEXT },
+  },
+  {
+    type: 'ScalekitDashboardOptions',
+    give: (options) => forDashboardOf(options),
+    valid: {},
+    rows: { canReadPayload: FUNCTION },
+  },
+  {
+    type: 'ScalekitDashboardRouteOptions',
+    give: (options) => Reflect.apply(ScalekitDashboardModule.forRoot, ScalekitDashboardModule, [options]),
+    valid: { guards: [noop] },
+    rows: {
+      path: row(['1', 'misspelt', '/admin/:tenant']),
+      guards: required(row([[noop], [{ canActivate: noop }]])),
+      unsafeWithoutGuard: BOOLEAN,
+      imports: row([NO_ITEMS, [noop], [{ module: noop }]]),
+      controllerDecorators: row([NO_ITEMS, [noop]]),
+    },
   },
   {
     type: 'RecoverOptions',

@@ -1,0 +1,209 @@
+import { type CanActivate, Inject, Injectable, type ModuleMetadata, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
+import { toRunError } from '../dispatch/handler-failure.js';
+import type { ObservedRecovery, ScalekitWebhooksObserver } from '../dispatch/observers.js';
+import { ScalekitObserver } from '../dispatch/on-scalekit-event.decorator.js';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireBoolean,
+  requireFunction,
+  type SettingCheck,
+  withoutUndefined,
+} from '../errors/settings.js';
+import type { RunState } from '../inbox/inbox-queries.js';
+import { requireEndpointPath } from '../receive/receive.options.js';
+import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
+import { inTime } from '../replay/stored-events.js';
+import { getScalekitInboxToken } from '../scalekit-webhooks.injection.js';
+import type { EndpointSummary } from './dashboard.pages.js';
+
+/** The options of the dashboard that a factory may return. */
+export interface ScalekitDashboardOptions {
+  /**
+   * Decides who may read payloads, which contain personal data. It gets the request of the platform, as your guards left it.
+   * Only `true` allows it; a predicate that throws is logged.
+   *
+   * @default nobody
+   * @example canReadPayload: ({ user }: AuthenticatedRequest) => user.roles.includes('support')
+   */
+  // A method, so that its parameter may be the application's own type of a request.
+  canReadPayload?(request: object): boolean | Promise<boolean>;
+}
+
+/** The options of the dashboard that stand next to the factory of `forRootAsync`: Nest needs them before it runs it. */
+export interface ScalekitDashboardRouteOptions {
+  /**
+   * The path of the dashboard, without the global prefix. Segments may be parameters.
+   *
+   * @default 'admin/webhooks'
+   */
+  path?: string;
+  /**
+   * Guards that let only your operators in: classes, which Nest creates with their dependencies, or objects. They run before
+   * every route of the dashboard, after the global guards. Required, unless `unsafeWithoutGuard` is true.
+   */
+  guards?: readonly (Type<CanActivate> | CanActivate)[];
+  /**
+   * Starts without guards. Set it only if something else protects the path, such as a global guard or a proxy: whoever can
+   * open the dashboard can run handlers again.
+   *
+   * @default false
+   */
+  unsafeWithoutGuard?: boolean;
+  /**
+   * The modules that export what the guards inject.
+   *
+   * @default []
+   */
+  imports?: ModuleMetadata['imports'];
+  /**
+   * Decorators for the dashboard's controller, for example your own `@Roles('admin')` that a guard reads.
+   *
+   * @default []
+   */
+  controllerDecorators?: readonly ClassDecorator[];
+}
+
+/** Injection token of the options that a factory may return. */
+export const DASHBOARD_OPTIONS = Symbol.for('nestjs-scalekit-webhooks:dashboard-options');
+
+const CHECKS: OptionChecks<ScalekitDashboardOptions> = { canReadPayload: optional(requireFunction) };
+
+const ROUTE_CHECKS: OptionChecks<ScalekitDashboardRouteOptions> = {
+  path: optional(requireEndpointPath),
+  guards: optional(requireGuards),
+  unsafeWithoutGuard: optional(requireBoolean),
+  imports: optional(listWith(['object', 'function'], 'modules')),
+  controllerDecorators: optional(listWith(['function'], 'decorators')),
+};
+
+/** @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid, or there are no guards */
+export function checkForRoot(options: unknown): ScalekitDashboardOptions & ScalekitDashboardRouteOptions {
+  const checked = checkOptions<ScalekitDashboardOptions & ScalekitDashboardRouteOptions>(options, {
+    ...CHECKS,
+    ...ROUTE_CHECKS,
+  });
+  requireProtection(checked);
+  return checked;
+}
+
+/** @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid, or there are no guards */
+export function checkForRootAsync<T extends object>(options: T): T {
+  const checked = checkOptions<object>(options, {
+    inject: () => {},
+    useFactory: optional(requireFunction),
+    useClass: optional(requireFunction),
+    useExisting: () => {},
+    provideInjectionTokensFrom: () => {},
+    ...ROUTE_CHECKS,
+  });
+  requireProtection(checked);
+  return checked as T;
+}
+
+/** @throws ScalekitWebhooksConfigurationError if an option that a factory returned is unknown or invalid */
+export function resolveDashboardOptions(options: ScalekitDashboardOptions): ScalekitDashboardOptions {
+  return withoutUndefined(checkOptions(options, CHECKS));
+}
+
+function requireProtection({ guards, unsafeWithoutGuard }: ScalekitDashboardRouteOptions): void {
+  if (unsafeWithoutGuard !== true && guards === undefined) refuseSetting('guards', MESSAGES.noGuards);
+}
+
+function requireGuards(setting: string, value: unknown): void {
+  if (!Array.isArray(value) || value.length === 0) refuseSetting(setting, MESSAGES.noGuards);
+  for (const guard of value) {
+    const canActivate: unknown = Reflect.get(Object(guard), 'canActivate');
+    if (typeof guard !== 'function' && typeof canActivate !== 'function') {
+      refuseSetting(setting, MESSAGES.notAGuard(guard));
+    }
+  }
+}
+
+function listWith(types: readonly string[], what: string): SettingCheck {
+  return (setting, value) => {
+    if (Array.isArray(value) && value.every((item) => item !== null && types.includes(typeof item))) return;
+    refuseSetting(setting, `${setting} must be an array of ${what}, found ${describeValue(value)}.`);
+  };
+}
+
+// Longer than stores wait for their database.
+export const INBOX_TIMEOUT_MS = 15_000;
+
+/** One endpoint, as the dashboard uses it. */
+export interface DashboardEndpoint {
+  readonly options: DispatchOptions;
+  readonly inbox: ScalekitInbox;
+  readonly handlerIds: readonly string[];
+}
+
+/** Finds the endpoints of the application, and remembers the last recovery of each. */
+@ScalekitObserver()
+@Injectable()
+export class DashboardEndpoints implements ScalekitWebhooksObserver {
+  readonly #modules: ModulesContainer;
+  readonly #recoveries = new Map<string, NonNullable<EndpointSummary['recovery']>>();
+
+  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+    this.#modules = modules;
+  }
+
+  onRecovery({ endpoint, outcome, isDryRun, result, error }: ObservedRecovery): void {
+    // The other process knows how it ended.
+    if (isDryRun || outcome === 'in_progress') return;
+    const text = result
+      ? `done (${result.handled} handled, ${result.failed} failed)`
+      : `failed (${error?.name}: ${error?.message})`;
+    this.#recoveries.set(endpoint, { text, at: new Date() });
+  }
+
+  get all(): readonly DashboardEndpoint[] {
+    return [...this.#modules.values()].flatMap(({ providers }) => {
+      const options = providers.get(RESOLVED_OPTIONS)?.instance as DispatchOptions | undefined;
+      if (!options) return [];
+      // By its token, because the application may have loaded the other module format.
+      const inbox = providers.get(getScalekitInboxToken(options.name))?.instance as ScalekitInbox;
+      const handlers = providers.get(EndpointHandlers)?.instance as EndpointHandlers | undefined;
+      return [{ options, inbox, handlerIds: handlers?.ids ?? [] }];
+    });
+  }
+
+  find(name: string | undefined): DashboardEndpoint | undefined {
+    return this.all.find(({ options }) => options.name === name);
+  }
+
+  async summaryOf(endpoint: DashboardEndpoint, states: readonly RunState[]): Promise<EndpointSummary> {
+    const { options, inbox, handlerIds } = endpoint;
+    const known = { name: options.name, handlerIds, recovery: this.#recoveries.get(options.name) };
+    try {
+      const canPause = options.transport.inboxWork !== undefined;
+      const [counts, isPaused] = await inTime(
+        Promise.all([inbox.stats(states), canPause ? inbox.isPaused() : undefined]),
+        INBOX_TIMEOUT_MS,
+      );
+      return { ...known, counts, isPaused };
+    } catch (error) {
+      return { ...known, problem: `The inbox cannot be read. ${describe(error)}` };
+    }
+  }
+}
+
+/** An error as pages and log lines show it. */
+export function describe(error: unknown): string {
+  const { name, message: text } = toRunError(error);
+  return `${name}: ${text}`;
+}
+
+const MESSAGES = {
+  noGuards:
+    'guards must be an array with at least one guard: whoever can open the dashboard can run handlers again. ' +
+    'Set guards: [AdminGuard], or unsafeWithoutGuard: true if something else protects the path, such as a global guard.',
+  notAGuard: (found: unknown) =>
+    `guards must contain guard classes, or objects with a canActivate() method; found ${describeValue(found)}.`,
+} as const;
