@@ -245,7 +245,6 @@ pre { background: var(--raised); border: 1px solid var(--line); padding: 0.75rem
 .failed { color: var(--failed); }
 .dead { color: var(--dead); font-weight: 600; }
 .faint, footer { color: var(--faint); }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; gap: 0; }
   dt { margin-top: 0.5rem; }

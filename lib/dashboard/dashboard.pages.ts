@@ -263,7 +263,7 @@ function readable(bytes: Uint8Array): string {
 
 // Without named fields the body is empty, and every platform takes an empty text.
 function actionButton(key: ActionKey, params: Params, label: string, what: string): Html {
-  return html`<form method="post" enctype="text/plain" action="${key.addressTo('act', params)}"><button>${label}<span class="hidden"> ${what}</span></button></form>`;
+  return html`<form method="post" enctype="text/plain" action="${key.addressTo('act', params)}"><button aria-label="${label} ${what}">${label}</button></form>`;
 }
 
 /** A table that can be scrolled with the keyboard where it does not fit. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, it } from '@jest/globals';
 import type { FoundLibrary } from './libraries.js';
@@ -39,6 +40,17 @@ export function describeWithServers(server: keyof typeof SERVERS, suite: string,
   const { label, isInstalled } = SERVERS[server];
   if (isInstalled()) describe(suite, body);
   else reportMissing(suite, `${label} is not installed`, IS_CI && server !== 'mariadb');
+}
+
+/**
+ * A `describe` whose tests drive Chromium, at `CHROMIUM_PATH`. If it is not there, the suite is skipped, or fails if `CI=true`
+ * and the variable is set.
+ */
+export function describeWithChromium(suite: string, body: (executablePath: string) => void): void {
+  const { CHROMIUM_PATH } = process.env;
+  const path = CHROMIUM_PATH || '/usr/bin/chromium';
+  if (existsSync(path)) describe(suite, () => body(path));
+  else reportMissing(suite, `There is no Chromium at ${path}. Set CHROMIUM_PATH`, IS_CI && !!CHROMIUM_PATH);
 }
 
 /** Whether something listens at the service's URL. */
