@@ -7,8 +7,7 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { DeliveryLog } from './dispatch/delivery.log.js';
-import { RESOLVED_OPTIONS } from './dispatch/dispatch.options.js';
-import { DrainModule } from './dispatch/drain.module.js';
+import { DrainModule, RESOLVED_OPTIONS } from './dispatch/dispatch.providers.js';
 import { EndpointHandlers, EventEmitterBridge } from './dispatch/endpoint.handlers.js';
 import { HandlerExplorer } from './dispatch/handler.explorer.js';
 import { HandlerInvoker } from './dispatch/handler.invoker.js';

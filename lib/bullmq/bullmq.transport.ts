@@ -8,8 +8,7 @@ import type {
   QueuedRunEnd,
   QueuedRunner,
 } from '../dispatch/event-transport.js';
-import { reportFailure, toRunError } from '../dispatch/handler-failure.js';
-import { LogThrottle } from '../dispatch/log-throttle.js';
+import { LogThrottle, reportFailure, toRunError } from '../dispatch/handler-failure.js';
 import { idempotencyKey } from '../dispatch/scalekit-delivery.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import {

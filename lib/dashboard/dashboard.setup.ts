@@ -1,6 +1,6 @@
 import { type CanActivate, Inject, Injectable, type ModuleMetadata, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import type { ObservedRecovery, ScalekitWebhooksObserver } from '../dispatch/observers.js';

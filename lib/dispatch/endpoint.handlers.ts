@@ -4,7 +4,7 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
 import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
-import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.options.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from './dispatch.providers.js';
 import { orderingError } from './event-order.js';
 import { type ExploredHandlers, HandlerExplorer, type RefusedHandler } from './handler.explorer.js';
 import { type EventHandler, HandlerRegistry, patternsOf } from './handler.registry.js';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DeliveryLog } from '../dispatch/delivery.log.js';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { observedEvent } from '../dispatch/observers.js';
 import type { ScalekitWebhooksError } from '../errors/errors.js';
 import type { ParsedEvent } from '../parse/parse-event.js';

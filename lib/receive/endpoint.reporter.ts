@@ -1,8 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
-import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
-import { Drain } from '../dispatch/drain.module.js';
+import { type DispatchOptions, Drain, RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';

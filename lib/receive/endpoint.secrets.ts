@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import { collectSignatureHeaders, type ReplayRequest, schemesPresent } from '../verify/signature-headers.js';
 import { MESSAGES } from './receive.messages.js';

@@ -1,4 +1,4 @@
-import type { DispatchOptions } from '../dispatch/dispatch.options.js';
+import type { DispatchOptions } from '../dispatch/dispatch.providers.js';
 import { refuseSetting } from '../errors/settings.js';
 import { MESSAGES } from './receive.messages.js';
 

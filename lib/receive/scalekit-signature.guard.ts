@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { WebhookVerificationError } from '../errors/errors.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';

@@ -13,7 +13,7 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { ScalekitEventDispatcher } from '../dispatch/scalekit-event.dispatcher.js';
 import { ScalekitWebhooksError } from '../errors/errors.js';

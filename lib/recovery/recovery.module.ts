@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Inject, Module } from '@nestjs/common';
-import { DrainModule } from '../dispatch/drain.module.js';
+import { DrainModule } from '../dispatch/dispatch.providers.js';
 import { checkOptions, requireText } from '../errors/settings.js';
 import {
   ENDPOINT_CHECKS,

@@ -1,5 +1,5 @@
 import type { DeliveryLog, LogWriter } from '../dispatch/delivery.log.js';
-import type { DispatchOptions } from '../dispatch/dispatch.options.js';
+import type { DispatchOptions } from '../dispatch/dispatch.providers.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import type { DispatchResult } from '../dispatch/received-event.js';

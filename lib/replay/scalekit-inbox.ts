@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.options.js';
+import { type DispatchOptions, RESOLVED_OPTIONS } from '../dispatch/dispatch.providers.js';
 import { EndpointHandlers } from '../dispatch/endpoint.handlers.js';
 import { toRunError } from '../dispatch/handler-failure.js';
 import { requireWorkStore } from '../dispatch/inbox.runs.js';

@@ -29,12 +29,13 @@ import { dismissRun, reopenRun } from '../inbox/run-states.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { admit, endTurn, wakeKeys } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
-import { beginRecovery, endRecovery } from './sqlite.recovery.js';
 import { SqliteRetention } from './sqlite.retention.js';
 import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import {
+  beginRecovery,
   claim,
   countStranded,
+  endRecovery,
   enqueue,
   extend,
   hasDueRuns,

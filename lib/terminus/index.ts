@@ -2,8 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { LogWriter } from '../dispatch/delivery.log.js';
-import { reportFailure, toRunError } from '../dispatch/handler-failure.js';
-import { LogThrottle } from '../dispatch/log-throttle.js';
+import { LogThrottle, reportFailure, toRunError } from '../dispatch/handler-failure.js';
 import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import {
   checkOptions,

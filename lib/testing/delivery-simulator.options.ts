@@ -20,11 +20,11 @@ import {
 } from '../errors/settings.js';
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../verify/signature-headers.js';
 import {
+  requirePath,
   requireSimulatedSecrets,
   type SimulatedSecret,
   SimulatedSecrets,
-} from './delivery-simulator.secrets.js';
-import { requirePath } from './tested-endpoint.js';
+} from './tested-endpoint.js';
 
 /** Options of {@link ScalekitDeliverySimulator}. */
 export interface ScalekitDeliverySimulatorOptions {

@@ -7,8 +7,7 @@ import {
   type SimulatedStatus,
   waitsOf,
 } from './delivery-simulator.options.js';
-import type { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import { type Destination, post } from './tested-endpoint.js';
+import { type Destination, post, type SimulatedSecrets } from './tested-endpoint.js';
 
 /** An event to send, for example from `createScalekitEvent`. */
 export interface SimulatedPayload {

@@ -14,8 +14,7 @@ import {
   type SimulatedAttempt,
 } from './delivery-simulator.options.js';
 import { planCopies, type SimulatedPayload, SimulationRun } from './delivery-simulator.run.js';
-import { SimulatedSecrets } from './delivery-simulator.secrets.js';
-import { type Destination, TestedEndpoint } from './tested-endpoint.js';
+import { type Destination, SimulatedSecrets, TestedEndpoint } from './tested-endpoint.js';
 
 /** What a simulation sent, and how the application responded. */
 export interface SimulationReport {

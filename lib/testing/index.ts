@@ -28,7 +28,6 @@ export {
   type SimulatedStatus,
 } from './delivery-simulator.options.js';
 export type { SimulatedPayload } from './delivery-simulator.run.js';
-export type { SimulatedSecret } from './delivery-simulator.secrets.js';
 export {
   ScalekitWebhookTester,
   type ScalekitWebhookTesterOptions,
@@ -49,3 +48,4 @@ export type {
   EventsApiRequestFilter,
   ListeningEventsApi,
 } from './simulated-events-api.server.js';
+export type { SimulatedSecret } from './tested-endpoint.js';

@@ -4,7 +4,7 @@ import {
   ScalekitDeliverySimulator,
   type ScalekitDeliverySimulatorOptions,
 } from 'nestjs-scalekit-webhooks/testing';
-import { SimulatedSecrets } from '../../lib/testing/delivery-simulator.secrets.js';
+import { SimulatedSecrets } from '../../lib/testing/tested-endpoint.js';
 import { OTHER_SECRET as OTHER, SECRET } from '../helpers/secrets.js';
 
 const VALID = { urls: 'http://127.0.0.1:1/', secrets: SECRET };

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { LogThrottle } from '../../../lib/dispatch/log-throttle.js';
+import { LogThrottle } from '../../../lib/dispatch/handler-failure.js';
 import { holdClock } from '../../helpers/clock.js';
 
 const INTERVAL_MS = 10_000;
