@@ -37,6 +37,8 @@ const CONCURRENCY_OF_A_LANE = 16;
 const WAVE_SIZE = 30 * EVENT_TYPES.length;
 // Scalekit's first retries, sped up, and then a retry every two seconds: this sender does not give up.
 const SCHEDULE = [0, 100, 250, 500, 1000, ...Array.from({ length: 1000 }, () => 2000)];
+// For how long the storm goes on while workers have a backlog.
+const STORMY_DRAIN_MS = 10_000;
 // How long runs may still be queued, running or failed after the storm. A backlog takes longer.
 const DRAIN_MS = 30_000;
 const DRAIN_MS_PER_EVENT = 20;
@@ -86,6 +88,8 @@ export async function deliverAll(
     };
     await sendInWaves(events, send, options.seed);
     await services.restarting;
+    // Deliveries end long before the runs that they have handed to workers.
+    await drain(inbox, STORMY_DRAIN_MS);
     finished.abort();
     await Promise.all(disturbances);
     return { fleet, progress, ...(await drain(inbox, DRAIN_MS + DRAIN_MS_PER_EVENT * options.events)) };
@@ -137,7 +141,8 @@ function restartServices(services: StormServices, progress: Progress, { events, 
 async function drain(inbox: InboxStore, limitMs: number): Promise<Pick<Delivered, 'open' | 'drainMs'>> {
   const startedAt = performance.now();
   for (;;) {
-    const open = await countOpen(inbox);
+    // The connection of this process can end too.
+    const open = await countOpen(inbox).catch(() => Infinity);
     const drainMs = performance.now() - startedAt;
     if (open === 0 || drainMs > limitMs) return { open, drainMs };
     await delay(DRAIN_PAUSE_MS);
