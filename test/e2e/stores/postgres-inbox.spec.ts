@@ -153,7 +153,7 @@ await describeWithService('postgres', 'PostgresInboxStore', () => {
       await pool.query('DEALLOCATE ALL');
 
       expect(await deliver(store, ['evt_2', 'evt_3'])).toBe(0);
-      expect(warnings).toEqual([expect.stringContaining('Set preparedStatements: false')]);
+      expect(warnings).toEqual([expect.stringContaining('set preparedStatements: false')]);
     });
 
     it('no longer, if the pooler gives it a connection on which another process has prepared them', async () => {
