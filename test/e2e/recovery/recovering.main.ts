@@ -20,7 +20,7 @@ const { kind, transport, name, port, api, handlerMs, recovers = true } = JSON.pa
 const storage = await openRecoveryStorage(kind, name);
 const byWorkers = transport === 'workers';
 // A short limit, because what a crash interrupts is taken over only when its lease has ended.
-const handlerTimeoutMs = 1000;
+const handlerTimeoutMs = 2000;
 
 @Injectable()
 class Users {

@@ -20,7 +20,8 @@ export const EVENTS = Number(FULL_SIZE ?? 160);
 export const LOST = (EVENTS * 5) / 8;
 /** How often processes are killed while they recover. */
 export const KILLS = FULL_SIZE ? 5 : 2;
-export const LIMIT_MS = 60_000 + EVENTS * 100;
+// On a busy machine, each start of a process takes ten seconds.
+export const LIMIT_MS = 180_000 + EVENTS * 100;
 
 const MAIN = new URL('./recovering.main.ts', import.meta.url);
 const HOUR = 3_600_000;
@@ -56,7 +57,7 @@ class Fleet {
 
   private constructor(
     private readonly settings: object,
-    private readonly ports: readonly number[],
+    readonly ports: readonly number[],
   ) {}
 
   static async of(settings: object): Promise<Fleet> {
@@ -68,8 +69,8 @@ class Fleet {
   }
 
   /** Starts those that are not running, at once. Resolves when they listen, or were killed before. */
-  async start(settings: object = {}): Promise<void> {
-    const started = this.ports.map(async (port) => {
+  async start(ports = this.ports, settings: object = {}): Promise<void> {
+    const started = ports.map(async (port) => {
       if (this.#running.has(port)) return;
       const process = new TypeScriptProcess(MAIN, JSON.stringify({ ...this.settings, ...settings, port }));
       cleanUpAfterTest(() => process.kill());
@@ -127,12 +128,12 @@ export async function rehearse(kind: StorageKind, transport: Transport, name: st
 
 /** @returns the ids of the events that Scalekit gave up */
 async function sufferOutage(fleet: Fleet, storage: RecoveryStorage, events: readonly RehearsedEvent[]) {
-  await fleet.start({ recovers: false });
+  await fleet.start(fleet.ports.slice(0, 1), { recovers: false });
   const [first, last] = [events[BEFORE], events[BEFORE + LOST - 1]].map((event) =>
     Date.parse(event?.occurred_at ?? ''),
   );
   const scalekit = new ScalekitDeliverySimulator({
-    urls: fleet.urls,
+    urls: fleet.urls.slice(0, 1),
     secrets: SECRET,
     timeScale: 1_000_000,
     outage: { from: new Date(first ?? 0), until: new Date((last ?? 0) + HOUR) },
