@@ -130,14 +130,9 @@ export type ObservedInbox = { readonly endpoint: string } & (
 );
 
 type ObserverMethod = keyof ScalekitWebhooksObserver;
-
-/** What each of these methods gets. */
-interface Notices {
-  readonly onDelivery: ObservedDelivery;
-  readonly onRun: ObservedRun;
-  readonly onRecovery: ObservedRecovery;
-  readonly onInbox: ObservedInbox;
-}
+type Trace = 'traceDelivery' | 'traceRun';
+type Notice = 'onDelivery' | 'onRun' | 'onRecovery' | 'onInbox';
+type NoticeOf<Method extends Notice> = Parameters<NonNullable<ScalekitWebhooksObserver[Method]>>[0];
 
 /** The parts of a parsed event that observers are told. */
 interface EventParts {
@@ -155,6 +150,7 @@ type ReportFailure = (observer: string, method: string, error: unknown) => void;
 /** The observers of one endpoint. Whatever they do, the delivery goes on. */
 export class Observers {
   readonly #all = new Set<ScalekitWebhooksObserver>();
+  readonly #tracers: Record<Trace, ScalekitWebhooksObserver[]> = { traceDelivery: [], traceRun: [] };
   readonly #reportFailure: ReportFailure;
   #opened?: ObservedInbox;
 
@@ -167,13 +163,16 @@ export class Observers {
     for (const observer of observers) {
       if (this.#all.has(observer)) continue;
       this.#all.add(observer);
+      if (observer.traceDelivery) this.#tracers.traceDelivery.push(observer);
+      if (observer.traceRun) this.#tracers.traceRun.push(observer);
       if (this.#opened) this.#tell(observer, 'onInbox', this.#opened);
     }
   }
 
   /** Tells all of them what happened. */
-  tell<Method extends keyof Notices>(method: Method, notice: Notices[Method]): void {
+  tell<Method extends Notice>(method: Method, notice: NoticeOf<Method>): void {
     if ('stats' in notice) this.#opened = notice;
+    Object.freeze(notice);
     for (const observer of this.#all) this.#tell(observer, method, notice);
   }
 
@@ -192,11 +191,11 @@ export class Observers {
     delivery: ObservedEvent,
     handle: () => Promise<Result>,
   ): Promise<Result> {
-    const ended = deferred<Outcome>();
-    const result = this.#within([...this.#all], 'traceDelivery', delivery, ended.promise, handle);
+    const what = Object.freeze(delivery);
+    const [result, end] = this.within<Outcome, Result>('traceDelivery', what, handle);
     result.then(
-      ({ outcome }) => ended.resolve(outcome),
-      () => ended.resolve('failed'),
+      ({ outcome }) => end(outcome),
+      () => end('failed'),
     );
     return result;
   }
@@ -207,25 +206,35 @@ export class Observers {
     received: EventParts & Pick<ObservedAttempt, 'carried'>,
     run: Pick<ObservedAttempt, 'handlerId' | 'attempt' | 'source'>,
   ): AttemptObservation {
-    const { handlerId, attempt, source } = run;
-    const event = observedEvent(endpoint, received);
     const { carried } = received;
-    return new AttemptObservation(this, { ...event, handlerId, attempt, source, carried });
+    return new AttemptObservation(this, { ...observedEvent(endpoint, received), ...run, carried });
   }
 
-  traceRun<T>(attempt: ObservedAttempt, ended: Promise<ObservedRun>, work: () => Promise<T>): Promise<T> {
-    return this.#within([...this.#all], 'traceRun', attempt, ended, work);
+  /** Does the work within what tracers open for it. @returns its result, and what takes how it ended */
+  within<End, T>(
+    method: Trace,
+    what: ObservedEvent,
+    work: () => Promise<T>,
+  ): [Promise<T>, (ended: End) => void] {
+    const tracers = this.#tracers[method];
+    if (tracers.length === 0) return [work(), () => {}];
+    let end: (ended: End) => void = () => {};
+    const ended = new Promise<End>((resolve) => {
+      end = resolve;
+    });
+    return [this.#within(tracers, method, what, ended, work), end];
   }
 
   /** Runs the work within what each tracer has opened for it, whatever the tracers do. */
-  async #within<End, T>(
+  #within<End, T>(
     [tracer, ...others]: readonly ScalekitWebhooksObserver[],
-    method: 'traceDelivery' | 'traceRun',
+    method: Trace,
     what: ObservedEvent,
     ended: Promise<End>,
     work: () => Promise<T>,
   ): Promise<T> {
-    if (!tracer) return work();
+    // What the work throws must not be taken for a failure of the tracer.
+    if (!tracer) return (async () => work())();
     let begun: Promise<T> | undefined;
     const begin = () => {
       begun ??= this.#within(others, method, what, ended, work);
@@ -238,10 +247,7 @@ export class Observers {
   }
 
   #tell(observer: ScalekitWebhooksObserver, method: ObserverMethod, notice: object): void {
-    this.#guarded(observer, method, () => {
-      Object.freeze(notice);
-      return observer[method]?.(notice as never, undefined as never);
-    });
+    this.#guarded(observer, method, () => observer[method]?.(notice as never, undefined as never));
   }
 
   /** What a method of an observer returns, or undefined if it throws. A promise that it returns may reject. */
@@ -263,7 +269,7 @@ export class AttemptObservation {
   readonly #observers: Observers;
   readonly #attempt: ObservedAttempt;
   readonly #startedAt = Date.now();
-  readonly #ended = deferred<ObservedRun>();
+  #end: (run: ObservedRun) => void = () => {};
   /** Set if the run is done without its handler. */
   note?: RunNote;
 
@@ -274,7 +280,9 @@ export class AttemptObservation {
 
   /** Runs the handler within what tracers have opened for it. */
   within<T>(work: () => Promise<T>): Promise<T> {
-    return this.#observers.traceRun(this.#attempt, this.#ended.promise, work);
+    const [result, end] = this.#observers.within<ObservedRun, T>('traceRun', this.#attempt, work);
+    this.#end = end;
+    return result;
   }
 
   /** Tells what became of the run. A run that goes back to a queue with an error has failed. */
@@ -287,14 +295,6 @@ export class AttemptObservation {
       ...(this.note && { note: this.note }),
     };
     this.#observers.tell('onRun', run);
-    this.#ended.resolve(run);
+    this.#end(run);
   }
-}
-
-function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -210,8 +210,9 @@ export class RunEngine {
         deliveryId,
         receivedAt,
         // Any other transport may store them, and so outlive the request.
-        headers: transport instanceof InlineTransport ? headers : withoutCredentials(headers),
-        carried: this.options.log.observers?.carry(),
+        ...(transport instanceof InlineTransport
+          ? { headers }
+          : { headers: withoutCredentials(headers), carried: this.options.log.observers?.carry() }),
         leaseToken,
         runs,
       });
