@@ -93,8 +93,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     const destination = destinationOf(delivery);
     const typed = { ...destination, ...typeOf(delivery) };
     const attributes = { ...typed, 'scalekit.delivery.outcome': outcome };
-    const { deliveries, deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
-    deliveries.add(1, attributes);
+    const { deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
     deliveryDuration.record(durationMs / 1000, attributes);
     const isUnknown = type !== undefined && !KNOWN_TYPES.has(type);
     if (isUnknown) unknownTypes.add(1, { ...destination, 'scalekit.event.type': type });
@@ -109,7 +108,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     endDelivery(span, outcome);
   }
 
-  onRun({ source, ...run }: ObservedRun): void {
+  onRun(run: ObservedRun): void {
     const { state, handlerId, durationMs, occurredAt, error } = run;
     const attributes = {
       ...destinationOf(run),
@@ -119,9 +118,8 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
       'scalekit.run.state': state,
       ...(error && { 'error.type': error.name }),
     };
-    const { runs, runDuration, lag } = this.#instruments;
-    runs.add(1, attributes);
-    runDuration.record(durationMs / 1000, { ...attributes, 'scalekit.run.source': source });
+    const { runDuration, lag } = this.#instruments;
+    runDuration.record(durationMs / 1000, attributes);
     const happenedAt = Date.parse(occurredAt);
     const lagMs = Math.max(0, Date.now() - happenedAt);
     if (state === 'done' && happenedAt > 0) lag.record(lagMs / 1000, attributes);
@@ -155,12 +153,13 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
   traceRun(run: ObservedAttempt, work: () => Promise<ObservedRun>): void {
     const stored = readCarried(run.carried);
     const parent = stored ? trace.setSpanContext(context.active(), stored) : context.active();
-    const span = this.#startSpan('run', run, { parent, links: stored ? [{ context: stored }] : [] });
-    span.setAttributes({
+    const attributes = {
       'messaging.consumer.group.name': run.handlerId,
       'scalekit.run.attempt': run.attempt,
       'scalekit.run.source': run.source,
-    });
+    };
+    const links = stored && [{ context: stored }];
+    const span = this.#startSpan('run', run, { parent, attributes, ...(links && { links }) });
     const ended = context.with(trace.setSpan(parent, span), work);
     void ended.then(({ state, error }) => {
       span.setAttribute('scalekit.run.state', state);
@@ -184,10 +183,11 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
   #startSpan(
     operation: 'deliver' | 'run',
     event: Pick<ObservedEvent, 'endpoint'> & Partial<ObservedEvent>,
-    { parent = context.active(), ...options }: SpanOptions & { parent?: Context } = {},
+    { parent = context.active(), attributes: own, ...options }: SpanOptions & { parent?: Context } = {},
   ): Span {
     const { endpoint, eventId, type } = event;
     const attributes = {
+      ...own,
       ...destinationOf(event),
       'messaging.operation.name': operation,
       'messaging.operation.type': 'process',
@@ -260,9 +260,7 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
   }, Object.values(gauges));
   return {
     ...gauges,
-    deliveries: counter('deliveries', '{delivery}', 'Deliveries by outcome'),
     deliveryDuration: seconds('scalekit.webhook.delivery.duration', 'Time to answer a delivery', DURATIONS),
-    runs: counter('runs', '{attempt}', 'Attempts at runs by how they ended'),
     runDuration: seconds('messaging.process.duration', 'Time that attempts took', DURATIONS),
     lag: seconds('scalekit.webhook.lag', 'Time from occurred_at until the run was done', LAGS),
     unknownTypes: counter('unknown_types', '{delivery}', 'Deliveries of types without a class'),

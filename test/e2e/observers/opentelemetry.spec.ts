@@ -211,11 +211,11 @@ describe('OpenTelemetryObserver, scraped by Prometheus', () => {
     await scalekit.deliver({ ...aUserCreated(), data: { user: { id: 7 } } });
 
     const at = 'messaging_system="scalekit",messaging_destination_name="default"';
-    expect(await scrape('scalekit_webhook_deliveries_total')).toEqual([
-      `scalekit_webhook_deliveries_total{${at},scalekit_event_type="user.created",scalekit_delivery_outcome="failed"} 1`,
-      `scalekit_webhook_deliveries_total{${at},scalekit_delivery_outcome="invalid_event"} 1`,
-      `scalekit_webhook_deliveries_total{${at},scalekit_event_type="_OTHER",scalekit_delivery_outcome="ignored"} 1`,
-      `scalekit_webhook_deliveries_total{${at},scalekit_event_type="user.created",scalekit_delivery_outcome="processed"} 1`,
+    expect(await scrape('scalekit_webhook_delivery_duration_count')).toEqual([
+      `scalekit_webhook_delivery_duration_count{${at},scalekit_event_type="user.created",scalekit_delivery_outcome="failed"} 1`,
+      `scalekit_webhook_delivery_duration_count{${at},scalekit_delivery_outcome="invalid_event"} 1`,
+      `scalekit_webhook_delivery_duration_count{${at},scalekit_event_type="_OTHER",scalekit_delivery_outcome="ignored"} 1`,
+      `scalekit_webhook_delivery_duration_count{${at},scalekit_event_type="user.created",scalekit_delivery_outcome="processed"} 1`,
     ]);
     expect(await scrape('scalekit_webhook_unknown_types_total')).toEqual([
       `scalekit_webhook_unknown_types_total{${at},scalekit_event_type="planet.created"} 1`,
@@ -223,12 +223,11 @@ describe('OpenTelemetryObserver, scraped by Prometheus', () => {
     expect(await scrape('scalekit_webhook_drifted_fields_total')).toContain(
       `scalekit_webhook_drifted_fields_total{${at},scalekit_event_type="user.created",field="data.user.id",rule="isString"} 1`,
     );
-    expect(await scrape('scalekit_webhook_runs_total')).toContain(
-      `scalekit_webhook_runs_total{${at},scalekit_event_type="user.created",messaging_operation_name="run",messaging_consumer_group_name="First.handle",scalekit_run_state="failed",error_type="RangeError"} 1`,
+    expect(await scrape('messaging_process_duration_count')).toContain(
+      `messaging_process_duration_count{${at},scalekit_event_type="user.created",messaging_operation_name="run",messaging_consumer_group_name="First.handle",scalekit_run_state="failed",error_type="RangeError"} 1`,
     );
     expect(await scrape('messaging_process_duration_count')).toHaveLength(3);
     expect(await scrape('scalekit_webhook_lag_count')).toHaveLength(2);
-    expect(await scrape('scalekit_webhook_delivery_duration_count')).toHaveLength(4);
   });
 
   it('shows what waits and what is dead in the inbox', async () => {
