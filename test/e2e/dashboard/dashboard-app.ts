@@ -1,4 +1,4 @@
-import type { INestApplication, ModuleMetadata } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata, NestApplicationOptions } from '@nestjs/common';
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Module } from '@nestjs/common';
 import {
   type InboxStore,
@@ -54,12 +54,14 @@ export async function startDashboard(
     dashboard = { guards: [AdminGuard], imports: [OperatorsModule] },
     withWorker = false,
     configure,
+    options,
     ...metadata
   }: ModuleMetadata & {
     inbox?: InboxStore;
     dashboard?: Options;
     withWorker?: boolean;
     configure?: (app: INestApplication) => void;
+    options?: NestApplicationOptions;
   } = {},
 ): Promise<INestApplication> {
   const transport = withWorker ? { transport: new InboxTransport() } : {};
@@ -75,6 +77,7 @@ export async function startDashboard(
       providers: [WelcomeHandlers, ...(metadata.providers ?? [])],
     },
     configure,
+    options,
   );
 }
 

@@ -59,10 +59,10 @@ class Operator {
     return found;
   }
 
-  press(address: string, headers: Record<string, string | undefined> = {}) {
+  press(address: string, headers: Record<string, string | undefined> = {}, app = this.app) {
     const own = { ...OPERATOR, cookie: this.#cookie, 'sec-fetch-site': 'same-origin', ...headers };
     const given = Object.entries(own).filter(([, value]) => value !== undefined);
-    return send(this.app, {
+    return send(app, {
       path: `${this.base}/${address}`,
       headers: { 'content-type': 'text/plain', 'content-length': 0, ...Object.fromEntries(given) },
     });
@@ -370,6 +370,19 @@ describe.each(ADAPTERS)('the protection of the dashboard on %s', (_name, adapter
     expect((await operator.press(operator.addressOn(text, 'action=dismiss'), headers)).status).toBe(303);
   });
 
+  it('takes an action in another process than the one that showed the page', async () => {
+    const inbox = new MemoryInboxStore();
+    await store(inbox, 'evt_1', { welcome: 'dead' });
+    const [one, other] = [await startDashboard(adapter, { inbox }), await startDashboard(adapter, { inbox })];
+    const operator = new Operator(one);
+    const { text } = await operator.open('entry?endpoint=default&event=evt_1');
+
+    const answer = await operator.press(operator.addressOn(text, 'action=dismiss'), {}, other);
+
+    expect(answer.status).toBe(303);
+    expect(await stateOf(inbox, 'evt_1')).toEqual(['done']);
+  });
+
   it('never acts on a GET', async () => {
     const inbox = new MemoryInboxStore();
     await store(inbox, 'evt_1', { welcome: 'dead' });
@@ -451,6 +464,7 @@ describe.each(ADAPTERS)('the dashboard in an application with its own enhancers 
     };
     const app = await startDashboard(adapter, {
       inbox,
+      options: { bodyParser: false },
       providers: [
         { provide: APP_INTERCEPTOR, useValue: wrap },
         { provide: APP_FILTER, useClass: TeapotFilter },

@@ -3,7 +3,8 @@ import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { createAdapter } from './adapter.js';
-import { AppModule, Gate, Greetings } from './app.module.js';
+import { Gate, Greetings } from './app.module.js';
+import { OperatedModule, useDashboard } from './dashboard.js';
 import { nestInternals } from './nest-internals.js';
 
 /** Prints what is unexpected, and keeps what is logged per event. */
@@ -19,7 +20,7 @@ class SmokeLogger extends ConsoleLogger {
 
 async function smoke(): Promise<void> {
   const logger = new SmokeLogger();
-  const app = await NestFactory.create(AppModule, createAdapter(), { logger });
+  const app = await NestFactory.create(OperatedModule, createAdapter(), { logger });
   await app.listen(0, '127.0.0.1');
   const scalekit = new ScalekitWebhookTester(app);
   const event = createScalekitEvent('user.created', { data: { user: { email: 'ada@example.com' } } });
@@ -28,9 +29,11 @@ async function smoke(): Promise<void> {
   equal(first.status, 201);
   equal(again.status, 200);
   equal((await scalekit.deliver(createScalekitEvent('user.updated'))).status, 200);
-  equal((await scalekit.deliver(createScalekitEvent('organization.sso_created'))).status, 422);
+  const refused = createScalekitEvent('organization.sso_created');
+  equal((await scalekit.deliver(refused)).status, 422);
   equal((await scalekit.withForgedSignature(event)).status, 401);
   deepEqual(app.get(Greetings).sent, ['ada@example.com']);
+  await useDashboard(await app.getUrl(), refused.id);
   const lines = ['processed', 'duplicate'].map((outcome) => `${event.id} (user.created): ${outcome}`);
   deepEqual(logger.perEvent.slice(0, 2), lines, 'events are logged at debug level');
 
