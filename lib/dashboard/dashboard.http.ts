@@ -227,11 +227,12 @@ th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.75rem 0.4rem 0
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td, th { overflow-wrap: anywhere; }
 td time, .number, thead th { white-space: nowrap; }
-td form { display: inline-block; }
+.actions { margin: 1rem 0; }
+td form, dd form, .actions form { display: inline-block; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; margin: 0.5rem 0; }
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
-form.filter { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: end; }
+form.filter { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: end; margin-bottom: 1rem; }
 label { color: var(--faint); }
 .filter label { display: grid; }
 input, select, button { font: inherit; color: var(--text); background: var(--raised); border: 1px solid var(--faint);

@@ -221,9 +221,9 @@ ${table(
   runs.map((run) => runRow(run, target, key)),
   'No handler has a run of this event.',
 )}
-<p>${isOpen && actionButton(key, { action: 'replay', ...target }, 'Replay', 'all runs that are not done')} ${
-    canDismiss && actionButton(key, { action: 'dismiss', ...target }, 'Dismiss', 'all dead and failed runs')
-  }</p></div>`;
+<div class="actions">${isOpen && actionButton(key, { action: 'replay', ...target }, 'Replay all', 'runs that are not done')} ${
+    canDismiss && actionButton(key, { action: 'dismiss', ...target }, 'Dismiss all', 'dead and failed runs')
+  }</div></div>`;
 }
 
 function runRow(run: InboxRun, target: Params, key: ActionKey): Html {
