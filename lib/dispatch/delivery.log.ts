@@ -43,7 +43,7 @@ export class DeliveryLog {
   readonly #writer: LogWriter;
   readonly #throttle = new LogThrottle();
   /** Undefined as long as there are none, so that they cost nothing. */
-  observers?: Observers;
+  observers?: Observers | undefined = undefined;
 
   constructor(@Inject(RESOLVED_OPTIONS) { name, statusCodes, observers }: DispatchOptions) {
     this.#endpoint = name;
