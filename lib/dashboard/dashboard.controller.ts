@@ -80,7 +80,7 @@ export function createDashboardController(path: string): Type<unknown> {
         const endpoint = this.#endpoints.find(name);
         if (name === undefined || !endpoint) return NOT_FOUND;
         const [type, state, cursor] = ['type', 'state', 'cursor'].map((param) => paramOf(query, param));
-        // The inbox checks the state, which anybody can write into an address.
+        // Anybody can write any state into an address, so the inbox checks it.
         const filter = { ...(type && { type }), ...(state && { state: state as RunState }) };
         const found = endpoint.inbox.list(filter, { ...(cursor && { cursor }) });
         const names = endpoints.map(({ options }) => options.name);
@@ -124,7 +124,7 @@ export function createDashboardController(path: string): Type<unknown> {
         const action = query.get('action');
         const did = await this.#act(action, inbox, eventId ?? '', handlers);
         const what = [action, eventId, handler].filter(Boolean).join(' ');
-        this.#log.write('log', `The dashboard did: ${what} (${did}), endpoint ${options.name}`);
+        this.#log.write('log', `Dashboard action: ${what} (${did}), endpoint ${options.name}`);
         return eventId
           ? addressTo('entry', { endpoint: options.name, event: eventId, did })
           : addressTo('overview', { did });
@@ -141,7 +141,7 @@ export function createDashboardController(path: string): Type<unknown> {
       this.#send(response, 200, headersFor('text/javascript'), SCRIPT);
     }
 
-    // So that the guards answer for every page and method, and a stranger cannot tell which ones exist.
+    // The guards also run for pages and methods that do not exist, so that a stranger cannot tell which ones do.
     @All(':page')
     unknown(@Res() response: object): void {
       this.#send(response, 404, headersFor('text/plain'), 'Not found');
@@ -182,7 +182,7 @@ export function createDashboardController(path: string): Type<unknown> {
       }
     }
 
-    /** Sends a page, or a redirect to the address that `make` returns. Whatever fails becomes a page: no filter sees it. */
+    /** Sends a page, or a redirect to the address that `make` returns. An error becomes a page, and never reaches a filter. */
     async #show(
       name: string,
       request: DashboardRequest,
@@ -227,9 +227,13 @@ export function createDashboardController(path: string): Type<unknown> {
 const NOT_FOUND = message(
   404,
   'Not found',
-  'The inbox has no such event, or the application no such endpoint.',
+  'There is no such event in the inbox, or no such endpoint in the application.',
 );
-const PAYLOAD_FORBIDDEN = message(403, 'Not allowed', 'You may not read payloads (option canReadPayload).');
+const PAYLOAD_FORBIDDEN = message(
+  403,
+  'Not allowed',
+  'You may not read payloads (see the option canReadPayload).',
+);
 const ACTION_REFUSED = message(
   403,
   'Nothing was done',

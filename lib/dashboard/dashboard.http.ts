@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { fromStorableText, sanitizeText, toStorableText } from '../errors/safe-text.js';
 
-/** What the dashboard reads of a request, on both platforms. */
+/** The parts of a request that the dashboard uses, on both platforms. */
 export interface DashboardRequest {
   readonly headers: IncomingHttpHeaders;
   /** The path and the query. Express changes it in applications that are mounted, but never the last segment or the query. */
@@ -31,7 +31,7 @@ export function addressTo(page: string, params: Params = {}): string {
   return query === '' ? page : `${page}?${query}`;
 }
 
-// Ids can have lone surrogates, which URLs cannot.
+// Ids can contain lone surrogates, but URLs cannot.
 function queryOf(params: Params): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) if (value) query.set(name, toStorableText(value));
@@ -81,7 +81,7 @@ export class ActionKey {
     return found.length === expected.length && timingSafeEqual(found, expected);
   }
 
-  /** With another salt each time, so that compressed pages tell nothing about a token. */
+  /** The salt is new each time, so that the size of a compressed page reveals nothing about a token. */
   #sign(salt: string, query: URLSearchParams): string {
     return createHmac('sha256', this.key).update(`${salt}?${query}`).digest('base64url');
   }
@@ -115,7 +115,7 @@ export function headersFor(contentType: string, nonce?: string): Record<string, 
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
-    // With no-referrer, browsers would not tell the origin of a POST.
+    // With no-referrer, browsers would not send the origin of a POST.
     'Referrer-Policy': 'same-origin',
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Cross-Origin-Resource-Policy': 'same-origin',
@@ -157,7 +157,7 @@ function escapePart(part: Part): string {
   if (part instanceof Html) return Html.textOf(part);
   if (Array.isArray(part)) return part.map(escapePart).join('');
   if (part === undefined || part === false) return '';
-  // Control and format characters become visible: they could turn the direction of a text around.
+  // Control and format characters become visible, because they could reverse the direction of a text.
   return sanitizeText(String(part)).replaceAll(/[&<>"'`]/g, (found) => ENTITIES[found] ?? '');
 }
 
@@ -174,7 +174,7 @@ if (region && status) {
   const text = document.createElement('span');
   label.append(box, ' Refresh every 10 seconds');
   status.append(label, ' ', text);
-  // What somebody reads or is about to press must not change.
+  // Do not change what somebody is reading or about to press.
   const isInUse = () => region.contains(document.activeElement) || !getSelection().isCollapsed;
   const refresh = () => {
     const request = new XMLHttpRequest();

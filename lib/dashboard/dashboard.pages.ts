@@ -9,7 +9,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import { type ActionKey, addressTo, Html, html, type Params, type Part } from './dashboard.http.js';
 
-/** A page, and what its frame needs to know. */
+/** A page, without the document around it. */
 export interface Page {
   readonly title: string;
   readonly body: Html;
@@ -60,7 +60,7 @@ const NOTICES: Readonly<Record<string, string>> = {
   dead: 'Replayed: at least one run is dead.',
   unprocessable: 'Replayed: at least one run is dead.',
   failed: 'Replayed: at least one handler failed.',
-  unavailable: 'The replay did not end: a run is in progress, or the inbox or the queue is unreachable.',
+  unavailable: 'The replay did not finish: a run is in progress, or the inbox or the queue is unreachable.',
   dismissed: 'Dismissed. The runs count as done and keep their error.',
   undismissed: 'Nothing was dismissed: no run is dead or failed.',
   paused: 'Paused. Workers take no runs of this endpoint.',
@@ -105,7 +105,7 @@ ${endpoints.length === 0 && html`<p>This application has no endpoint. Import Sca
 ${endpoints.map((endpoint) => endpointSection(endpoint, states, key))}
 </div>
 <p><a href="${addressTo('overview', isComplete ? {} : { done: '1' })}">${
-    isComplete ? 'Do not count done runs' : 'Count done runs, too (slow in a large inbox)'
+    isComplete ? 'Do not count done runs' : 'Also count done runs (slow in a large inbox)'
   }</a></p>`;
 }
 
@@ -153,7 +153,7 @@ function oldest(counts: readonly InboxRunCount[]): Part {
   return time(new Date(Math.min(...waiting.map(({ oldestReceivedAt }) => oldestReceivedAt.getTime()))));
 }
 
-/** Which events the list shows. */
+/** Selects the events of the list. */
 export interface ListQuery extends Params {
   readonly endpoint: string;
   readonly type?: string | undefined;
@@ -212,7 +212,7 @@ export function entry(
 <dt>Payload</dt><dd>${
     canReadPayload
       ? html`<a href="${addressTo('payload', target)}">Show the payload</a>`
-      : 'You may not read payloads (option canReadPayload).'
+      : 'You may not read payloads (see the option canReadPayload).'
   }</dd>
 </dl>
 ${table(

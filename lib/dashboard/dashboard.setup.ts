@@ -26,8 +26,8 @@ import type { EndpointSummary } from './dashboard.pages.js';
 /** The options of the dashboard that a factory may return. */
 export interface ScalekitDashboardOptions {
   /**
-   * Decides who may read payloads, which contain personal data. It gets the request of the platform, as your guards left it.
-   * Only `true` allows it; a predicate that throws is logged.
+   * Decides who may read payloads, which contain personal data. It gets the platform's request, after your guards have run.
+   * Only `true` allows it. If the function throws, the error is logged and the payload stays hidden.
    *
    * @default nobody
    * @example canReadPayload: ({ user }: AuthenticatedRequest) => user.roles.includes('support')
@@ -36,7 +36,7 @@ export interface ScalekitDashboardOptions {
   canReadPayload?(request: object): boolean | Promise<boolean>;
 }
 
-/** The options of the dashboard that stand next to the factory of `forRootAsync`: Nest needs them before it runs it. */
+/** The options of the dashboard that go next to the factory of `forRootAsync`: Nest needs them before it calls the factory. */
 export interface ScalekitDashboardRouteOptions {
   /**
    * The path of the dashboard, without the global prefix. Segments may be parameters.
@@ -50,8 +50,8 @@ export interface ScalekitDashboardRouteOptions {
    */
   guards?: readonly (Type<CanActivate> | CanActivate)[];
   /**
-   * Starts without guards. Set it only if something else protects the path, such as a global guard or a proxy: whoever can
-   * open the dashboard can run handlers again.
+   * Starts without guards. Set it only if something else protects the path, such as a global guard or a proxy: anyone who
+   * can open the dashboard can run handlers again.
    *
    * @default false
    */
@@ -202,7 +202,7 @@ export function describe(error: unknown): string {
 
 const MESSAGES = {
   noGuards:
-    'guards must be an array with at least one guard: whoever can open the dashboard can run handlers again. ' +
+    'guards must be an array with at least one guard: anyone who can open the dashboard can run handlers again. ' +
     'Set guards: [AdminGuard], or unsafeWithoutGuard: true if something else protects the path, such as a global guard.',
   notAGuard: (found: unknown) =>
     `guards must contain guard classes, or objects with a canActivate() method; found ${describeValue(found)}.`,

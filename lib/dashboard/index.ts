@@ -57,8 +57,8 @@ export class ScalekitDashboardModule extends ConfigurableModuleClass {
 
   /**
    * @param options `path`, `guards`, `unsafeWithoutGuard` and `controllerDecorators` go here, next to the factory
-   * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid, or there are no guards; if the factory
-   *   returned it, at startup
+   * @throws ScalekitWebhooksConfigurationError if an option is unknown or invalid, or there are no guards. What the factory
+   *   returns is checked at startup
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return super.forRootAsync(checkForRootAsync(options));

@@ -21,7 +21,7 @@ export const MESSAGES = {
   observerNotSingleton: (name: string) =>
     `${name} is decorated with @ScalekitObserver(), but it is request-scoped or transient, so it observes nothing. Make it a singleton.`,
   observerFailed: (observer: string, method: string) =>
-    `The observer ${observer} failed in ${method}(). This changes nothing else`,
+    `The observer ${observer} failed in ${method}(). Nothing else is affected`,
   handlerForgotten: (name: string, method: string, eventId: string, type: string) =>
     `${eventId} (${type}) was ignored: ${name}.${method} handles it, but no module of this application provides ${name}. Add ${name} to a module's providers.`,
   handlerRefused: (patterns: readonly string[]) =>
@@ -102,8 +102,8 @@ export const MESSAGES = {
   queuedRunDead: 'The run is dead in the inbox. Replay the event there instead of retrying its job.',
   noAttemptLeft: (attempts: number, lastError?: RunError) =>
     lastError
-      ? `No attempt of ${attempts} is left. The last one failed with ${lastError.name}: ${lastError.message}`
-      : `No attempt of ${attempts} is left, and the last one has no result: the process ended, or lost the inbox, while the handler ran, or attempts was lowered since. Find out why, then replay the event.`,
+      ? `No attempts are left (limit: ${attempts}). The last one failed with ${lastError.name}: ${lastError.message}`
+      : `No attempts are left (limit: ${attempts}), and the last one has no result: while the handler ran, the process ended or lost the inbox, or attempts has been lowered since. Find out why, then replay the event.`,
   orderIsNoText: (id: string, found: string) =>
     `The order function of ${id} returned ${found}. Return a string that is not empty, or undefined for an event that may run at any time. Do not return a promise.`,
   entityBusy:

@@ -48,7 +48,7 @@ export interface OpenTelemetryObserverOptions {
    */
   meterProvider?: MeterProvider;
   /**
-   * How old the numbers of runs in the inbox may be when metrics are collected, in ms.
+   * How long run counts of the inbox are reused before they are read again, in ms.
    * @default 15000
    */
   inboxIntervalMs?: number;
@@ -72,8 +72,8 @@ const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 const LAGS = [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600];
 
 /**
- * Reports deliveries and runs to OpenTelemetry: a span for each, and metrics. A run that a worker executes is in the trace of the
- * delivery that stored it, in whichever process. Needs `@opentelemetry/api`, and no auto-instrumentation.
+ * Reports deliveries and runs to OpenTelemetry: a span for each, and metrics. A run that a worker executes, even in
+ * another process, belongs to the trace of the delivery that stored it. Needs `@opentelemetry/api`, and no auto-instrumentation.
  *
  * @example ScalekitWebhooksModule.forRoot({ observers: [new OpenTelemetryObserver()] })
  */
@@ -200,7 +200,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
   }
 }
 
-/** The runs of an endpoint that are not done, asked for at most once per interval. */
+/** The runs of an endpoint that are not done. They are counted at most once per interval. */
 class InboxGauge {
   /** Without a new value, the SDK would report the last one for ever. */
   readonly #reported = new Map<string, Attributes>();
@@ -253,7 +253,7 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
     meter.createObservableGauge(`scalekit.webhook.inbox.${name}`, { unit, description });
   const gauges = {
     inboxRuns: gauge('runs', '{run}', 'Runs in the inbox that are not done, by state and handler'),
-    oldestWaiting: gauge('oldest_waiting.age', 's', 'Age of the event of the oldest run that waits'),
+    oldestWaiting: gauge('oldest_waiting.age', 's', 'Age of the event of the oldest waiting run'),
   };
   meter.addBatchObservableCallback(async (result) => {
     await Promise.all([...inboxes.values()].map((inbox) => inbox.observe(result, gauges)));
@@ -261,7 +261,7 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
   return {
     ...gauges,
     deliveryDuration: seconds('scalekit.webhook.delivery.duration', 'Time to answer a delivery', DURATIONS),
-    runDuration: seconds('messaging.process.duration', 'Time that attempts took', DURATIONS),
+    runDuration: seconds('messaging.process.duration', 'Duration of attempts', DURATIONS),
     lag: seconds('scalekit.webhook.lag', 'Time from occurred_at until the run was done', LAGS),
     unknownTypes: counter('unknown_types', '{delivery}', 'Deliveries of types without a class'),
     driftedFields: counter('drifted_fields', '{field}', 'Fields that differ from the documented types'),

@@ -33,25 +33,25 @@ export interface ScalekitInboxHealthOptions {
    */
   timeoutMs?: number;
   /**
-   * How old the event of the oldest run that waits, `queued` or `failed`, may be, in ms. The age counts from its first
-   * receipt, so a replay of an old event exceeds it until it is done.
+   * The maximum age of the event of the oldest `queued` or `failed` run, in ms. The age counts from when the event was first
+   * received, so while an old event is replayed, it exceeds this limit.
    * @default 3600000 (1 hour)
    */
   maxBacklogAgeMs?: number;
   /**
-   * How many runs may be `dead`. A restart does not help them, so by default their number is in the result, but does not
+   * How many runs may be `dead`. A restart does not fix them, so by default the result contains their number, but they do not
    * make the endpoint unhealthy.
    * @default any number
    */
   maxDeadRuns?: number;
   /**
-   * How long ago the worker of this process may have taken runs from the inbox for the last time, or found none, in ms. Only
-   * with `InboxTransport` and `retryFailed`.
+   * The maximum time since the worker of this process last looked for runs in the inbox, in ms. Only with `InboxTransport` or
+   * `retryFailed`.
    * @default 60000
    */
   maxWorkerSilenceMs?: number;
   /**
-   * How long ago the last recovery may have ended, in ms. Only if `ScalekitRecoveryModule` recovers this endpoint.
+   * The maximum time since the last recovery ended, in ms. Only if `ScalekitRecoveryModule` recovers this endpoint.
    * @default three times its `everyMs`
    */
   maxRecoveryAgeMs?: number;
@@ -68,7 +68,7 @@ const CHECKS: OptionChecks<ScalekitInboxHealthOptions> = {
   maxRecoveryAgeMs: optional(requireDurationMs),
 };
 
-/** What the result has besides the status. What does not apply to the endpoint is missing. */
+/** What the result contains besides the status. Values that do not apply to the endpoint are left out. */
 export interface ScalekitInboxHealth extends Record<string, unknown> {
   /** How many runs are `queued` or `failed`. */
   readonly waiting?: number;
@@ -76,18 +76,18 @@ export interface ScalekitInboxHealth extends Record<string, unknown> {
   readonly backlogAgeMs?: number;
   /** How many runs are `dead`. */
   readonly dead?: number;
-  /** How long ago the worker took runs, or found none, in ms. */
+  /** How long ago the worker last looked for runs, in ms. */
   readonly workerSilenceMs?: number;
   /** How long ago the last recovery ended, in ms. */
   readonly recoveryAgeMs?: number;
-  /** What exceeds a threshold. */
+  /** The thresholds that were exceeded. */
   readonly problems?: readonly string[];
 }
 
 /**
  * Tells `@nestjs/terminus` whether an endpoint works: whether its inbox answers, how long runs have waited, how many are
- * dead, whether the worker of this process is alive, and whether recovery is behind. The result has only numbers and settings,
- * because health checks are often public; why an inbox does not work is in the log.
+ * dead, whether the worker of this process is alive, and whether recovery is behind. Health checks are often
+ * public, so the result has only numbers and settings. The log says why an inbox does not work.
  *
  * @example
  * ```ts
@@ -110,7 +110,7 @@ export class ScalekitInboxHealthIndicator {
   }
 
   /**
-   * @param key under which the result appears
+   * @param key the key of the result in the response
    * @throws ScalekitWebhooksConfigurationError for an unknown or invalid option, or an endpoint that does not exist
    */
   async isHealthy<const Key extends string>(
@@ -198,5 +198,5 @@ const MESSAGES = {
   inboxFails: 'The inbox cannot be used',
   tooSlow: (ms: number) => `the inbox did not answer within timeoutMs (${ms} ms)`,
   exceeds: (setting: string, found: number, limit: number) =>
-    `${setting} is ${limit}, and the value is ${found}`,
+    `${setting} is ${limit}, and the current value is ${found}`,
 } as const;

@@ -7,8 +7,8 @@ export const MESSAGES = {
     `The signing secret must be a string; found ${found}. ${COPY_SECRET}`,
   secretIsEmpty: `The signing secret is empty. ${COPY_SECRET}`,
   secretIsQuoted:
-    'The signing secret is in quotes. Remove them, so that it begins with "whsec_" as in the Scalekit dashboard: not every ' +
-    'program that sets environment variables removes them itself.',
+    'The signing secret is in quotes. Remove them, so that the secret begins with "whsec_" as in the Scalekit dashboard. Some ' +
+    'programs that set environment variables keep the quotes.',
   secretHasNoPrefix: `The signing secret does not begin with "whsec_". ${COPY_SECRET}`,
   secretHasNoKey: `The signing secret ends after "whsec_": the key is missing. ${COPY_SECRET}`,
   secretIsNotBase64:

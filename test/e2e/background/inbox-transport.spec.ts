@@ -254,7 +254,8 @@ await describeWithService('postgres', 'InboxTransport', () => {
       // Its handler has 3 attempts.
       const { handlers, logger } = await startBackgroundApp(database.open());
 
-      const reason = 'No attempt of 3 is left. The last one failed with TypeError: no tenant in attempt 4';
+      const reason =
+        'No attempts are left (limit: 3). The last one failed with TypeError: no tenant in attempt 4';
       expect(await untilRuns(inbox, event.id, 'done', 'dead')).toMatchObject({
         'Handlers.first': { state: 'dead', error: { message: reason } },
       });

@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('An observer, on %s', (_name, adapter) => {
     const warnings = logger.ours('warn').filter((line) => line.includes('onRun'));
     const fails = _how !== 'never ends';
     expect(warnings).toEqual(
-      fails ? ['The observer Object failed in onRun(). This changes nothing else: Error: broken'] : [],
+      fails ? ['The observer Object failed in onRun(). Nothing else is affected: Error: broken'] : [],
     );
   });
 });

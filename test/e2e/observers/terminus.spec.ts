@@ -133,7 +133,7 @@ describe('ScalekitInboxHealthIndicator', () => {
     expect(await healthOf(app)).toMatchObject({
       state: 'down',
       backlogAgeMs: HOUR + 1,
-      problems: [`maxBacklogAgeMs is ${HOUR}, and the value is ${HOUR + 1}`],
+      problems: [`maxBacklogAgeMs is ${HOUR}, and the current value is ${HOUR + 1}`],
     });
   });
 
@@ -146,7 +146,7 @@ describe('ScalekitInboxHealthIndicator', () => {
     thresholds = { maxDeadRuns: 0 };
     expect(await healthOf(app)).toMatchObject({
       state: 'down',
-      problems: ['maxDeadRuns is 0, and the value is 1'],
+      problems: ['maxDeadRuns is 0, and the current value is 1'],
     });
   });
 
