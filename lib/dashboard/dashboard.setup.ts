@@ -119,11 +119,15 @@ function requireProtection({ guards, unsafeWithoutGuard }: ScalekitDashboardRout
 function requireGuards(setting: string, value: unknown): void {
   if (!Array.isArray(value) || value.length === 0) refuseSetting(setting, MESSAGES.noGuards);
   for (const guard of value) {
-    const canActivate: unknown = Reflect.get(Object(guard), 'canActivate');
-    if (typeof guard !== 'function' && typeof canActivate !== 'function') {
-      refuseSetting(setting, MESSAGES.notAGuard(guard));
-    }
+    if (!isGuard(guard)) refuseSetting(setting, MESSAGES.notAGuard(guard));
   }
+}
+
+/** A middleware function is no guard: versions of Nest would ignore it. A class can have `canActivate` as a property. */
+function isGuard(value: unknown): boolean {
+  const guard = typeof value === 'function' ? value.prototype : value;
+  if (typeof Reflect.get(Object(guard), 'canActivate') === 'function') return true;
+  return typeof value === 'function' && /^class\b/.test(String(value));
 }
 
 function listWith(types: readonly string[], what: string): SettingCheck {

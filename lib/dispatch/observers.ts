@@ -129,6 +129,8 @@ export type ObservedInbox = { readonly endpoint: string } & (
     }
 );
 
+/** Logs that an observer failed. It must not throw. */
+type ReportFailure = (observer: string, method: string, error: unknown) => void;
 type ObserverMethod = keyof ScalekitWebhooksObserver;
 type Trace = 'traceDelivery' | 'traceRun';
 type Notice = 'onDelivery' | 'onRun' | 'onRecovery' | 'onInbox';
@@ -143,9 +145,6 @@ interface EventParts {
 export function observedEvent(endpoint: string, { event }: EventParts): ObservedEvent {
   return { endpoint, eventId: event.id, type: event.type, occurredAt: event.occurred_at };
 }
-
-/** Logs that an observer failed. It must not throw. */
-type ReportFailure = (observer: string, method: string, error: unknown) => void;
 
 /** The observers of one endpoint. Whatever they do, the delivery goes on. */
 export class Observers {
@@ -180,8 +179,9 @@ export class Observers {
   carry(): Readonly<Record<string, string>> | undefined {
     const carried: Record<string, string> = {};
     for (const observer of this.#all) {
-      const given = observer.carry && this.#guarded(observer, 'carry', () => observer.carry?.());
-      for (const [name, value] of Object.entries(given ?? {})) carried[name] = String(value);
+      this.#guarded(observer, 'carry', () => {
+        for (const [name, value] of Object.entries(observer.carry?.() ?? {})) carried[name] = String(value);
+      });
     }
     return Object.keys(carried).length > 0 ? carried : undefined;
   }
@@ -291,7 +291,7 @@ export class AttemptObservation {
       ...this.#attempt,
       state: state === 'queued' ? 'failed' : state,
       durationMs: Date.now() - this.#startedAt,
-      ...(error && { error }),
+      ...(error && { error: Object.freeze({ ...error }) }),
       ...(this.note && { note: this.note }),
     };
     this.#observers.tell('onRun', run);

@@ -104,13 +104,13 @@ export class DeliveryResponder {
     const { writeHead } = node;
     node.writeHead = (status: number, ...others: unknown[]) => {
       const decided = this.#statuses.get(response);
+      const isAllowed = !isSuccess(status) || status === decided;
+      const sent = isAllowed ? status : (decided ?? unavailable);
       if (decided === undefined) {
         this.#statuses.set(response, unavailable);
         this.#log.refusal('unavailable', answered());
-        this.#observe(response, 'unavailable', unavailable);
+        this.#observe(response, 'unavailable', sent);
       }
-      const isAllowed = !isSuccess(status) || status === decided;
-      const sent = isAllowed ? status : (decided ?? unavailable);
       return Reflect.apply(writeHead, node, [sent, ...others]);
     };
     replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });

@@ -152,7 +152,7 @@ const ADVICE: readonly (readonly [number: number, name: string, advice: string])
 
 function adviceFor(error: unknown, message: string): string | undefined {
   if (/^no such (table|column)/.test(message)) return MESSAGES.restoreTables;
-  if (/is not open|is closed/.test(message)) return MESSAGES.keepOpen;
+  if (/is not open|is closed|finalized/.test(message)) return MESSAGES.keepOpen;
   // node:sqlite has a number in `errcode`, libsql one in `rawCode`, and better-sqlite3 only a name.
   const number = Number(column(error, 'errcode') ?? column(error, 'rawCode'));
   const name = String(column(error, 'code'));

@@ -31,7 +31,7 @@ export interface SimulationTotals {
   readonly aborted: number;
   /** How many copies of the events were planned. */
   readonly copies: number;
-  /** How many requests were sent. */
+  /** How many attempts there were, including those that an outage kept from being sent. */
   readonly attempts: number;
   /** How many requests ended with each status. */
   readonly statuses: Readonly<Record<string, number>>;

@@ -210,6 +210,18 @@ describe('An observer of background work', () => {
     expect(handlers.deliveries[0]?.headers).not.toHaveProperty('traceparent');
   });
 
+  it('cannot fail a delivery with what it wants to be stored', async () => {
+    const value = Object.assign(Object.create(null), { traceparent: Object.create(null) });
+    const observer = Object.assign(new RecordingObserver(), { carry: () => value });
+    const { scalekit } = await startHandlers({
+      inbox: await sqliteInbox(),
+      transport: new InboxTransport(FAST),
+      observers: [observer],
+    });
+
+    expect(await scalekit.deliver(createScalekitEvent('user.created'))).toMatchObject({ status: 202 });
+  });
+
   it('is told about the inbox', async () => {
     const observer = new RecordingObserver();
     const inbox = await sqliteInbox();

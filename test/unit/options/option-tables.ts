@@ -84,6 +84,12 @@ const tester: ScalekitWebhookTester = Reflect.construct(ScalekitWebhookTester, [
 const simulator = new ScalekitDeliverySimulator({ urls: 'http://127.0.0.1:1/', secrets: SECRET });
 const runner = { describe: noop, it: noop, beforeEach: noop, afterEach: noop, expect: noop };
 
+class Guard {
+  canActivate() {
+    return true;
+  }
+}
+
 function declareHandler(pattern: unknown, options: object): void {
   class Handlers {
     created() {}
@@ -105,7 +111,7 @@ function forRecoveryOf(options: unknown = {}): void {
 
 function forDashboardOf(options: unknown = {}): void {
   const isGiven = typeof options === 'object' && options !== null && !Array.isArray(options);
-  const others = isGiven ? { guards: [noop], ...options } : options;
+  const others = isGiven ? { guards: [Guard], ...options } : options;
   Reflect.apply(ScalekitDashboardModule.forRoot, ScalekitDashboardModule, [others]);
 }
 
@@ -433,10 +439,20 @@ export const OPTION_TABLES: readonly OptionTable[] = [
   {
     type: 'ScalekitDashboardRouteOptions',
     give: (options) => Reflect.apply(ScalekitDashboardModule.forRoot, ScalekitDashboardModule, [options]),
-    valid: { guards: [noop] },
+    valid: { guards: [Guard] },
     rows: {
       path: row(['1', 'misspelt', '/admin/:tenant']),
-      guards: required(row([[noop], [{ canActivate: noop }]])),
+      guards: required(
+        row([
+          [Guard],
+          [
+            class {
+              canActivate = noop;
+            },
+          ],
+          [{ canActivate: noop }],
+        ]),
+      ),
       unsafeWithoutGuard: BOOLEAN,
       imports: row([NO_ITEMS, [noop], [{ module: noop }]]),
       controllerDecorators: row([NO_ITEMS, [noop]]),
