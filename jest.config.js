@@ -22,6 +22,8 @@ export default {
   // get slower and slower. Use at least two workers, and replace them when they use too much memory.
   maxWorkers: Math.max(2, availableParallelism()),
   workerIdleMemoryLimit: '800MB',
+  // On a busy machine, dropping a database or starting a server takes longer than Jest's 5 seconds.
+  testTimeout: 20_000,
   roots: ['<rootDir>/test', '<rootDir>/sample'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/consumer/'],
