@@ -14,7 +14,7 @@ import { HandlerInvoker } from './dispatch/handler.invoker.js';
 import { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
 import { DeliveryResponder } from './receive/delivery.responder.js';
 import { EndpointReporter } from './receive/endpoint.reporter.js';
-import { EndpointRoutes, EndpointUrl } from './receive/endpoint.routes.js';
+import { EndpointUrl } from './receive/endpoint.routes.js';
 import { EndpointSecrets } from './receive/endpoint.secrets.js';
 import { DeliveryCapture, RawBodyCapture } from './receive/raw-body.capture.js';
 import { DeliveryReader } from './receive/raw-body.js';
@@ -77,7 +77,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
     DeliveryVerifier,
     DeliveryResponder,
     EndpointUrl,
-    EndpointRoutes,
     EndpointSecrets,
     EndpointReporter,
     // Passes events to their handlers
@@ -94,16 +93,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   exports: [ScalekitEventDispatcher, ScalekitInbox],
 })
 export class ScalekitWebhooksModule extends ConfigurableModuleClass implements NestModule {
-  readonly #routes: EndpointRoutes;
+  readonly #url: EndpointUrl;
 
-  constructor(@Inject(EndpointRoutes) routes: EndpointRoutes) {
+  constructor(@Inject(EndpointUrl) url: EndpointUrl) {
     super();
-    this.#routes = routes;
+    this.#url = url;
   }
 
   /** Nest calls it before it registers the routes. */
   configure(): void {
-    this.#routes.requireOwnPath();
+    this.#url.requireOwnPath();
   }
 
   /**

@@ -5,9 +5,13 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { MESSAGES } from './receive.messages.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './receive.options.js';
 
-/** Finds routes of the application that would take the deliveries of an endpoint. */
+/** The URL of the endpoint, as Nest registers its route. */
 @Injectable()
-export class EndpointRoutes {
+export class EndpointUrl implements OnModuleInit {
+  #pattern?: ReturnType<typeof patternOf>;
+  /** The routes of the application before this one that take only some of the requests for their path. */
+  #earlier: readonly PostRoute[] = [];
+
   readonly #endpoint: EndpointOptions;
   readonly #modules: ModulesContainer;
   readonly #config: ApplicationConfig;
@@ -25,14 +29,26 @@ export class EndpointRoutes {
     this.#host = host;
   }
 
+  onModuleInit(): void {
+    this.#pattern = patternOf(this.path);
+    const { routes, place } = this.#allRoutes();
+    this.#earlier = routes.slice(0, Math.max(place, 0)).filter(isConditional);
+  }
+
+  /** The POST routes of the application, and the place of the endpoint's own among them. */
+  #allRoutes(): { readonly routes: readonly PostRoute[]; readonly place: number } {
+    const routes = postRoutes([...this.#modules.values()], this.#modules, this.#config);
+    return { routes, place: routes.findIndex((route) => endpointOf(route) === this.#endpoint) };
+  }
+
   /**
-   * Call it before Nest registers the routes: the platform may refuse two routes with the same path.
+   * Refuses routes of the application that would take the deliveries. Call it before Nest registers the routes: the
+   * platform may refuse two routes with the same path.
    *
    * @throws ScalekitWebhooksConfigurationError that names the route
    */
   requireOwnPath(): void {
-    const routes = postRoutes([...this.#modules.values()], this.#modules, this.#config);
-    const place = routes.findIndex((route) => endpointOf(route) === this.#endpoint);
+    const { routes, place } = this.#allRoutes();
     const own = routes[place];
     if (!own) return;
     for (const [index, route] of routes.entries()) {
@@ -77,38 +93,6 @@ export class EndpointRoutes {
 
   #refuse(message: string): never {
     throw new ScalekitWebhooksConfigurationError('path', message);
-  }
-}
-
-/** The URL of the endpoint, as Nest registers its route. */
-@Injectable()
-export class EndpointUrl implements OnModuleInit {
-  #pattern?: ReturnType<typeof patternOf>;
-  /** The routes of the application before this one that take only some of the requests for their path. */
-  #earlier: readonly PostRoute[] = [];
-
-  readonly #endpoint: EndpointOptions;
-  readonly #modules: ModulesContainer;
-  readonly #config: ApplicationConfig;
-  readonly #host: HttpAdapterHost;
-
-  constructor(
-    @Inject(ENDPOINT_OPTIONS) endpoint: EndpointOptions,
-    @Inject(ModulesContainer) modules: ModulesContainer,
-    @Inject(ApplicationConfig) config: ApplicationConfig,
-    @Inject(HttpAdapterHost) host: HttpAdapterHost,
-  ) {
-    this.#endpoint = endpoint;
-    this.#modules = modules;
-    this.#config = config;
-    this.#host = host;
-  }
-
-  onModuleInit(): void {
-    this.#pattern = patternOf(this.path);
-    const routes = postRoutes([...this.#modules.values()], this.#modules, this.#config);
-    const place = routes.findIndex((route) => endpointOf(route) === this.#endpoint);
-    this.#earlier = routes.slice(0, Math.max(place, 0)).filter(isConditional);
   }
 
   /** The path with the global prefix. Complete once `main.ts` has configured the application. */
