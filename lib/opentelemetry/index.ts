@@ -72,8 +72,9 @@ const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 const LAGS = [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600];
 
 /**
- * Reports deliveries and runs to OpenTelemetry: a span for each, and metrics. A run that a worker executes, even in
- * another process, belongs to the trace of the delivery that stored it. Needs `@opentelemetry/api`, and no auto-instrumentation.
+ * Reports deliveries and runs to OpenTelemetry: metrics, and a span for each delivery and run. A request for a replay has no
+ * span of its own. A run that a worker executes, even in another process, belongs to the trace of the delivery that stored
+ * it. Needs `@opentelemetry/api`, and no auto-instrumentation.
  *
  * @example ScalekitWebhooksModule.forRoot({ observers: [new OpenTelemetryObserver()] })
  */

@@ -111,11 +111,11 @@ export interface ScalekitDeliverySimulatorOptions {
    * @default 1
    */
   seed?: number;
-  /** Called after each request, for example to show progress or to stop a process halfway. */
+  /** Called after each attempt, for example to show progress or to stop a process halfway. */
   onAttempt?: (attempt: SimulatedAttempt) => void;
 }
 
-/** One request. */
+/** One attempt: a request, or one that an outage kept from being sent. */
 export interface SimulatedAttempt {
   readonly eventId: string;
   /** Which copy of the event it carried, from 1. */
