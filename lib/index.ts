@@ -221,6 +221,12 @@ export {
   RoleUpdatedEvent,
 } from './events/role.events.js';
 export {
+  Membership,
+  MembershipCreatedEvent,
+  MembershipDeletedEvent,
+  MembershipEventData,
+  MembershipUpdatedEvent,
+  OrgMembershipEventData,
   Session,
   SessionCreatedEvent,
   SessionEventData,
@@ -232,19 +238,11 @@ export {
   UserEventData,
   UserLoginEvent,
   UserLogoutEvent,
-  UserSession,
-  UserUpdatedEvent,
-} from './events/user.events.js';
-export {
-  Membership,
-  MembershipCreatedEvent,
-  MembershipDeletedEvent,
-  MembershipEventData,
-  MembershipUpdatedEvent,
-  OrgMembershipEventData,
   UserOrganizationInvitationEvent,
   UserOrganizationMembershipCreatedEvent,
   UserOrganizationMembershipDeletedEvent,
   UserOrganizationMembershipUpdatedEvent,
+  UserSession,
   UserSignupEvent,
-} from './events/user-membership.events.js';
+  UserUpdatedEvent,
+} from './events/user.events.js';

@@ -5,9 +5,12 @@ import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
+  CliFailureError,
+  CliUsageError,
   collect,
   DEFAULT_ENDPOINT,
   DEFAULT_URL,
@@ -18,9 +21,7 @@ import {
   parseHttpUrl,
   parsePositiveInteger,
   readEntries,
-} from './cli.options.js';
-import type { CliContext, CliIo } from './cli-io.js';
-import { CliFailureError, CliUsageError } from './cli-io.js';
+} from './cli-io.js';
 import { withInbox } from './open-inbox.js';
 import {
   DeliveryReport,

@@ -3,18 +3,19 @@ import { sanitizeLine } from '../errors/safe-text.js';
 import { type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
 import { type InboxStore } from '../inbox/inbox-store.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
+  CliFailureError,
+  CliUsageError,
   collect,
   DEFAULT_ENDPOINT,
   type InboxFilterOptions,
   type InboxStoreOptions,
   parsePositiveInteger,
   readEntries,
-} from './cli.options.js';
-import type { CliContext, CliIo } from './cli-io.js';
-import { CliFailureError, CliUsageError } from './cli-io.js';
+} from './cli-io.js';
 import { withInbox } from './open-inbox.js';
 
 const DEFAULT_LIMIT = 1000;

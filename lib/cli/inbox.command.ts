@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { sanitizeLine, sanitizeText } from '../errors/safe-text.js';
 import type { InboxEntry } from '../inbox/inbox-queries.js';
 import { CLI_MESSAGES } from './cli.messages.js';
+import type { CliContext } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
+  CliFailureError,
   DEFAULT_ENDPOINT,
   INBOX_URL_VARIABLE,
   type InboxFilterOptions,
@@ -12,9 +14,7 @@ import {
   parsePastTime,
   parsePositiveInteger,
   readEntries,
-} from './cli.options.js';
-import type { CliContext } from './cli-io.js';
-import { CliFailureError } from './cli-io.js';
+} from './cli-io.js';
 import { addInboxReplayCommand } from './inbox-replay.command.js';
 import { addInboxDismissCommand, addInboxStatsCommand } from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';

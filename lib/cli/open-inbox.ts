@@ -9,9 +9,15 @@ import { RedisInboxStore } from '../redis/redis-inbox.store.js';
 import type { SqliteDatabase } from '../sqlite/sqlite-database.js';
 import { SqliteInboxStore } from '../sqlite/sqlite-inbox.store.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { INBOX_URL_VARIABLE, type InboxStoreOptions } from './cli.options.js';
 import type { CliIo } from './cli-io.js';
-import { CliFailureError, CliUsageError, errorField, reasonOf } from './cli-io.js';
+import {
+  CliFailureError,
+  CliUsageError,
+  errorField,
+  INBOX_URL_VARIABLE,
+  type InboxStoreOptions,
+  reasonOf,
+} from './cli-io.js';
 
 interface OpenInbox {
   readonly store: InboxStore;

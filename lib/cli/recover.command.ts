@@ -5,9 +5,17 @@ import { EventsReader, type ReadEvent } from '../recovery/events.reader.js';
 import type { ScalekitEventsClient } from '../recovery/recovery.options.js';
 import { SECRET_VARIABLE, type SigningSecret } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { collect, DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePastTime } from './cli.options.js';
 import type { CliContext, CliIo } from './cli-io.js';
-import { CliFailureError, CliUsageError, reasonOf } from './cli-io.js';
+import {
+  CliFailureError,
+  CliUsageError,
+  collect,
+  DEFAULT_URL,
+  findSigningSecret,
+  parseHttpUrl,
+  parsePastTime,
+  reasonOf,
+} from './cli-io.js';
 import { importDriver } from './open-inbox.js';
 import { type DeliveryResponse, isSuccess, lineFor, sendDelivery } from './send-delivery.js';
 

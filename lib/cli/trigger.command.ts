@@ -5,8 +5,16 @@ import { createScalekitEvent, mergeOverrides } from '../samples/create-scalekit-
 import type { SignatureScheme } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { DEFAULT_URL, findSigningSecret, parseHttpUrl, parsePositiveInteger } from './cli.options.js';
-import { type CliContext, type CliIo, CliUsageError, readTextFile } from './cli-io.js';
+import {
+  type CliContext,
+  type CliIo,
+  CliUsageError,
+  DEFAULT_URL,
+  findSigningSecret,
+  parseHttpUrl,
+  parsePositiveInteger,
+  readTextFile,
+} from './cli-io.js';
 import { DeliveryReport, forEachConcurrently, sendDelivery } from './send-delivery.js';
 
 interface TriggerOptions {

@@ -12,8 +12,14 @@ import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { DEFAULT_TOLERANCE_SECONDS, verifyWebhookSignature } from '../verify/verify-signature.js';
 import { bodyVariants, damageOf } from './body-variants.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import { findSecrets, parseSeconds } from './cli.options.js';
-import { type CliContext, CliUsageError, readInputFile, readTextFile } from './cli-io.js';
+import {
+  type CliContext,
+  CliUsageError,
+  findSecrets,
+  parseSeconds,
+  readInputFile,
+  readTextFile,
+} from './cli-io.js';
 
 interface VerifyOptions {
   readonly headers: string;

@@ -20,7 +20,6 @@ import {
   OrganizationDirectoryDisabledEvent,
   OrganizationDirectoryEnabledEvent,
 } from './directory.events.js';
-import type { DtoClass } from './event-fields.js';
 import {
   OrganizationCreatedEvent,
   OrganizationDeletedEvent,
@@ -42,26 +41,24 @@ import {
   RoleDeletedEvent,
   RoleUpdatedEvent,
 } from './role.events.js';
-import type { ScalekitEventBase } from './scalekit-event.base.js';
+import type { DtoClass, ScalekitEventBase } from './scalekit-event.base.js';
 import {
+  MembershipCreatedEvent,
+  MembershipDeletedEvent,
+  MembershipUpdatedEvent,
   SessionCreatedEvent,
   SessionExpiredEvent,
   UserCreatedEvent,
   UserDeletedEvent,
   UserLoginEvent,
   UserLogoutEvent,
-  UserUpdatedEvent,
-} from './user.events.js';
-import {
-  MembershipCreatedEvent,
-  MembershipDeletedEvent,
-  MembershipUpdatedEvent,
   UserOrganizationInvitationEvent,
   UserOrganizationMembershipCreatedEvent,
   UserOrganizationMembershipDeletedEvent,
   UserOrganizationMembershipUpdatedEvent,
   UserSignupEvent,
-} from './user-membership.events.js';
+  UserUpdatedEvent,
+} from './user.events.js';
 
 /** The catalog: every known event type and its DTO class. */
 export const SCALEKIT_EVENTS = Object.freeze({

@@ -1,5 +1,4 @@
-import { EventData, flatOrUnder, StringField } from './event-fields.js';
-import { ScalekitEventBase } from './scalekit-event.base.js';
+import { EventData, flatOrUnder, ScalekitEventBase, StringField } from './scalekit-event.base.js';
 
 const IDENTITY = flatOrUnder(
   ['connected_account', 'account'],

@@ -4,9 +4,9 @@ import {
   flatOrUnder,
   NestedArrayField,
   ObjectField,
+  ScalekitEventBase,
   StringField,
-} from './event-fields.js';
-import { ScalekitEventBase } from './scalekit-event.base.js';
+} from './scalekit-event.base.js';
 
 const DIRECTORY_IDENTITY = flatOrUnder(['directory'], ['id', 'directory_id', 'organization_id']);
 

@@ -4,16 +4,21 @@ import {
   ConnectedAccountStatusUpdatedEventData,
 } from './connected-account.events.js';
 import { DirectoryEventData, DirectoryGroupEventData, DirectoryUserEventData } from './directory.events.js';
-import { type DtoClass, flatOrUnder, nestedFieldsOf } from './event-fields.js';
 import {
   ConnectionEventData,
   OrganizationDomainEventData,
   OrganizationEventData,
 } from './organization.events.js';
 import { PermissionEventData, RoleEventData } from './role.events.js';
+import { type DtoClass, flatOrUnder, nestedFieldsOf } from './scalekit-event.base.js';
 import type { ScalekitEvent } from './scalekit-event.types.js';
-import { SessionEventData, UserAuthEventData, UserEventData } from './user.events.js';
-import { MembershipEventData, OrgMembershipEventData } from './user-membership.events.js';
+import {
+  MembershipEventData,
+  OrgMembershipEventData,
+  SessionEventData,
+  UserAuthEventData,
+  UserEventData,
+} from './user.events.js';
 
 /** Where an event has an id: paths such as `data.user.id`. The first one that has it counts. */
 type IdPaths = readonly string[];

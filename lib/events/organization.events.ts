@@ -5,9 +5,9 @@ import {
   NestedArrayField,
   NestedField,
   ObjectField,
+  ScalekitEventBase,
   StringField,
-} from './event-fields.js';
-import { ScalekitEventBase } from './scalekit-event.base.js';
+} from './scalekit-event.base.js';
 
 /** The fields of an organization that are the same in all events. */
 abstract class OrganizationFields {

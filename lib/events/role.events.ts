@@ -1,5 +1,4 @@
-import { EventData, flatOrUnder, StringField } from './event-fields.js';
-import { ScalekitEventBase } from './scalekit-event.base.js';
+import { EventData, flatOrUnder, ScalekitEventBase, StringField } from './scalekit-event.base.js';
 
 const ROLE_IDENTITY = flatOrUnder(['role'], ['id', 'role_id', 'name', 'role_name']);
 

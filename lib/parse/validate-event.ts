@@ -1,8 +1,12 @@
 import { getMetadataStorage, type MetadataStorage, ValidationTypes } from 'class-validator';
 import type { EventIssue } from '../errors/errors.js';
 import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
-import { type DtoClass, type NestedField, nestedFieldsOf } from '../events/event-fields.js';
-import { UnknownScalekitEvent } from '../events/scalekit-event.base.js';
+import {
+  type DtoClass,
+  type NestedField,
+  nestedFieldsOf,
+  UnknownScalekitEvent,
+} from '../events/scalekit-event.base.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 
 const NONE: readonly EventIssue[] = [];

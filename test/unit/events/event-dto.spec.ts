@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { validateSync } from 'class-validator';
 import { SCALEKIT_EVENT_TYPES } from '../../../lib/events/catalog.js';
-import { nestedFieldsOf } from '../../../lib/events/event-fields.js';
 import { OrganizationCreatedEvent } from '../../../lib/events/organization.events.js';
+import { nestedFieldsOf } from '../../../lib/events/scalekit-event.base.js';
 import { isKnownScalekitEvent, unlistedScalekitEvent } from '../../../lib/events/scalekit-event.types.js';
-import { MembershipEventData, UserSignupEvent } from '../../../lib/events/user-membership.events.js';
+import { MembershipEventData, UserSignupEvent } from '../../../lib/events/user.events.js';
 
 import { hydrateEvent } from '../../../lib/parse/validate-event.js';
 import { createScalekitEvent } from '../../../lib/samples/create-scalekit-event.js';

@@ -12,7 +12,7 @@ import {
   ValidateNested,
   ValidatePromise,
 } from 'class-validator';
-import type { DtoClass } from '../../../lib/events/event-fields.js';
+import type { DtoClass } from '../../../lib/events/scalekit-event.base.js';
 import { findIssues, rulesOf } from '../../../lib/parse/validate-event.js';
 
 function classWith(...decorators: readonly PropertyDecorator[]): DtoClass {

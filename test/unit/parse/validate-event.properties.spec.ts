@@ -5,8 +5,12 @@ import { getMetadataStorage, type ValidationError, validateSync } from 'class-va
 import fc from 'fast-check';
 import type { EventIssue } from '../../../lib/errors/errors.js';
 import { SCALEKIT_EVENT_TYPES, SCALEKIT_EVENTS } from '../../../lib/events/catalog.js';
-import { type DtoClass, type NestedField, nestedFieldsOf } from '../../../lib/events/event-fields.js';
-import { UnknownScalekitEvent } from '../../../lib/events/scalekit-event.base.js';
+import {
+  type DtoClass,
+  type NestedField,
+  nestedFieldsOf,
+  UnknownScalekitEvent,
+} from '../../../lib/events/scalekit-event.base.js';
 import { findIssues } from '../../../lib/parse/validate-event.js';
 
 // No arrays with items: class-validator follows them even where an object is documented.
