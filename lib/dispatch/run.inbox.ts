@@ -1,3 +1,4 @@
+import { organizationIdOf, scalekitEventEntity } from '../events/event-entity.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
@@ -163,7 +164,17 @@ export class RunInbox {
     const { endpoint, log } = this.options;
     const { event, rawBody: payload, deliveryId: id, headers } = received;
     const { id: eventId, type, occurred_at: occurredAt } = event;
-    const stored: InboxEvent = { endpoint, eventId, type, occurredAt, payload };
+    const organizationId = indexable(organizationIdOf(event));
+    const entity = indexable(scalekitEventEntity(event));
+    const stored: InboxEvent = {
+      endpoint,
+      eventId,
+      type,
+      occurredAt,
+      ...(organizationId !== undefined && { organizationId }),
+      ...(entity !== undefined && { entity }),
+      payload,
+    };
     if (!hasWorkers) return stored;
     const carried = log.observers?.carry();
     return {
@@ -178,6 +189,13 @@ export class RunInbox {
       .finally(() => this.#late.delete(late));
     this.#late.add(late);
   }
+}
+
+// A database refuses to index longer ones, and an event must not be lost because it has a strange id.
+const LONGEST_NAME = 300;
+
+function indexable(name: string | undefined): string | undefined {
+  return name !== undefined && name.length <= LONGEST_NAME ? name : undefined;
 }
 
 /** A run that fails in a delivery waits as long for its worker as one that its delivery never settles. */

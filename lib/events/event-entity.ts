@@ -108,15 +108,32 @@ export function scalekitEventEntity(event: ScalekitEvent): string | undefined {
 
 /** The organization that an event belongs to, even if the event is about one of its users. Undefined if it has none. */
 export function organizationOf(event: ScalekitEvent): string | undefined {
-  const isItself = DATA_CLASSES.get(event.type) === OrganizationEventData;
-  return entityFrom(event, isItself ? ORGANIZATION : ORGANIZATION_OF_OTHERS);
+  return entityFrom(event, organizationSourceOf(event));
 }
 
-function entityFrom(event: object, [kind, ...ids]: EntitySource): string | undefined {
-  const values = ids.map((paths) => paths.map((path) => idAt(event, path)).find((id) => id !== undefined));
+/** The id of the organization that an event belongs to, as Scalekit writes it. See {@link organizationOf}. */
+export function organizationIdOf(event: ScalekitEvent): string | undefined {
+  return idsFrom(event, organizationSourceOf(event))[0];
+}
+
+function organizationSourceOf({ type }: ScalekitEvent): EntitySource {
+  return DATA_CLASSES.get(type) === OrganizationEventData ? ORGANIZATION : ORGANIZATION_OF_OTHERS;
+}
+
+function entityFrom(event: object, source: EntitySource): string | undefined {
   // The parts are separated by colons, so no part can contain one.
-  const parts = values.map((id) => id?.replace(/[%:]/g, encodeURIComponent));
-  return parts.includes(undefined) ? undefined : [kind, ...parts].join(':');
+  const parts = idsFrom(event, source).map((id) => id?.replace(/[%:]/g, encodeURIComponent));
+  return parts.includes(undefined) ? undefined : [source[0], ...parts].join(':');
+}
+
+function idsFrom(event: object, [, ...ids]: EntitySource): (string | undefined)[] {
+  return ids.map((paths) => {
+    for (const path of paths) {
+      const id = idAt(event, path);
+      if (id !== undefined) return id;
+    }
+    return undefined;
+  });
 }
 
 // As long as the envelope's own id may be.

@@ -39,6 +39,10 @@ export interface InboxEntry extends InboxKey {
   readonly type: string;
   /** When it happened in Scalekit, as text, exactly as the event states it. */
   readonly occurredAt: string;
+  /** The id of the organization that it belongs to, such as `org_1`. Undefined if it belongs to none. */
+  readonly organizationId?: string;
+  /** What it is about, as `scalekitEventEntity` writes it, such as `user:usr_1`. */
+  readonly entity?: string;
   /** When it was first received, by the store's clock. */
   readonly receivedAt: Date;
   readonly runs: readonly InboxRun[];

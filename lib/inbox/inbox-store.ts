@@ -49,7 +49,7 @@ export interface InboxStore {
    * it are claimed again and continue their attempt. Every other claimed run begins a new attempt.
    *
    * A handler that the entry does not have yet gets its first attempt. Runs of other handlers stay as they are, and so
-   * do the type, time and payload that were recorded first.
+   * does everything that was recorded of the event first.
    *
    * @returns one claim for each of `handlerIds`
    */
@@ -216,6 +216,10 @@ export interface InboxEvent extends InboxKey {
   readonly type: string;
   /** When it happened in Scalekit, as text, exactly as the event states it. */
   readonly occurredAt: string;
+  /** The id of the organization that it belongs to, such as `org_1`, if it belongs to one. */
+  readonly organizationId?: string;
+  /** What it is about, as `scalekitEventEntity` writes it, such as `user:usr_1`. */
+  readonly entity?: string;
   /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
   readonly payload: Uint8Array;
   /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */

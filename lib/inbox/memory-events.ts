@@ -68,13 +68,15 @@ export class MemoryEvents {
     return this.find(key)?.runs.find((run) => run.handlerId === handlerId);
   }
 
-  add({ endpoint, eventId, type, occurredAt }: InboxEvent, now: number): StoredEvent {
+  add({ endpoint, eventId, type, occurredAt, organizationId, entity }: InboxEvent, now: number): StoredEvent {
     this.#lastPosition += 1;
     const stored: StoredEvent = {
       endpoint,
       eventId,
       type,
       occurredAt,
+      organizationId,
+      entity,
       receivedAt: now,
       position: this.#lastPosition,
       runs: [],
@@ -183,12 +185,15 @@ export function hasWorkLeft(event: StoredEvent, now: number): boolean {
   return event.runs.some(({ record }) => isRunning(record, now) || record.dueAt !== undefined);
 }
 
-export function toEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEvent): InboxEntry {
+export function toEntry(event: StoredEvent): InboxEntry {
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = event;
   return {
     endpoint,
     eventId,
     type,
     occurredAt,
+    ...(organizationId !== undefined && { organizationId }),
+    ...(entity !== undefined && { entity }),
     receivedAt: new Date(receivedAt),
     runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error, note } }) => ({
       handlerId,

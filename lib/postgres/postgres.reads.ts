@@ -99,7 +99,7 @@ function entriesSql({ events, runs }: PostgresTables): string {
   const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
   return `
 SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event.occurred_at,
-  ${ms('event.received_at')} AS received_at,
+  event.organization_id, event.entity, ${ms('event.received_at')} AS received_at,
   coalesce((
     SELECT json_agg(json_build_object(
       'handlerId', run.handler_id, 'state', run.state, 'attempts', run.attempts,
@@ -163,6 +163,8 @@ export function toInboxEntry(row: PostgresRow): InboxEntry {
     eventId: textOf(row, 'event_id'),
     type: textOf(row, 'type'),
     occurredAt: textOf(row, 'occurred_at'),
+    ...(typeof row.organization_id === 'string' && { organizationId: textOf(row, 'organization_id') }),
+    ...(typeof row.entity === 'string' && { entity: textOf(row, 'entity') }),
     receivedAt: new Date(Number(row.received_at)),
     runs: runs.map(toInboxRun),
   };

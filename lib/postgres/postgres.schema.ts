@@ -159,6 +159,21 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       lease_ends_at timestamptz NOT NULL,
       PRIMARY KEY (application, endpoint)
     );`,
+  // Each filter has an index that returns entries in the order of reception. Runs repeat the number of their event for that.
+  ({ schema, events, runs }) => `
+    ALTER TABLE ${events} ADD COLUMN organization_id text COLLATE "C", ADD COLUMN entity text COLLATE "C";
+    CREATE INDEX inbox_events_by_type ON ${events} (application, type, seq);
+    CREATE INDEX inbox_events_by_organization ON ${events} (application, organization_id, seq)
+      WHERE organization_id IS NOT NULL;
+    CREATE INDEX inbox_events_by_entity ON ${events} (application, entity, seq) WHERE entity IS NOT NULL;
+    ALTER TABLE ${runs} ADD COLUMN seq bigint;
+    UPDATE ${runs} AS run SET seq = event.seq FROM ${events} AS event
+      WHERE event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id;
+    ALTER TABLE ${runs} ALTER COLUMN seq SET NOT NULL;
+    DROP INDEX ${schema}.inbox_runs_not_done;
+    CREATE INDEX inbox_runs_not_done ON ${runs} (application, state, seq, handler_id) WHERE state <> 'done';
+    CREATE INDEX inbox_runs_by_handler ON ${runs} (application, handler_id, seq);
+    CREATE INDEX inbox_runs_with_error ON ${runs} (application, seq) WHERE error_name IS NOT NULL;`,
 ];
 
 /** The names of the tables and of the store's application, quoted for SQL. */

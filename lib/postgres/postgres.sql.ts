@@ -24,7 +24,7 @@ export function postgresStatements(tables: PostgresTables) {
  * Values: a lock timeout, and as JSON the runs, as `ClaimRow`, and the events, as `EventRow`; see {@link givenSql}.
  *
  * Returns, for each run, `claimed` with its attempt, or the state that prevented a claim. It returns nothing for a run that
- * became claimable during the statement, or that another transaction inserted: claim that run again.
+ * became claimable during the statement, or if another transaction inserted it or its event: claim that run again.
  */
 function claimSql({ events, runs, application }: PostgresTables): string {
   const given = (column: string) =>
@@ -34,14 +34,12 @@ function claimSql({ events, runs, application }: PostgresTables): string {
   return `
 WITH asked AS MATERIALIZED (
   ${givenSql('$2', CLAIM_COLUMNS)}
-), recorded AS (
-  ${recordSql(events, application)}
-), claimed AS (
+), ${recordSql(events, application)}, claimed AS (
   INSERT INTO ${runs} AS run
-    (application, endpoint, event_id, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, due_at)
-  SELECT ${application}, endpoint, event_id, handler_id, 'running', 1, clock_timestamp(), lease_token,
+    (application, endpoint, event_id, seq, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, due_at)
+  SELECT ${application}, endpoint, event_id, known.seq, handler_id, 'running', 1, clock_timestamp(), lease_token,
     ${inMs('lease_ms')}, ${inMs('retry_in_ms')}
-  FROM asked
+  FROM asked JOIN known USING (endpoint, event_id)
   ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = 'running',
@@ -86,14 +84,31 @@ export function givenSql(value: string, columns: string): string {
   CROSS JOIN json_to_recordset(${value}::text::json) AS given (${columns})`;
 }
 
-/** Records the events that are new. Value: the events as JSON, as `EventRow`. */
+/**
+ * Records the events that are new. Value: the events as JSON, as `EventRow`. `known` has the number of each event of a run
+ * that is `asked` for, unless another transaction inserted the event during the statement.
+ */
 export function recordSql(events: string, application: string): string {
-  const columns = 'endpoint text, event_id text, type text, occurred_at text, payload text, delivery text';
-  return `INSERT INTO ${events} (application, endpoint, event_id, type, occurred_at, payload, delivery)
-  SELECT ${application}, endpoint, event_id, type, occurred_at, decode(payload, 'base64'), delivery
+  const copied = 'endpoint, event_id, type, occurred_at, organization_id, entity, delivery';
+  const columns = [...copied.split(', '), 'payload'].map((name) => `${name} text`).join(', ');
+  return `recorded AS (
+  INSERT INTO ${events} (application, ${copied}, payload)
+  SELECT ${application}, ${copied}, decode(payload, 'base64')
   FROM (${givenSql('$3', columns)}) AS event
   ORDER BY endpoint COLLATE "C", event_id COLLATE "C"
-  ON CONFLICT (application, endpoint, event_id) DO NOTHING`;
+  ON CONFLICT (application, endpoint, event_id) DO NOTHING
+  RETURNING endpoint, event_id, seq
+), known AS (
+  SELECT endpoint, event_id, seq FROM recorded
+  UNION ALL
+  SELECT event.endpoint, event.event_id, event.seq
+  FROM (SELECT DISTINCT endpoint, event_id FROM asked) AS asked
+  CROSS JOIN LATERAL (
+    SELECT * FROM ${events} AS event
+    WHERE event.application = ${application} AND event.endpoint = asked.endpoint AND event.event_id = asked.event_id
+    LIMIT 1
+  ) AS event
+)`;
 }
 
 /** Whether `run` is the run that a row is about. */
@@ -154,8 +169,8 @@ WITH asked AS (
   ${givenSql('$2', SETTLEMENT_COLUMNS)}
 ), written AS (
   INSERT INTO ${runs} AS run
-    (application, endpoint, event_id, handler_id, lease_token, state, attempts, updated_at, due_at, error_name, error_message)
-  SELECT ${application}, asked.endpoint, asked.event_id, asked.handler_id, asked.lease_token, asked.state, 0,
+    (application, endpoint, event_id, seq, handler_id, lease_token, state, attempts, updated_at, due_at, error_name, error_message)
+  SELECT ${application}, asked.endpoint, asked.event_id, run.seq, asked.handler_id, asked.lease_token, asked.state, 0,
     clock_timestamp(), ${inMs('coalesce(asked.retry_in_ms, 0)')}, asked.error_name, asked.error_message
   FROM asked ${asItWas(runs, application)}
   ${IN_KEY_ORDER}

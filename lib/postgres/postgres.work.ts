@@ -28,7 +28,7 @@ export function workStatements(tables: PostgresTables) {
  * Records events, and hands their runs to the workers, some of them with a place, for several deliveries at once.
  *
  * Values: a lock timeout, and as JSON the runs, as `QueuedRow`, and the events, as `EventRow`; see `givenSql`. Returns the
- * state of each run, and nothing for a run that another transaction inserted during the statement.
+ * state of each run, and nothing for a run if another transaction inserted it or its event during the statement.
  */
 function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
   // Keys are locked before runs, as when runs are taken, so that no statements deadlock. A new version tells a statement that
@@ -36,9 +36,7 @@ function enqueueSql({ events, runs, keys, application }: PostgresTables): string
   return `
 WITH asked AS MATERIALIZED (
   ${givenSql('$2', 'endpoint text, event_id text, handler_id text, order_key text, order_at float8')}
-), recorded AS (
-  ${recordSql(events, application)}
-), woken AS (
+), ${recordSql(events, application)}, woken AS (
   INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
   SELECT ${application}, endpoint, handler_id, order_key, clock_timestamp()
   FROM asked WHERE order_key IS NOT NULL
@@ -50,9 +48,10 @@ WITH asked AS MATERIALIZED (
   RETURNING key.handler_id
 ), handed_over AS (
   INSERT INTO ${runs} AS run
-    (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at, order_key, order_at)
-  SELECT ${application}, endpoint, event_id, handler_id, 'queued', 0, clock_timestamp(), clock_timestamp(), order_key, order_at
-  FROM asked WHERE (SELECT count(*) FROM woken) >= 0
+    (application, endpoint, event_id, seq, handler_id, state, attempts, updated_at, due_at, order_key, order_at)
+  SELECT ${application}, endpoint, event_id, known.seq, handler_id, 'queued', 0, clock_timestamp(), clock_timestamp(),
+    order_key, order_at
+  FROM asked JOIN known USING (endpoint, event_id) WHERE (SELECT count(*) FROM woken) >= 0
   ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
     state = CASE run.state WHEN 'failed' THEN 'queued' ELSE run.state END,

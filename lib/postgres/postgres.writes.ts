@@ -90,17 +90,22 @@ interface EventRow {
   readonly event_id: string;
   readonly type: string;
   readonly occurred_at: string;
+  readonly organization_id: string | null;
+  readonly entity: string | null;
   /** Base64. */
   readonly payload: string;
   readonly delivery: string | null;
 }
 
-function toEventRow({ endpoint, eventId, type, occurredAt, payload, delivery }: InboxEvent): EventRow {
+function toEventRow(event: InboxEvent): EventRow {
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, payload, delivery } = event;
   return {
     endpoint: toStorableText(endpoint),
     event_id: toStorableText(eventId),
     type: toStorableText(type),
     occurred_at: toStorableText(occurredAt),
+    organization_id: organizationId === undefined ? null : toStorableText(organizationId),
+    entity: entity === undefined ? null : toStorableText(entity),
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
     delivery: delivery ? toStorableText(JSON.stringify(delivery)) : null,
   };

@@ -8,7 +8,7 @@ export const INDEXED_STATES = ['running', 'queued', 'failed', 'dead'] as const s
 export type RedisIndex = 'received' | (typeof INDEXED_STATES)[number];
 
 /** The keys of a bucket, in the order in which every script expects them. The keys of an event follow. */
-const BUCKET_KEYS = ['received', 'expires', ...INDEXED_STATES] as const;
+const BUCKET_KEYS = ['received', 'expires', ...INDEXED_STATES, 'facets', 'labels'] as const;
 
 const BUCKET_COUNT = 16;
 

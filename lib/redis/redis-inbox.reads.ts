@@ -15,16 +15,9 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
-import {
-  BUCKETS,
-  INDEXED_STATES,
-  keyOfMember,
-  memberOf,
-  positionOfIndex,
-  type RedisInboxKeys,
-  type RedisIndex,
-} from './redis-inbox.keys.js';
-import { DELETE_EVENT, READ_INDEX } from './redis-inbox.scripts.js';
+import { type IndexPlace, type ListedEvent, RedisIndexReader } from './redis-inbox.index.js';
+import { INDEXED_STATES, memberOf, type RedisInboxKeys, type RedisIndex } from './redis-inbox.keys.js';
+import { DELETE_EVENT } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
 const MICROS_PER_MS = 1000;
@@ -147,7 +140,7 @@ function toInboxEntry(
   { endpoint, eventId }: InboxKey,
   hash: Readonly<Record<string, string>>,
 ): InboxEntry | undefined {
-  const { type, occurredAt, receivedAt } = hash;
+  const { type, occurredAt, organization, entity, receivedAt } = hash;
   if (type === undefined || occurredAt === undefined || receivedAt === undefined) return undefined;
   const runs = Object.keys(hash)
     .filter((field) => field.startsWith(RUN_FIELD))
@@ -159,6 +152,8 @@ function toInboxEntry(
     eventId,
     type: fromStorableText(type),
     occurredAt: fromStorableText(occurredAt),
+    ...(organization !== undefined && { organizationId: fromStorableText(organization) }),
+    ...(entity !== undefined && { entity: fromStorableText(entity) }),
     receivedAt: new Date(Math.floor(Number(receivedAt) / MICROS_PER_MS)),
     runs,
   };
@@ -190,72 +185,6 @@ function toRunError(json: string | undefined): RunError | undefined {
   if (json === undefined) return undefined;
   const { name, message }: Record<string, unknown> = JSON.parse(json);
   return { name: String(name), message: String(message) };
-}
-
-/** The place of an event in an index. */
-interface IndexPlace {
-  readonly member: string;
-  /** When the event was received, in µs. */
-  readonly score: number;
-}
-
-interface ListedEvent extends IndexPlace {
-  readonly key: InboxKey;
-}
-
-const START: IndexPlace = { member: '', score: Number.NEGATIVE_INFINITY };
-
-/** Reads an index of all buckets as if it were one, in the order of receipt. */
-class RedisIndexReader {
-  constructor(
-    private readonly connection: RedisInboxConnection,
-    private readonly keys: RedisInboxKeys,
-  ) {}
-
-  /** How many events the index lists. */
-  async size(index: RedisIndex): Promise<number> {
-    const replies = await Promise.all(BUCKETS.map((bucket) => this.#read(bucket, index, START, 0)));
-    return replies.reduce((total, [size]) => total + Number(size), 0);
-  }
-
-  /** The events that the index lists after a place, in batches of `size` at most. */
-  async *batches(index: RedisIndex, size: number, after = START): AsyncGenerator<ListedEvent[]> {
-    let last = after;
-    for (let more = true; more; ) {
-      const pages = await Promise.all(BUCKETS.map((bucket) => this.#page(bucket, index, last, size)));
-      const unfinished = pages.filter((page) => page.length >= size).flatMap((page) => page.at(-1) ?? []);
-      const [horizon] = unfinished.sort(byReceipt);
-      const listed = pages.flat().sort(byReceipt);
-      // Events after the horizon have to wait: an unfinished bucket may have events that come before them.
-      const known = horizon ? listed.filter((event) => byReceipt(event, horizon) <= 0) : listed;
-      for (let start = 0; start < known.length; start += size) yield known.slice(start, start + size);
-      last = known.at(-1) ?? last;
-      more = unfinished.length > 0;
-    }
-  }
-
-  async #page(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<ListedEvent[]> {
-    const [, ...found] = await this.#read(bucket, index, after, limit);
-    const listed: ListedEvent[] = [];
-    for (let position = 0; position < found.length; position += 2) {
-      const [member = '', score] = found.slice(position, position + 2);
-      listed.push({ member, score: Number(score), key: keyOfMember(member) });
-    }
-    return listed.filter((event) => byReceipt(event, after) > 0);
-  }
-
-  #read(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<string[]> {
-    const from = after === START ? '-inf' : String(after.score);
-    const args = [String(positionOfIndex(index)), from, String(limit)];
-    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), args);
-  }
-}
-
-/** Orders by time and, within the same µs, by name, as Redis does. */
-function byReceipt(one: IndexPlace, other: IndexPlace): number {
-  if (one.score !== other.score) return one.score < other.score ? -1 : 1;
-  if (one.member === other.member) return 0;
-  return one.member < other.member ? -1 : 1;
 }
 
 function toCursor({ score, member }: IndexPlace): string {

@@ -1,30 +1,13 @@
 import { RedisScript } from './redis-inbox.connection.js';
-import { INDEXED_STATES } from './redis-inbox.keys.js';
+import { BUCKET } from './redis-inbox.index.js';
 
 // The scripts apply the same rules as `inbox/run-states.ts`. An event is a hash. For each handler it has the fields
 // `run:<handler>` ("state attempts updatedAt position"), `lease:<handler>` ("endsAt token") and `error:<handler>` (JSON).
 // Short fields let Redis store the hash compactly. Times are ms of the server's clock. The scores of the state indexes and
 // of `received` are µs, to keep the order of receipt.
 
-const BUCKET = `
-local RECEIVED, EXPIRES = KEYS[1], KEYS[2]
-local STATES = { ${INDEXED_STATES.map((state) => `'${state}'`).join(', ')} }
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-local function unlist(members)
-  for position = 1, 2 + #STATES do redis.call('ZREM', KEYS[position], unpack(members)) end
-end
-
-local function unlistExpired(most)
-  local expired = redis.call('ZRANGEBYSCORE', EXPIRES, '-inf', '(' .. now, 'LIMIT', 0, most)
-  if #expired > 0 then unlist(expired) end
-  return #expired
-end
-`;
-
 const EVENT = `${BUCKET}
-local EVENT, PAYLOAD = KEYS[3 + #STATES], KEYS[4 + #STATES]
+local EVENT, PAYLOAD = KEYS[5 + #STATES], KEYS[6 + #STATES]
 local member = ARGV[1]
 
 -- The event's runs by handler, and the states that they had before the script.
@@ -42,6 +25,26 @@ for field, text in pairs(fields) do
     }
     before[state] = true
   end
+end
+
+local function setError(id, failure)
+  fields['error:' .. id] = failure
+  if failure then redis.call('HSET', EVENT, 'error:' .. id, failure) else redis.call('HDEL', EVENT, 'error:' .. id) end
+end
+
+-- Under what the filters find the event.
+local function labelOf()
+  local codes, failed = { codeOf('t', fields.type) }, false
+  if fields.organization then codes[#codes + 1] = codeOf('o', fields.organization) end
+  if fields.entity then codes[#codes + 1] = codeOf('e', fields.entity) end
+  for id, run in pairs(runs) do
+    codes[#codes + 1] = codeOf('h', id)
+    if run.state ~= 'done' and run.state ~= 'running' then codes[#codes + 1] = codeOf(string.sub(run.state, 1, 1), id) end
+    failed = failed or fields['error:' .. id]
+  end
+  if failed then codes[#codes + 1] = codeOf('x', '') end
+  table.sort(codes)
+  return fields.receivedAt .. table.concat(codes)
 end
 
 local function inOrder()
@@ -62,7 +65,7 @@ local function writeRun(run, state, attempts)
   redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. run.position)
 end
 
--- Call this at the end of every script that writes runs: it renews the expiry, and lists the event under its current states.
+-- Call this at the end of every script that writes runs: it renews the expiry, and lists the event under what it is now.
 local function touch(retention)
   local expires, present = now + retention, {}
   for _, run in pairs(runs) do present[run.state] = true end
@@ -70,6 +73,7 @@ local function touch(retention)
   redis.call('PEXPIREAT', PAYLOAD, expires)
   redis.call('ZADD', EXPIRES, expires, member)
   if not exists then redis.call('ZADD', RECEIVED, fields.receivedAt, member) end
+  relabel(member, labelOf())
   for position, state in ipairs(STATES) do
     if present[state] and not before[state] then
       redis.call('ZADD', KEYS[2 + position], fields.receivedAt, member)
@@ -83,7 +87,7 @@ end
 
 /**
  * ARGV: member, retention, token, duration, token to take over, 'queued' to take queued runs, type, occurredAt, payload,
- * handler ids…
+ * organization and entity (both can be empty), handler ids…
  * Returns a claim for each handler: its state, a space, and the attempt or when the lease ends in ms.
  */
 export const CLAIM = new RedisScript(`${EVENT}
@@ -96,9 +100,8 @@ local function claim(id)
   local goesOn = run and run.state == 'running' and (run.token == token or run.token == takesOver)
   if run and isRunning(run) and not goesOn then return 'running ' .. (run.endsAt - now) end
   local attempt = (run and run.attempts or 0) + (goesOn and 0 or 1)
-  if fields['error:' .. id] or fields['note:' .. id] then
-    redis.call('HDEL', EVENT, 'error:' .. id, 'note:' .. id)
-  end
+  if fields['error:' .. id] then setError(id, nil) end
+  if fields['note:' .. id] then redis.call('HDEL', EVENT, 'note:' .. id) end
   run = run or { id = id }
   run.endsAt, run.token = now + duration, token
   writeRun(run, 'running', attempt)
@@ -108,12 +111,19 @@ end
 
 unlistExpired(100)
 if not exists then
-  fields.receivedAt = time[1] .. string.format('%06d', time[2])
+  fields.receivedAt, fields.type = time[1] .. string.format('%06d', time[2]), ARGV[7]
   redis.call('HSET', EVENT, 'type', ARGV[7], 'occurredAt', ARGV[8], 'receivedAt', fields.receivedAt)
+  for position, name in ipairs({ 'organization', 'entity' }) do
+    local value = ARGV[9 + position]
+    if value ~= '' then
+      fields[name] = value
+      redis.call('HSET', EVENT, name, value)
+    end
+  end
   redis.call('SET', PAYLOAD, ARGV[9])
 end
 local claims = {}
-for i = 10, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
+for i = 12, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
 touch(tonumber(ARGV[2]))
 return claims
 `);
@@ -132,7 +142,7 @@ for i = 4, #ARGV, 3 do
   if isHeld and run.state == 'running' then
     local notStarted = state == 'queued' and failure == ''
     writeRun(run, state, run.attempts - (notStarted and 1 or 0))
-    if failure ~= '' then redis.call('HSET', EVENT, 'error:' .. id, failure) end
+    if failure ~= '' then setError(id, failure) end
   end
   -- A settlement that is repeated, because its response was lost, has been written.
   if isHeld and run.state == state then
@@ -193,17 +203,6 @@ end
 unlist({ member })
 redis.call('DEL', EVENT, PAYLOAD)
 return exists and 1 or 0
-`);
-
-/** ARGV: position of the index, score to start from, limit. Returns the size of the index, then members and scores. */
-export const READ_INDEX = new RedisScript(`${BUCKET}
-local passes = 0
-repeat passes = passes + 1 until unlistExpired(1000) < 1000 or passes == 10
-local index, from, limit = KEYS[tonumber(ARGV[1])], ARGV[2], tonumber(ARGV[3])
-local tied = redis.call('ZCOUNT', index, from, from)
-local found = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit + tied)
-table.insert(found, 1, tostring(redis.call('ZCARD', index)))
-return found
 `);
 
 /**

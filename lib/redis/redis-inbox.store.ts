@@ -128,6 +128,8 @@ export class RedisInboxStore implements InboxRecoveryStore {
       toStorableText(event.type),
       toStorableText(event.occurredAt),
       Buffer.from(buffer, byteOffset, byteLength),
+      toStorableText(event.organizationId ?? ''),
+      toStorableText(event.entity ?? ''),
       ...handlerIds.map(toStorableText),
     ]);
     return new Map(handlerIds.map((handlerId, position) => [handlerId, toRunClaim(replies[position])]));
@@ -197,9 +199,7 @@ export class RedisInboxStore implements InboxRecoveryStore {
   }
 
   /**
-   * Lists entries, oldest first, by the clock of the server (on a cluster, by the clocks of its nodes). The states
-   * `running`, `queued`, `failed` and `dead` have an index. With any other filter, the store reads entries one by one.
-   *
+   * Lists entries, oldest first, by the clock of the server (on a cluster, by the clocks of its nodes).
    * @throws ScalekitWebhooksConfigurationError when the cursor is not the `nextCursor` of an earlier page
    */
   list(filter: InboxFilter = {}, page: InboxPageRequest = {}): Promise<InboxPage> {

@@ -149,7 +149,7 @@ function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after
 function entryColumn({ handlers }: SqliteTables): string {
   return `json_object(
     'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
-    'occurredAt', e.occurred_at, 'receivedAt', e.received_at,
+    'occurredAt', e.occurred_at, 'organizationId', e.organization_id, 'entity', e.entity, 'receivedAt', e.received_at,
     'runs', json((
       SELECT json_group_array(json_object(
         'handlerId', r.handler_id, 'state', r.state, 'attempts', r.attempts, 'updatedAt', r.updated_at,
@@ -164,6 +164,8 @@ interface StoredEntry extends InboxKey {
   readonly number: number;
   readonly type: string;
   readonly occurredAt: string;
+  readonly organizationId: string | null;
+  readonly entity: string | null;
   readonly receivedAt: number;
   readonly runs: readonly StoredRun[];
 }
@@ -178,12 +180,15 @@ interface StoredRun {
   readonly note: RunNote | null;
 }
 
-function toInboxEntry({ endpoint, eventId, type, occurredAt, receivedAt, runs }: StoredEntry): InboxEntry {
+function toInboxEntry(stored: StoredEntry): InboxEntry {
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = stored;
   return {
     endpoint: fromStorableText(endpoint),
     eventId: fromStorableText(eventId),
     type: fromStorableText(type),
     occurredAt: fromStorableText(occurredAt),
+    ...(organizationId !== null && { organizationId: fromStorableText(organizationId) }),
+    ...(entity !== null && { entity: fromStorableText(entity) }),
     receivedAt: new Date(receivedAt),
     runs: runs.map(({ handlerId, updatedAt, errorName, errorMessage, note, ...run }) => ({
       handlerId: fromStorableText(handlerId),

@@ -29,7 +29,7 @@ export function requireTables(
 ): void {
   database
     .prepare(
-      `SELECT type, delivery, order_at, paused_at, admitted_at, ${keys}.due_at, checkpoint
+      `SELECT ${events}.entity, delivery, order_at, paused_at, admitted_at, ${keys}.due_at, checkpoint
         FROM ${events}, ${payloads}, ${handlers}, ${pauses}, ${entities}, ${keys}, ${recoveries} LIMIT 0`,
     )
     .all();
@@ -125,6 +125,16 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
       lease_token TEXT NOT NULL,
       lease_ends_at INTEGER NOT NULL
     );
+  `,
+  // Each filter has an index that returns entries in the order of reception: the number of the event is part of each.
+  ({ events, handlers }) => `
+    ALTER TABLE ${events} ADD COLUMN organization_id TEXT;
+    ALTER TABLE ${events} ADD COLUMN entity TEXT;
+    CREATE INDEX ${events}_by_type ON ${events} (type);
+    CREATE INDEX ${events}_by_organization ON ${events} (organization_id) WHERE organization_id IS NOT NULL;
+    CREATE INDEX ${events}_by_entity ON ${events} (entity) WHERE entity IS NOT NULL;
+    CREATE INDEX ${handlers}_by_handler ON ${handlers} (handler_id, event_number);
+    CREATE INDEX ${handlers}_with_error ON ${handlers} (event_number) WHERE error_name IS NOT NULL;
   `,
 ];
 

@@ -32,13 +32,19 @@ export class SqliteWriter {
 
   /** Returns the number of the new event. */
   insertEvent(event: InboxEvent, now: number): number {
-    const { endpoint, eventId, type, occurredAt, payload, delivery } = event;
+    const { endpoint, eventId, type, occurredAt, organizationId, entity, payload, delivery } = event;
     const { events, payloads } = this.tables;
     this.database
       .prepare(
-        `INSERT INTO ${events} (endpoint, event_id, type, occurred_at, received_at) VALUES (?, ?, ?, ?, ?)`,
+        `INSERT INTO ${events} (endpoint, event_id, type, occurred_at, received_at, organization_id, entity)
+          VALUES (?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(...[endpoint, eventId, type, occurredAt].map(toStorableText), now);
+      .run(
+        ...[endpoint, eventId, type, occurredAt].map(toStorableText),
+        now,
+        organizationId === undefined ? null : toStorableText(organizationId),
+        entity === undefined ? null : toStorableText(entity),
+      );
     const [inserted] = selectJson<{ number: number }>(
       this.database,
       "SELECT json_object('number', last_insert_rowid()) AS json",

@@ -195,8 +195,8 @@ async function fillInbox(pool: Pool, schema: string, count: number): Promise<voi
     [TYPICAL_TYPE, template, id, count],
   );
   await pool.query(
-    `INSERT INTO "${schema}".inbox_runs (application, endpoint, event_id, handler_id, state, attempts, updated_at, due_at)
-     SELECT application, endpoint, event_id, $1, 'queued', 0, now(), now() FROM "${schema}".inbox_events`,
+    `INSERT INTO "${schema}".inbox_runs (application, endpoint, event_id, seq, handler_id, state, attempts, updated_at, due_at)
+     SELECT application, endpoint, event_id, seq, $1, 'queued', 0, now(), now() FROM "${schema}".inbox_events`,
     [HANDLER_ID],
   );
   await pool.query(`ANALYZE "${schema}".inbox_events, "${schema}".inbox_runs`);

@@ -6,6 +6,21 @@ import { RedisInboxStore } from '../../lib/redis/index.js';
 const SHIFT = `
 local key, ms = KEYS[1], tonumber(ARGV[1])
 local kind = redis.call('TYPE', key).ok
+local function shifted(micros) return string.format('%016.0f', micros - ms * 1000) end
+if string.match(key, ':facets$') then
+  for _, facet in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    redis.call('ZREM', key, facet)
+    redis.call('ZADD', key, 0, string.sub(facet, 1, 17) .. shifted(string.sub(facet, 18, 33)) .. string.sub(facet, 34))
+  end
+  return
+end
+if string.match(key, ':labels$') then
+  local labels = redis.call('HGETALL', key)
+  for i = 1, #labels, 2 do
+    redis.call('HSET', key, labels[i], shifted(string.sub(labels[i + 1], 1, 16)) .. string.sub(labels[i + 1], 17))
+  end
+  return
+end
 if kind == 'zset' then
   local shift = string.match(key, ':expires$') and ms or ms * 1000
   local scored = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')

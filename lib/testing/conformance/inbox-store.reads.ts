@@ -61,6 +61,20 @@ export function describeReads(
       expect(await harness.store.count()).toBe(0);
     });
 
+    it('show the organization and the entity that were recorded first, if there are any', async () => {
+      const event = anEvent({ organizationId: 'org_1\\ü\u0000:{}', entity: 'membership:usr_1:org_1' });
+      const bare = anEvent();
+      await harness.claim(event);
+      await harness.claim({ ...event, organizationId: 'org_2', entity: 'user:usr_2' }, aLease(), ['B.run']);
+      await harness.claim(bare);
+
+      const { organizationId, entity } = event;
+      expect(await harness.store.get(event)).toMatchObject({ organizationId, entity });
+      const [listed, other] = (await harness.store.list()).entries;
+      expect(listed).toMatchObject({ organizationId, entity });
+      expect(Object.keys(other ?? {}).filter((name) => /^(organizationId|entity)$/.test(name))).toEqual([]);
+    });
+
     it('never contain the payload', async () => {
       const event = anEvent();
       await harness.record(event, 'failed');

@@ -5,6 +5,7 @@ import {
   MemoryInboxStore,
   NonRetryableEventError,
   ScalekitInbox,
+  scalekitEventEntity,
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { holdClock } from '../../helpers/clock.js';
@@ -54,6 +55,17 @@ describe.each(ADAPTERS)('a replay of an event, on %s', (_name, adapter) => {
     expect(await states(bench.replayer, event.id)).toEqual({
       'First.handle': 'done',
       'Second.handle': 'done',
+    });
+  });
+
+  it('can be chosen by what the entry says about the event', async () => {
+    const bench = await start();
+    const event = aUserCreated();
+    await bench.scalekit.deliver(event);
+
+    expect(await bench.replayer.get(event.id)).toMatchObject({
+      organizationId: event.organization_id,
+      entity: scalekitEventEntity(event),
     });
   });
 

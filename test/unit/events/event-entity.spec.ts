@@ -6,7 +6,7 @@ import {
   scalekitEventEntity,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import { organizationOf } from '../../../lib/events/event-entity.js';
+import { organizationIdOf, organizationOf } from '../../../lib/events/event-entity.js';
 
 /** By the kind of entity: its types, and the data of the same thing in every shape that Scalekit has published. */
 const KINDS: Readonly<Record<string, { types: RegExp; entity: string; shapes: readonly object[] }>> = {
@@ -222,5 +222,13 @@ describe('organizationOf', () => {
   it('does not take the id of something else for that of an organization', () => {
     expect(organizationOf(eventOf('organization.domain_created', { id: 'dom_1' }))).toBeUndefined();
     expect(organizationOf(eventOf('organization.created', { id: 'org_1' }))).toBe('organization:org_1');
+  });
+});
+
+describe('organizationIdOf', () => {
+  it('is the id as Scalekit writes it', () => {
+    expect(organizationIdOf(eventOf('organization.created', { id: 'org:1%' }))).toBe('org:1%');
+    expect(organizationOf(eventOf('organization.created', { id: 'org:1%' }))).toBe('organization:org%3A1%25');
+    expect(organizationIdOf(eventOf('organization.domain_created', { id: 'dom_1' }))).toBeUndefined();
   });
 });

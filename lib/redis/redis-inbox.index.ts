@@ -1,0 +1,138 @@
+import type { InboxKey } from '../inbox/inbox-queries.js';
+import { type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
+import {
+  BUCKETS,
+  INDEXED_STATES,
+  keyOfMember,
+  positionOfIndex,
+  type RedisInboxKeys,
+  type RedisIndex,
+} from './redis-inbox.keys.js';
+
+/**
+ * What every script begins with. `facets` lists each event under several codes: a letter, and a digest of what a filter can
+ * look for. A member of it is the code, the time of receipt in µs, and the event, so that the events of a code are in the
+ * order of receipt. `labels` has the time and the codes of each event, so that an event can be removed from everywhere even
+ * if Redis has evicted it.
+ */
+export const BUCKET = `
+local RECEIVED, EXPIRES = KEYS[1], KEYS[2]
+local STATES = { ${INDEXED_STATES.map((state) => `'${state}'`).join(', ')} }
+local FACETS, LABELS = KEYS[3 + #STATES], KEYS[4 + #STATES]
+local RECEIPT, CODE = 16, 17
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function codeOf(kind, value)
+  return kind .. string.sub(redis.sha1hex(value), 1, CODE - 1)
+end
+
+local function facetsOf(member, label)
+  local facets, receipt = {}, string.sub(label, 1, RECEIPT)
+  for first = RECEIPT + 1, #label, CODE do
+    facets[string.sub(label, first, first + CODE - 1) .. receipt .. member] = true
+  end
+  return facets
+end
+
+local function relabel(member, label)
+  local known = redis.call('HGET', LABELS, member) or ''
+  if known == label then return end
+  local before, after = facetsOf(member, known), facetsOf(member, label)
+  for facet in pairs(before) do
+    if not after[facet] then redis.call('ZREM', FACETS, facet) end
+  end
+  for facet in pairs(after) do
+    if not before[facet] then redis.call('ZADD', FACETS, 0, facet) end
+  end
+  if label == '' then redis.call('HDEL', LABELS, member) else redis.call('HSET', LABELS, member, label) end
+end
+
+local function unlist(members)
+  for position = 1, 2 + #STATES do redis.call('ZREM', KEYS[position], unpack(members)) end
+  for _, member in ipairs(members) do relabel(member, '') end
+end
+
+local function unlistExpired(most)
+  local expired = redis.call('ZRANGEBYSCORE', EXPIRES, '-inf', '(' .. now, 'LIMIT', 0, most)
+  if #expired > 0 then unlist(expired) end
+  return #expired
+end
+`;
+
+/** ARGV: position of the index, score to start from, limit. Returns the size of the index, then members and scores. */
+const READ_INDEX = new RedisScript(`${BUCKET}
+local passes = 0
+repeat passes = passes + 1 until unlistExpired(1000) < 1000 or passes == 10
+local index, from, limit = KEYS[tonumber(ARGV[1])], ARGV[2], tonumber(ARGV[3])
+local tied = redis.call('ZCOUNT', index, from, from)
+local found = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit + tied)
+table.insert(found, 1, tostring(redis.call('ZCARD', index)))
+return found
+`);
+
+/** The place of an event in an index. */
+export interface IndexPlace {
+  readonly member: string;
+  /** When the event was received, in µs. */
+  readonly score: number;
+}
+
+export interface ListedEvent extends IndexPlace {
+  readonly key: InboxKey;
+}
+
+const START: IndexPlace = { member: '', score: Number.NEGATIVE_INFINITY };
+
+/** Reads an index of all buckets as if it were one, in the order of receipt. */
+export class RedisIndexReader {
+  constructor(
+    private readonly connection: RedisInboxConnection,
+    private readonly keys: RedisInboxKeys,
+  ) {}
+
+  /** How many events the index lists. */
+  async size(index: RedisIndex): Promise<number> {
+    const replies = await Promise.all(BUCKETS.map((bucket) => this.#read(bucket, index, START, 0)));
+    return replies.reduce((total, [size]) => total + Number(size), 0);
+  }
+
+  /** The events that the index lists after a place, in batches of `size` at most. */
+  async *batches(index: RedisIndex, size: number, after = START): AsyncGenerator<ListedEvent[]> {
+    let last = after;
+    for (let more = true; more; ) {
+      const pages = await Promise.all(BUCKETS.map((bucket) => this.#page(bucket, index, last, size)));
+      const unfinished = pages.filter((page) => page.length >= size).flatMap((page) => page.at(-1) ?? []);
+      const [horizon] = unfinished.sort(byReceipt);
+      const listed = pages.flat().sort(byReceipt);
+      // Events after the horizon have to wait: an unfinished bucket may have events that come before them.
+      const known = horizon ? listed.filter((event) => byReceipt(event, horizon) <= 0) : listed;
+      for (let start = 0; start < known.length; start += size) yield known.slice(start, start + size);
+      last = known.at(-1) ?? last;
+      more = unfinished.length > 0;
+    }
+  }
+
+  async #page(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<ListedEvent[]> {
+    const [, ...found] = await this.#read(bucket, index, after, limit);
+    const listed: ListedEvent[] = [];
+    for (let position = 0; position < found.length; position += 2) {
+      const [member = '', score] = found.slice(position, position + 2);
+      listed.push({ member, score: Number(score), key: keyOfMember(member) });
+    }
+    return listed.filter((event) => byReceipt(event, after) > 0);
+  }
+
+  #read(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<string[]> {
+    const from = after === START ? '-inf' : String(after.score);
+    const args = [String(positionOfIndex(index)), from, String(limit)];
+    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), args);
+  }
+}
+
+/** Orders by time and, within the same µs, by name, as Redis does. */
+function byReceipt(one: IndexPlace, other: IndexPlace): number {
+  if (one.score !== other.score) return one.score < other.score ? -1 : 1;
+  if (one.member === other.member) return 0;
+  return one.member < other.member ? -1 : 1;
+}
