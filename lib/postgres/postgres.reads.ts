@@ -68,7 +68,7 @@ export async function readPage(
   const { text, values } = filterQuery(tables, filter, [cursor, limit + 1]);
   const rows = await connection.query(
     `${entriesSql(tables)}
-WHERE event.application = ${tables.application} AND event.seq > $1::bigint${text}
+WHERE event.application = ${tables.application} AND event.seq > 0 AND event.seq > $1::bigint${text}
 ORDER BY event.seq
 LIMIT $2::integer`,
     values,

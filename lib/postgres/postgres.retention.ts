@@ -92,7 +92,7 @@ function pruneSql(tables: PostgresTables, bound: string): string {
 WITH old AS MATERIALIZED (
   SELECT event.application, event.endpoint, event.event_id
   FROM ${events} AS event
-  WHERE event.application = ${application} AND event.received_at < ${bound}
+  WHERE event.application = ${application} AND event.received_at < ${bound} AND event.received_at > '-infinity'
     AND NOT EXISTS (SELECT FROM ${runs} AS run WHERE ${isItsRun} AND ${isRunning})
   ORDER BY event.received_at
   LIMIT $2::integer

@@ -160,9 +160,14 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       PRIMARY KEY (application, endpoint)
     );`,
   // Each filter has an index that returns entries in the order of reception. Runs repeat the number of their event for that.
+  // All have conditions, so that only statements that repeat them use them: before Postgres knows how large a table is, it
+  // may look a key up in any index that begins with the application.
   ({ schema, events, runs }) => `
     ALTER TABLE ${events} ADD COLUMN organization_id text COLLATE "C", ADD COLUMN entity text COLLATE "C";
-    CREATE INDEX inbox_events_by_type ON ${events} (application, type, seq);
+    DROP INDEX ${schema}.inbox_events_by_seq, ${schema}.inbox_events_by_age;
+    CREATE UNIQUE INDEX inbox_events_by_seq ON ${events} (application, seq) WHERE seq > 0;
+    CREATE INDEX inbox_events_by_age ON ${events} (application, received_at) WHERE received_at > '-infinity';
+    CREATE INDEX inbox_events_by_type ON ${events} (application, type, seq) WHERE seq > 0;
     CREATE INDEX inbox_events_by_organization ON ${events} (application, organization_id, seq)
       WHERE organization_id IS NOT NULL;
     CREATE INDEX inbox_events_by_entity ON ${events} (application, entity, seq) WHERE entity IS NOT NULL;
@@ -172,7 +177,7 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
     ALTER TABLE ${runs} ALTER COLUMN seq SET NOT NULL;
     DROP INDEX ${schema}.inbox_runs_not_done;
     CREATE INDEX inbox_runs_not_done ON ${runs} (application, state, seq, handler_id) WHERE state <> 'done';
-    CREATE INDEX inbox_runs_by_handler ON ${runs} (application, handler_id, seq);
+    CREATE INDEX inbox_runs_by_handler ON ${runs} (application, handler_id, seq) WHERE seq > 0;
     CREATE INDEX inbox_runs_with_error ON ${runs} (application, seq) WHERE error_name IS NOT NULL;`,
 ];
 

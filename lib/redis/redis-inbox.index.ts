@@ -27,25 +27,26 @@ local function codeOf(kind, value)
   return kind .. string.sub(redis.sha1hex(value), 1, CODE - 1)
 end
 
-local function facetsOf(member, label)
+-- The members of FACETS that list an event, each after what is to come before it.
+local function facetsOf(member, label, ...)
   local facets, receipt = {}, string.sub(label, 1, RECEIPT)
   for first = RECEIPT + 1, #label, CODE do
-    facets[string.sub(label, first, first + CODE - 1) .. receipt .. member] = true
+    for _, before in ipairs({ ... }) do facets[#facets + 1] = before end
+    facets[#facets + 1] = string.sub(label, first, first + CODE - 1) .. receipt .. member
   end
   return facets
 end
 
 local function relabel(member, label)
-  local known = redis.call('HGET', LABELS, member) or ''
+  local known = redis.call('HGET', LABELS, member)
   if known == label then return end
-  local before, after = facetsOf(member, known), facetsOf(member, label)
-  for facet in pairs(before) do
-    if not after[facet] then redis.call('ZREM', FACETS, facet) end
+  if known then redis.call('ZREM', FACETS, unpack(facetsOf(member, known))) end
+  if label == '' then
+    redis.call('HDEL', LABELS, member)
+  else
+    redis.call('ZADD', FACETS, unpack(facetsOf(member, label, 0)))
+    redis.call('HSET', LABELS, member, label)
   end
-  for facet in pairs(after) do
-    if not before[facet] then redis.call('ZADD', FACETS, 0, facet) end
-  end
-  if label == '' then redis.call('HDEL', LABELS, member) else redis.call('HSET', LABELS, member, label) end
 end
 
 local function unlist(members)

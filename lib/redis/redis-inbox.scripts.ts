@@ -12,7 +12,7 @@ local member = ARGV[1]
 
 -- The event's runs by handler, and the states that they had before the script.
 local stored, fields, runs, before = redis.call('HGETALL', EVENT), {}, {}, {}
-local exists = #stored > 0
+local exists, isListedElsewhere = #stored > 0, false
 for i = 1, #stored, 2 do fields[stored[i]] = stored[i + 1] end
 for field, text in pairs(fields) do
   local id = string.match(field, '^run:(.*)$')
@@ -28,8 +28,13 @@ for field, text in pairs(fields) do
 end
 
 local function setError(id, failure)
-  fields['error:' .. id] = failure
+  fields['error:' .. id], isListedElsewhere = failure, true
   if failure then redis.call('HSET', EVENT, 'error:' .. id, failure) else redis.call('HDEL', EVENT, 'error:' .. id) end
+end
+
+-- Whether a filter finds the runs of a handler that are in this state.
+local function isListed(state)
+  return state == 'queued' or state == 'failed' or state == 'dead'
 end
 
 -- Under what the filters find the event.
@@ -39,7 +44,7 @@ local function labelOf()
   if fields.entity then codes[#codes + 1] = codeOf('e', fields.entity) end
   for id, run in pairs(runs) do
     codes[#codes + 1] = codeOf('h', id)
-    if run.state ~= 'done' and run.state ~= 'running' then codes[#codes + 1] = codeOf(string.sub(run.state, 1, 1), id) end
+    if isListed(run.state) then codes[#codes + 1] = codeOf(string.sub(run.state, 1, 1), id) end
     failed = failed or fields['error:' .. id]
   end
   if failed then codes[#codes + 1] = codeOf('x', '') end
@@ -59,6 +64,7 @@ local function isRunning(run)
 end
 
 local function writeRun(run, state, attempts)
+  if run.state ~= state and (run.state == nil or isListed(run.state) or isListed(state)) then isListedElsewhere = true end
   run.state, run.attempts = state, attempts
   run.position = run.position or redis.call('HINCRBY', EVENT, 'handlers', 1)
   runs[run.id] = run
@@ -73,7 +79,7 @@ local function touch(retention)
   redis.call('PEXPIREAT', PAYLOAD, expires)
   redis.call('ZADD', EXPIRES, expires, member)
   if not exists then redis.call('ZADD', RECEIVED, fields.receivedAt, member) end
-  relabel(member, labelOf())
+  if not exists or isListedElsewhere then relabel(member, labelOf()) end
   for position, state in ipairs(STATES) do
     if present[state] and not before[state] then
       redis.call('ZADD', KEYS[2 + position], fields.receivedAt, member)
@@ -112,14 +118,14 @@ end
 unlistExpired(100)
 if not exists then
   fields.receivedAt, fields.type = time[1] .. string.format('%06d', time[2]), ARGV[7]
-  redis.call('HSET', EVENT, 'type', ARGV[7], 'occurredAt', ARGV[8], 'receivedAt', fields.receivedAt)
+  local known = { 'type', ARGV[7], 'occurredAt', ARGV[8], 'receivedAt', fields.receivedAt }
   for position, name in ipairs({ 'organization', 'entity' }) do
     local value = ARGV[9 + position]
     if value ~= '' then
-      fields[name] = value
-      redis.call('HSET', EVENT, name, value)
+      fields[name], known[#known + 1], known[#known + 2] = value, name, value
     end
   end
+  redis.call('HSET', EVENT, unpack(known))
   redis.call('SET', PAYLOAD, ARGV[9])
 end
 local claims = {}
