@@ -5,6 +5,7 @@ import {
   context,
   type Meter,
   type MeterProvider,
+  type MetricOptions,
   metrics,
   type Span,
   SpanKind,
@@ -23,7 +24,7 @@ import type {
   ObservedRun,
   ScalekitWebhooksObserver,
 } from '../dispatch/observers.js';
-import { waitAtMost } from '../dispatch/timeout.js';
+import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import {
   checkOptions,
   type OptionChecks,
@@ -93,11 +94,11 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     const { outcome, status, durationMs, type, issues } = delivery;
     const destination = destinationOf(delivery);
     const typed = { ...destination, ...typeOf(delivery) };
-    const attributes = { ...typed, 'scalekit.delivery.outcome': outcome };
     const { deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
-    deliveryDuration.record(durationMs / 1000, attributes);
-    const isUnknown = type !== undefined && !KNOWN_TYPES.has(type);
-    if (isUnknown) unknownTypes.add(1, { ...destination, 'scalekit.event.type': type });
+    deliveryDuration.record(durationMs / 1000, { ...typed, 'scalekit.delivery.outcome': outcome });
+    if (type !== undefined && !KNOWN_TYPES.has(type)) {
+      unknownTypes.add(1, { ...destination, 'scalekit.event.type': type });
+    }
     for (const { path, rule } of issues) {
       // An index would make a series for each item of a list.
       driftedFields.add(1, { ...typed, field: path.replace(/\d+/g, '*'), rule });
@@ -129,7 +130,9 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
   onRecovery({ endpoint, outcome, isDryRun }: ObservedRecovery): void {
     if (isDryRun) return;
     const destination = destinationOf({ endpoint });
-    this.#instruments.recoveries.add(1, { ...destination, 'scalekit.recovery.outcome': outcome });
+    const { recoveries, lastRecovery } = this.#instruments;
+    recoveries.add(1, { ...destination, 'scalekit.recovery.outcome': outcome });
+    if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destination);
   }
 
   onInbox(inbox: ObservedInbox): void {
@@ -137,12 +140,9 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     // Also makes the gauges, so that they exist before the first delivery.
     const { faults } = this.#instruments;
     const { inboxIntervalMs = 15_000 } = this.#options;
-    if (state === 'opened') {
-      this.#inboxes.set(endpoint, new InboxGauge(inbox, inboxIntervalMs));
-    } else if (state === 'closed') this.#inboxes.delete(endpoint);
-    else if (state === 'fault') {
-      faults.add(1, { ...destinationOf(inbox), 'scalekit.inbox.fault': inbox.fault });
-    }
+    if (state === 'opened') this.#inboxes.set(endpoint, new InboxGauge(inbox, inboxIntervalMs));
+    if (state === 'closed') this.#inboxes.delete(endpoint);
+    if (state === 'fault') faults.add(1, { ...destinationOf(inbox), 'scalekit.inbox.fault': inbox.fault });
   }
 
   traceDelivery(delivery: ObservedEvent, work: () => Promise<Outcome>): void {
@@ -159,8 +159,8 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
       'scalekit.run.attempt': run.attempt,
       'scalekit.run.source': run.source,
     };
-    const links = stored && [{ context: stored }];
-    const span = this.#startSpan('run', run, { parent, attributes, ...(links && { links }) });
+    const links = stored ? [{ context: stored }] : [];
+    const span = this.#startSpan('run', run, { parent, attributes, links });
     const ended = context.with(trace.setSpan(parent, span), work);
     void ended.then(({ state, error }) => {
       span.setAttribute('scalekit.run.state', state);
@@ -205,7 +205,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 class InboxGauge {
   /** Without a new value, the SDK would report the last one for ever. */
   readonly #reported = new Map<string, Attributes>();
-  #counts: readonly InboxRunCount[] | undefined;
+  #counts?: Promise<readonly InboxRunCount[] | undefined>;
   #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -213,13 +213,11 @@ class InboxGauge {
     private readonly intervalMs: number,
   ) {}
 
-  async observe(
-    result: BatchObservableResult,
-    { inboxRuns, oldestWaiting }: Pick<Instruments, 'inboxRuns' | 'oldestWaiting'>,
-  ): Promise<void> {
-    const counts = await this.#read();
-    if (!counts) return;
+  async observe(result: BatchObservableResult, instruments: Instruments): Promise<void> {
+    const { inboxRuns, oldestWaiting, faults } = instruments;
     const destination = destinationOf(this.inbox);
+    const counts = await this.#read();
+    if (!counts) return faults.add(1, { ...destination, 'scalekit.inbox.fault': 'stats_failed' });
     for (const known of this.#reported.values()) result.observe(inboxRuns, 0, known);
     for (const { handlerId, state, count } of counts) {
       const run = { 'messaging.consumer.group.name': handlerId, 'scalekit.run.state': state };
@@ -232,13 +230,13 @@ class InboxGauge {
   }
 
   /** Undefined if the inbox fails or does not answer in time. */
-  async #read(): Promise<readonly InboxRunCount[] | undefined> {
+  #read(): Promise<readonly InboxRunCount[] | undefined> {
     const now = performance.now();
-    if (now - this.#askedAt < this.intervalMs) return this.#counts;
+    if (this.#counts && now - this.#askedAt < this.intervalMs) return this.#counts;
     this.#askedAt = now;
     const asked = this.inbox.stats(['queued', 'running', 'failed', 'dead']).catch(() => undefined);
-    const answer = await waitAtMost(asked, INBOX_TIMEOUT_MS);
-    this.#counts = typeof answer === 'symbol' ? undefined : answer;
+    const answered = waitAtMost(asked, INBOX_TIMEOUT_MS);
+    this.#counts = answered.then((answer) => (answer === TIMED_OUT ? undefined : answer));
     return this.#counts;
   }
 }
@@ -246,29 +244,32 @@ class InboxGauge {
 type Instruments = ReturnType<typeof createInstruments>;
 
 function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge>) {
-  const counter = (name: string, unit: string, description: string) =>
-    meter.createCounter(`scalekit.webhook.${name}`, { unit, description });
+  const named = (name: string, unit: string, description: string): [string, MetricOptions] => [
+    `scalekit.webhook.${name}`,
+    { unit, description },
+  ];
   const seconds = (name: string, description: string, explicitBucketBoundaries: number[]) =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } });
-  const gauge = (name: string, unit: string, description: string) =>
-    meter.createObservableGauge(`scalekit.webhook.inbox.${name}`, { unit, description });
-  const gauges = {
-    inboxRuns: gauge('runs', '{run}', 'Runs in the inbox that are not done, by state and handler'),
-    oldestWaiting: gauge('oldest_waiting.age', 's', 'Age of the event of the oldest waiting run'),
-  };
-  meter.addBatchObservableCallback(async (result) => {
-    await Promise.all([...inboxes.values()].map((inbox) => inbox.observe(result, gauges)));
-  }, Object.values(gauges));
-  return {
-    ...gauges,
+  const instruments = {
+    inboxRuns: meter.createObservableGauge(...named('inbox.runs', '{run}', 'Runs that are not done')),
+    oldestWaiting: meter.createObservableGauge(
+      ...named('inbox.oldest_waiting.age', 's', 'Age of the event of the oldest waiting run'),
+    ),
+    faults: meter.createCounter(...named('inbox.faults', '{fault}', 'Failures of the inbox or transport')),
     deliveryDuration: seconds('scalekit.webhook.delivery.duration', 'Time to answer a delivery', DURATIONS),
     runDuration: seconds('messaging.process.duration', 'Duration of attempts', DURATIONS),
     lag: seconds('scalekit.webhook.lag', 'Time from occurred_at until the run was done', LAGS),
-    unknownTypes: counter('unknown_types', '{delivery}', 'Deliveries of types without a class'),
-    driftedFields: counter('drifted_fields', '{field}', 'Fields that differ from the documented types'),
-    faults: counter('inbox.faults', '{fault}', 'Failures between runs and the inbox or the transport'),
-    recoveries: counter('recoveries', '{recovery}', 'Recoveries by outcome'),
+    unknownTypes: meter.createCounter(...named('unknown_types', '{delivery}', 'Types without a class')),
+    driftedFields: meter.createCounter(...named('drifted_fields', '{field}', 'Undocumented types of fields')),
+    recoveries: meter.createCounter(...named('recoveries', '{recovery}', 'Recoveries by outcome')),
+    lastRecovery: meter.createGauge(...named('recovery.last_done', 's', 'Unix time of the last recovery')),
   };
+  const { inboxRuns, oldestWaiting } = instruments;
+  const observe = async (result: BatchObservableResult) => {
+    await Promise.all([...inboxes.values()].map((inbox) => inbox.observe(result, instruments)));
+  };
+  meter.addBatchObservableCallback(observe, [inboxRuns, oldestWaiting]);
+  return instruments;
 }
 
 function destinationOf({ endpoint }: { readonly endpoint: string }) {

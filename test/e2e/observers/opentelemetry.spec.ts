@@ -22,6 +22,7 @@ import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 import { OpenTelemetryObserver } from 'nestjs-scalekit-webhooks/opentelemetry';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
+import { deferred } from '../../helpers/deferred.js';
 import { freePort } from '../../helpers/free-port.js';
 import { redisInboxHarness } from '../../helpers/redis-inbox.js';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
@@ -175,7 +176,7 @@ await describeWithService('redis', 'OpenTelemetryObserver, with BullMQ', (url) =
 });
 
 describe('OpenTelemetryObserver, scraped by Prometheus', () => {
-  async function startScraped(options: ScalekitWebhooksOptions) {
+  async function startScraped(options: ScalekitWebhooksOptions, inboxIntervalMs = 1) {
     const port = await freePort();
     const reader = new PrometheusExporter({
       host: '127.0.0.1',
@@ -193,13 +194,14 @@ describe('OpenTelemetryObserver, scraped by Prometheus', () => {
     );
     const meterProvider = new MeterProvider({ readers: [reader] });
     cleanUpAfterTest(() => meterProvider.shutdown());
-    const observers = [new OpenTelemetryObserver({ tracerProvider, meterProvider, inboxIntervalMs: 1 })];
+    const observer = new OpenTelemetryObserver({ tracerProvider, meterProvider, inboxIntervalMs });
+    const observers = [observer];
     const bench = await startScriptedApp(ADAPTERS[0]?.[1] as never, { ...options, observers });
     const scrape = async (metric: string) => {
       const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       return text.split('\n').filter((line) => line.startsWith(`${metric}{`));
     };
-    return { ...bench, scrape };
+    return { ...bench, reader, observer, scrape };
   }
 
   it('counts deliveries, attempts, unknown types and drifted fields', async () => {
@@ -264,8 +266,54 @@ describe('OpenTelemetryObserver, scraped by Prometheus', () => {
     await scalekit.deliver(aUserCreated());
 
     expect(await scrape('scalekit_webhook_inbox_runs')).toEqual([]);
-    expect(await scrape('scalekit_webhook_inbox_faults_total')).toEqual([
+    expect(await scrape('scalekit_webhook_inbox_faults_total')).toContainEqual(
       expect.stringContaining('scalekit_inbox_fault="claim_failed"} 1'),
+    );
+  });
+
+  it('counts a fault if the inbox cannot be read, even without deliveries', async () => {
+    const inbox = new MemoryInboxStore();
+    const { scrape } = await startScraped({ inbox });
+    expect(await scrape('scalekit_webhook_inbox_faults_total')).toEqual([]);
+    Object.assign(inbox, {
+      stats: async () => {
+        throw new Error('down');
+      },
+    });
+
+    const faults = await until(
+      () => scrape('scalekit_webhook_inbox_faults_total'),
+      ({ length }) => length > 0,
+    );
+    expect(faults).toEqual([expect.stringContaining('scalekit_inbox_fault="stats_failed"} ')]);
+  });
+
+  it('waits for an answer that another scrape has asked for', async () => {
+    const inbox = new MemoryInboxStore();
+    const { reader, scrape } = await startScraped({ inbox }, 60_000);
+    const answer = deferred<[]>();
+    Object.assign(inbox, { stats: () => answer.promise });
+
+    const both = [reader.collect(), reader.collect()];
+    answer.resolve([]);
+    await Promise.all(both);
+
+    expect(await scrape('scalekit_webhook_inbox_faults_total')).toEqual([]);
+  });
+
+  it('counts recoveries, and shows when the last one was done', async () => {
+    const observed = { endpoint: 'default', durationMs: 1, isDryRun: false } as const;
+    const { observer, scrape } = await startScraped({});
+    observer.onRecovery({ ...observed, outcome: 'failed' });
+    expect(await scrape('scalekit_webhook_recovery_last_done')).toEqual([]);
+
+    observer.onRecovery({ ...observed, outcome: 'done' });
+    const [line = ''] = await scrape('scalekit_webhook_recovery_last_done');
+
+    expect(Math.abs(Date.now() / 1000 - Number(line.split(' ').at(-1)))).toBeLessThan(60);
+    expect(await scrape('scalekit_webhook_recoveries_total')).toEqual([
+      expect.stringContaining('scalekit_recovery_outcome="failed"} 1'),
+      expect.stringContaining('scalekit_recovery_outcome="done"} 1'),
     ]);
   });
 });
