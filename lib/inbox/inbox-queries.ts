@@ -5,6 +5,7 @@ import {
   oneOf,
   optional,
   refuseSetting,
+  requireDate,
   requireText,
 } from '../errors/settings.js';
 
@@ -72,12 +73,27 @@ export interface InboxRunCount {
   readonly oldestReceivedAt: Date;
 }
 
-/** Which entries to read. An entry must match every condition that is set. */
+/**
+ * Which entries to read. An entry must match every condition that is set. One and the same run must match `state`, `handler`
+ * and `error`. Texts are compared exactly, except for `error`.
+ */
 export interface InboxFilter {
   readonly endpoint?: string;
   readonly type?: string;
-  /** Entries with at least one run in this state. */
+  /** Entries with a run in this state. */
   readonly state?: RunState;
+  /** Entries with a run of the handler with this id. */
+  readonly handler?: string;
+  /** Entries of this organization, such as `org_1`. */
+  readonly organizationId?: string;
+  /** Entries that are about this, as `scalekitEventEntity` writes it, such as `user:usr_1`. */
+  readonly entity?: string;
+  /** Entries that were received at this time or later, by the store's clock. */
+  readonly receivedAfter?: Date;
+  /** Entries that were received before this time, by the store's clock. */
+  readonly receivedBefore?: Date;
+  /** Entries with a run whose error has this text in its name or its message. `A` to `Z` are the same as `a` to `z`. */
+  readonly error?: string;
 }
 
 /** Which page to read. */
@@ -102,13 +118,57 @@ export interface InboxPage {
 export const DEFAULT_PAGE_SIZE = 50;
 
 /** How many entries a page holds at most. */
-const LARGEST_PAGE = 1000;
+export const LARGEST_PAGE = 1000;
 
 /** The checks of a filter within one endpoint. */
 export const FILTER_CHECKS: OptionChecks<Omit<InboxFilter, 'endpoint'>> = {
   type: optional(requireText),
   state: optional(oneOf(RUN_STATES)),
+  handler: optional(requireText),
+  organizationId: optional(requireText),
+  entity: optional(requireText),
+  receivedAfter: optional(requireDate),
+  receivedBefore: optional(requireDate),
+  error: optional(requireText),
 };
+
+/** Whether an event meets the conditions of a filter that are about the event itself. */
+export function eventMatches(
+  filter: InboxFilter,
+  event: Pick<InboxEntry, 'endpoint' | 'type' | 'organizationId' | 'entity'> & { receivedAt: Date | number },
+): boolean {
+  const { receivedAfter, receivedBefore } = filter;
+  return (
+    (['endpoint', 'type', 'organizationId', 'entity'] as const).every(
+      (name) => filter[name] === undefined || filter[name] === event[name],
+    ) &&
+    (receivedAfter === undefined || Number(event.receivedAt) >= receivedAfter.getTime()) &&
+    (receivedBefore === undefined || Number(event.receivedAt) < receivedBefore.getTime())
+  );
+}
+
+/** Whether a run meets the conditions of a filter that are about runs. */
+export function runMatches(
+  { state, handler, error }: InboxFilter,
+  run: Pick<InboxRun, 'handlerId' | 'state' | 'error'>,
+): boolean {
+  if (state !== undefined && state !== run.state) return false;
+  if (handler !== undefined && handler !== run.handlerId) return false;
+  if (error === undefined) return true;
+  if (run.error === undefined) return false;
+  const { name, message } = run.error;
+  return [name, message].some((text) => foldCase(text).includes(foldCase(error)));
+}
+
+/** Whether a filter has conditions about runs, so that an entry without runs does not match. */
+export function isAboutRuns({ state, handler, error }: InboxFilter): boolean {
+  return state !== undefined || handler !== undefined || error !== undefined;
+}
+
+/** Only these letters, because databases do not agree on the others. */
+export function foldCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
 
 /** The checks of a page request. Each store checks the cursor further: only it knows what its cursors look like. */
 export const PAGE_CHECKS: OptionChecks<InboxPageRequest> = {
@@ -127,6 +187,18 @@ export function positionOf(cursor: string): number {
     'cursor',
     `cursor must be the nextCursor of an earlier page; found ${describeValue(cursor)}.`,
   );
+}
+
+/** Counts entries page by page, for stores that have to look at each. */
+export async function countPages(list: (page: InboxPageRequest) => Promise<InboxPage>): Promise<number> {
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit: LARGEST_PAGE, ...(cursor !== undefined && { cursor }) });
+    count += page.entries.length;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return count;
 }
 
 /** Counts the runs of entries, for stores whose database cannot. */

@@ -1,4 +1,11 @@
-import type { InboxEntry, InboxFilter, InboxKey } from './inbox-queries.js';
+import {
+  eventMatches,
+  type InboxEntry,
+  type InboxFilter,
+  type InboxKey,
+  isAboutRuns,
+  runMatches,
+} from './inbox-queries.js';
 import type { Admission, InboxDelivery, InboxEntity, InboxEvent, InboxLease } from './inbox-store.js';
 import type { OrderPlace } from './inbox-work.js';
 import { admitRun, type EntityRecord, entityKey, isRunning, type RunRecord } from './run-states.js';
@@ -112,12 +119,13 @@ export class MemoryEvents {
     }
   }
 
-  *matching({ endpoint, type, state }: InboxFilter): Generator<StoredEvent, void> {
+  *matching(filter: InboxFilter): Generator<StoredEvent, void> {
     const heldBack = [...this.#heldBack].sort((a, b) => a.position - b.position);
+    const isMatching = ({ handlerId, record: { state, error } }: StoredRun) =>
+      runMatches(filter, { handlerId, state, ...(error && { error }) });
     for (const event of [...heldBack, ...this.#received]) {
-      if (endpoint !== undefined && event.endpoint !== endpoint) continue;
-      if (type !== undefined && event.type !== type) continue;
-      if (state === undefined || event.runs.some(({ record }) => record.state === state)) yield event;
+      if (!eventMatches(filter, event)) continue;
+      if (!isAboutRuns(filter) || event.runs.some(isMatching)) yield event;
     }
   }
 

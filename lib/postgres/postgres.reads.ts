@@ -1,7 +1,9 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import { refuseSetting } from '../errors/settings.js';
 import {
+  countPages,
   DEFAULT_PAGE_SIZE,
+  foldCase,
   type InboxEntry,
   type InboxFilter,
   type InboxPage,
@@ -11,6 +13,7 @@ import {
   RUN_STATES,
   type RunNote,
   type RunState,
+  runMatches,
 } from '../inbox/inbox-queries.js';
 import { type RunClaim } from '../inbox/inbox-store.js';
 import type { PostgresConnection } from './postgres.connection.js';
@@ -25,7 +28,7 @@ interface PostgresQuery {
 
 /** One entry. Values: endpoint, event id. */
 export function getSql(tables: PostgresTables): string {
-  return `${entriesSql(tables)}
+  return `${entriesSql(tables, `${tables.events} AS event`)}
 WHERE event.application = ${tables.application} AND event.endpoint = $1::text AND event.event_id = $2::text`;
 }
 
@@ -65,17 +68,30 @@ export async function readPage(
   { limit = DEFAULT_PAGE_SIZE, cursor = '0' }: InboxPageRequest,
 ): Promise<InboxPage> {
   if (!/^\d{1,18}$/.test(cursor)) refuseSetting('cursor', MESSAGES.cursorInvalid(cursor));
-  const { text, values } = filterQuery(tables, filter, [cursor, limit + 1]);
-  const rows = await connection.query(
-    `${entriesSql(tables)}
-WHERE event.application = ${tables.application} AND event.seq > 0 AND event.seq > $1::bigint${text}
-ORDER BY event.seq
-LIMIT $2::integer`,
-    values,
-  );
-  const shown = rows.slice(0, limit);
-  const last = rows.length > limit ? shown.at(-1) : undefined;
-  return { entries: shown.map(toInboxEntry), ...(last && { nextCursor: String(last.seq) }) };
+  const found: { readonly seq: string; readonly entry: InboxEntry }[] = [];
+  let [after, isLast] = [cursor, false];
+  while (!isLast && found.length <= limit) {
+    const { text, values } = matchingSql(tables, filter, [after, limit + 1]);
+    const rows = await connection.query(
+      `WITH found AS MATERIALIZED (${text} ORDER BY seq LIMIT $2::integer)
+${entriesSql(tables, `found CROSS JOIN LATERAL (${eventSql(tables, 'found')}) AS event`)}
+ORDER BY event.seq`,
+      values,
+    );
+    found.push(
+      ...rows
+        .map((row) => ({ seq: String(row.seq), entry: toInboxEntry(row) }))
+        // Escaped characters can look like the text that an error has to contain.
+        .filter(
+          ({ entry }) => filter.error === undefined || entry.runs.some((run) => runMatches(filter, run)),
+        ),
+    );
+    isLast = rows.length <= limit;
+    after = String(rows.at(-1)?.seq);
+  }
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return { entries: shown.map(({ entry }) => entry), ...(last && { nextCursor: last.seq }) };
 }
 
 /** How many entries match. */
@@ -84,18 +100,14 @@ export async function readCount(
   tables: PostgresTables,
   filter: InboxFilter,
 ): Promise<number> {
-  const { text, values } = filterQuery(tables, filter, []);
-  const [row] = await connection.query(
-    `
-SELECT count(*)::float8 AS entries FROM ${tables.events} AS event
-WHERE event.application = ${tables.application}${text}`,
-    values,
-  );
+  if (filter.error !== undefined) return countPages((page) => readPage(connection, tables, filter, page));
+  const { text, values } = matchingSql(tables, filter, ['0']);
+  const [row] = await connection.query(`SELECT count(*)::float8 AS entries FROM (${text}) AS found`, values);
   return Number(row?.entries);
 }
 
 /** Runs are selected as JSON text and times as milliseconds: these look the same with any type parsers of the client. */
-function entriesSql({ events, runs }: PostgresTables): string {
+function entriesSql({ runs }: PostgresTables, from: string): string {
   const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
   return `
 SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event.occurred_at,
@@ -109,26 +121,104 @@ SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event
     FROM ${runs} AS run
     WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
   ), '[]')::text AS runs
-FROM ${events} AS event`;
+FROM ${from}`;
 }
 
-/** The conditions of a filter, to follow a WHERE clause that uses `firstValues`. */
-function filterQuery(
-  { runs }: PostgresTables,
+/** The event of a row. LIMIT makes Postgres look it up by its key. */
+function eventSql({ events, application }: PostgresTables, row: string): string {
+  return `SELECT * FROM ${events} AS event
+  WHERE event.application = ${application} AND event.endpoint = ${row}.endpoint AND event.event_id = ${row}.event_id
+  LIMIT 1`;
+}
+
+/**
+ * Selects the keys of the events that match and come after $1, from the table whose index returns the fewest in their order.
+ * An index is used only if its condition is repeated here.
+ */
+function matchingSql(
+  tables: PostgresTables,
   filter: InboxFilter,
   firstValues: readonly unknown[],
 ): PostgresQuery {
+  const { events, runs, application } = tables;
+  const { endpoint, state, handler, error, organizationId, entity } = filter;
   const values = [...firstValues];
   const bind = (value: string) => `$${values.push(toStorableText(value))}::text`;
-  let text = '';
-  if (filter.endpoint !== undefined) text += ` AND event.endpoint = ${bind(filter.endpoint)}`;
-  if (filter.type !== undefined) text += ` AND event.type = ${bind(filter.type)}`;
-  if (filter.state !== undefined) {
-    text += ` AND EXISTS (SELECT FROM ${runs} AS run
-  WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
-    AND run.state = ${bind(filter.state)})`;
+  const bindTime = (time: Date) => `to_timestamp($${values.push(withinRange(time))}::float8 / 1000)`;
+  const ofEvent = [
+    ...(['type', 'organizationId', 'entity'] as const).flatMap((name) => {
+      const value = filter[name];
+      return value === undefined ? [] : `event.${EVENT_COLUMNS[name]} = ${bind(value)}`;
+    }),
+    ...(filter.receivedAfter ? [`event.received_at >= ${bindTime(filter.receivedAfter)}`] : []),
+    ...(filter.receivedBefore ? [`event.received_at < ${bindTime(filter.receivedBefore)}`] : []),
+  ];
+  const needle = error === undefined ? '' : bind(foldCase(error));
+  const ofRun = [
+    ...(state === undefined ? [] : [`run.state = ${bind(state)}`]),
+    ...(handler === undefined ? [] : [`run.handler_id = ${bind(handler)}`]),
+    ...(error === undefined
+      ? []
+      : [
+          `(${['run.error_name', 'run.error_message'].map((text) => `strpos(lower(${text} COLLATE "C"), ${needle}) > 0`).join(' OR ')})`,
+        ]),
+  ];
+  const within = (table: string) => [
+    `${table}.application = ${application}`,
+    `${table}.seq > $1::bigint`,
+    ...(endpoint === undefined ? [] : [`${table}.endpoint = ${bind(endpoint)}`]),
+    ...receivedWithin(tables, filter, bindTime).map((bound) => `${table}.seq ${bound}`),
+  ];
+  const isRare = error !== undefined || (state !== undefined && state !== 'done');
+  const isOfFew = entity !== undefined || (organizationId !== undefined && !isRare);
+  if (!isOfFew && (isRare || handler !== undefined)) {
+    const index =
+      error !== undefined ? 'run.error_name IS NOT NULL' : isRare ? "run.state <> 'done'" : 'run.seq > 0';
+    const event = ofEvent.length === 0 ? '' : ` CROSS JOIN LATERAL (${eventSql(tables, 'run')}) AS event`;
+    return {
+      text: `SELECT DISTINCT ON (run.seq) run.seq, run.endpoint, run.event_id FROM ${runs} AS run${event}
+WHERE ${[...within('run'), index, ...ofRun, ...ofEvent].join(' AND ')}`,
+      values,
+    };
   }
-  return { text, values };
+  // A subquery that returns a value is never turned into a join, whose order Postgres could change.
+  const hasRun = `(SELECT true FROM ${runs} AS run
+  WHERE run.application = event.application AND run.endpoint = event.endpoint AND run.event_id = event.event_id
+    AND ${ofRun.join(' AND ')} LIMIT 1)`;
+  const conditions = [...within('event'), ...(isOfFew ? [] : ['event.seq > 0']), ...ofEvent];
+  if (ofRun.length > 0) conditions.push(hasRun);
+  return {
+    text: `SELECT event.seq, event.endpoint, event.event_id FROM ${events} AS event WHERE ${conditions.join(' AND ')}`,
+    values,
+  };
+}
+
+const EVENT_COLUMNS = { type: 'type', organizationId: 'organization_id', entity: 'entity' } as const;
+
+// Of two events that arrive together, the one with the higher number can have the earlier time.
+const MARGIN = "interval '1 minute'";
+
+/** The bounds of the numbers of events that were received between two times. */
+function receivedWithin(
+  { events, application }: PostgresTables,
+  { receivedAfter, receivedBefore }: InboxFilter,
+  bindTime: (time: Date) => string,
+): string[] {
+  const event = `SELECT event.seq FROM ${events} AS event
+  WHERE event.application = ${application} AND event.received_at > '-infinity' AND event.received_at`;
+  const first = (time: Date) =>
+    `> coalesce((${event} < ${bindTime(time)} - ${MARGIN} ORDER BY event.received_at DESC LIMIT 1), 0)`;
+  const last = (time: Date) =>
+    `< coalesce((${event} > ${bindTime(time)} + ${MARGIN} ORDER BY event.received_at LIMIT 1), ${Number.MAX_SAFE_INTEGER})`;
+  return [
+    ...(receivedAfter ? [first(receivedAfter)] : []),
+    ...(receivedBefore ? [last(receivedBefore)] : []),
+  ];
+}
+
+/** A time in ms that Postgres can represent: events are neither older nor newer. */
+function withinRange(time: Date): number {
+  return Math.max(0, time.getTime());
 }
 
 /** Reads a row of the claim statement. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import { type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
 import {
@@ -61,16 +62,45 @@ local function unlistExpired(most)
 end
 `;
 
-/** ARGV: position of the index, score to start from, limit. Returns the size of the index, then members and scores. */
+/**
+ * ARGV: the position of an index, or a code of `facets`; the bounds of the scores, or of what follows the code, as for
+ * ZRANGEBYSCORE and ZRANGEBYLEX; limit. Returns how many events are within the bounds, then members and scores.
+ */
 const READ_INDEX = new RedisScript(`${BUCKET}
+local index, first, last, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local passes = 0
 repeat passes = passes + 1 until unlistExpired(1000) < 1000 or passes == 10
-local index, from, limit = KEYS[tonumber(ARGV[1])], ARGV[2], tonumber(ARGV[3])
-local tied = redis.call('ZCOUNT', index, from, from)
-local found = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit + tied)
-table.insert(found, 1, tostring(redis.call('ZCARD', index)))
+if #index == CODE then
+  local listed = { tostring(redis.call('ZLEXCOUNT', FACETS, first, last)) }
+  for _, facet in ipairs(redis.call('ZRANGEBYLEX', FACETS, first, last, 'LIMIT', 0, limit)) do
+    listed[#listed + 1] = string.sub(facet, CODE + RECEIPT + 1)
+    listed[#listed + 1] = string.sub(facet, CODE + 1, CODE + RECEIPT)
+  end
+  return listed
+end
+local key = KEYS[tonumber(index)]
+local tied = redis.call('ZCOUNT', key, first, first)
+local found = redis.call('ZRANGEBYSCORE', key, first, last, 'WITHSCORES', 'LIMIT', 0, limit + tied)
+table.insert(found, 1, tostring(redis.call('ZCOUNT', key, first, last)))
 return found
 `);
+
+/** What to read: one of the sorted sets, or the events that `facets` lists under a code. */
+export type RedisListing = RedisIndex | { readonly code: string };
+
+/** The code of something that a filter looks for, as the scripts compute it. */
+export function facet(kind: string, value: string): RedisListing {
+  return { code: kind + createHash('sha1').update(value).digest('hex').slice(0, 16) };
+}
+
+/** When the events to read were received, in µs: from the first time on, and before the last one. */
+export interface ReceivedWithin {
+  readonly first: number;
+  readonly last: number;
+}
+
+// Until the year 2255, times in µs have 16 digits.
+export const ALWAYS: ReceivedWithin = { first: 0, last: Number.MAX_SAFE_INTEGER };
 
 /** The place of an event in an index. */
 export interface IndexPlace {
@@ -83,8 +113,6 @@ export interface ListedEvent extends IndexPlace {
   readonly key: InboxKey;
 }
 
-const START: IndexPlace = { member: '', score: Number.NEGATIVE_INFINITY };
-
 /** Reads an index of all buckets as if it were one, in the order of receipt. */
 export class RedisIndexReader {
   constructor(
@@ -93,16 +121,25 @@ export class RedisIndexReader {
   ) {}
 
   /** How many events the index lists. */
-  async size(index: RedisIndex): Promise<number> {
-    const replies = await Promise.all(BUCKETS.map((bucket) => this.#read(bucket, index, START, 0)));
+  async size(listing: RedisListing, within = ALWAYS): Promise<number> {
+    const replies = await Promise.all(
+      BUCKETS.map((bucket) => this.#read(bucket, listing, within, undefined, 0)),
+    );
     return replies.reduce((total, [size]) => total + Number(size), 0);
   }
 
   /** The events that the index lists after a place, in batches of `size` at most. */
-  async *batches(index: RedisIndex, size: number, after = START): AsyncGenerator<ListedEvent[]> {
+  async *batches(
+    listing: RedisListing,
+    size: number,
+    within = ALWAYS,
+    after?: IndexPlace,
+  ): AsyncGenerator<ListedEvent[]> {
     let last = after;
     for (let more = true; more; ) {
-      const pages = await Promise.all(BUCKETS.map((bucket) => this.#page(bucket, index, last, size)));
+      const pages = await Promise.all(
+        BUCKETS.map((bucket) => this.#page(bucket, listing, within, last, size)),
+      );
       const unfinished = pages.filter((page) => page.length >= size).flatMap((page) => page.at(-1) ?? []);
       const [horizon] = unfinished.sort(byReceipt);
       const listed = pages.flat().sort(byReceipt);
@@ -114,21 +151,45 @@ export class RedisIndexReader {
     }
   }
 
-  async #page(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<ListedEvent[]> {
-    const [, ...found] = await this.#read(bucket, index, after, limit);
+  async #page(
+    bucket: number,
+    listing: RedisListing,
+    within: ReceivedWithin,
+    after: IndexPlace | undefined,
+    limit: number,
+  ): Promise<ListedEvent[]> {
+    const [, ...found] = await this.#read(bucket, listing, within, after, limit);
     const listed: ListedEvent[] = [];
     for (let position = 0; position < found.length; position += 2) {
       const [member = '', score] = found.slice(position, position + 2);
       listed.push({ member, score: Number(score), key: keyOfMember(member) });
     }
-    return listed.filter((event) => byReceipt(event, after) > 0);
+    return after ? listed.filter((event) => byReceipt(event, after) > 0) : listed;
   }
 
-  #read(bucket: number, index: RedisIndex, after: IndexPlace, limit: number): Promise<string[]> {
-    const from = after === START ? '-inf' : String(after.score);
-    const args = [String(positionOfIndex(index)), from, String(limit)];
-    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), args);
+  #read(
+    bucket: number,
+    listing: RedisListing,
+    { first, last }: ReceivedWithin,
+    after: IndexPlace | undefined,
+    limit: number,
+  ): Promise<string[]> {
+    const from = Math.max(first, after?.score ?? first);
+    const bounds =
+      typeof listing === 'string'
+        ? [String(positionOfIndex(listing)), String(from), `(${last}`]
+        : [
+            listing.code,
+            `${after?.score === from ? '(' : '['}${listing.code}${toReceipt(from)}${after?.score === from ? after.member : ''}`,
+            `(${listing.code}${toReceipt(last)}`,
+          ];
+    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), [...bounds, String(limit)]);
   }
+}
+
+/** A time as it is part of the members of `facets`. */
+function toReceipt(micros: number): string {
+  return String(micros).padStart(16, '0');
 }
 
 /** Orders by time and, within the same µs, by name, as Redis does. */

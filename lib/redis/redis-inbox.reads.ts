@@ -1,7 +1,8 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { fromStorableText } from '../errors/safe-text.js';
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
   DEFAULT_PAGE_SIZE,
+  eventMatches,
   type InboxEntry,
   type InboxFilter,
   type InboxKey,
@@ -9,17 +10,29 @@ import {
   type InboxPageRequest,
   type InboxRun,
   type InboxRunCount,
+  isAboutRuns,
   RUN_STATES,
   RunCounter,
   type RunError,
   type RunState,
+  runMatches,
 } from '../inbox/inbox-queries.js';
 import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
-import { type IndexPlace, type ListedEvent, RedisIndexReader } from './redis-inbox.index.js';
-import { INDEXED_STATES, memberOf, type RedisInboxKeys, type RedisIndex } from './redis-inbox.keys.js';
+import {
+  ALWAYS,
+  facet,
+  type IndexPlace,
+  type ListedEvent,
+  type ReceivedWithin,
+  RedisIndexReader,
+  type RedisListing,
+} from './redis-inbox.index.js';
+import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
 import { DELETE_EVENT } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
+// Of names only.
+const LARGEST_BATCH = 5000;
 const MICROS_PER_MS = 1000;
 
 interface FoundEntry {
@@ -58,12 +71,19 @@ export class RedisEntryReader {
   }
 
   async count(filter: InboxFilter): Promise<number> {
-    const index = indexFor(filter);
-    const isWholeIndex = index === (filter.state ?? 'received');
-    if (isWholeIndex && filter.endpoint === undefined && filter.type === undefined) {
-      return this.#index.size(index);
-    }
+    const { listing, covers } = listingFor(filter);
+    const others = Object.entries(filter).filter(
+      ([name, value]) => value !== undefined && !covers.includes(name),
+    );
+    if (others.length === 0) return this.#index.size(listing, receivedWithin(filter));
     let count = 0;
+    if (others.every(([name]) => name === 'endpoint')) {
+      // The names of the events say which endpoint received them.
+      for await (const listed of this.#index.batches(listing, LARGEST_BATCH, receivedWithin(filter))) {
+        count += listed.filter(({ key }) => key.endpoint === filter.endpoint).length;
+      }
+      return count;
+    }
     for await (const batch of this.#matching(filter, BATCH_SIZE)) count += batch.length;
     return count;
   }
@@ -98,12 +118,16 @@ export class RedisEntryReader {
   }
 
   async *#matching(filter: InboxFilter, batchSize: number, after?: IndexPlace): AsyncGenerator<FoundEntry[]> {
-    for await (const listed of this.#index.batches(indexFor(filter), batchSize, after)) {
+    const { listing } = listingFor(filter);
+    for await (const listed of this.#index.batches(listing, batchSize, receivedWithin(filter), after)) {
       const wanted = listed.filter(
         ({ key }) => filter.endpoint === undefined || key.endpoint === filter.endpoint,
       );
       const found = await Promise.all(wanted.map((event) => this.#find(event)));
-      yield found.flat().filter(({ entry }) => matches(entry, filter));
+      yield found
+        .flat()
+        .filter(({ entry }) => eventMatches(filter, entry))
+        .filter(({ entry }) => !isAboutRuns(filter) || entry.runs.some((run) => runMatches(filter, run)));
     }
   }
 
@@ -122,15 +146,34 @@ export class RedisEntryReader {
   }
 }
 
-function indexFor({ state }: InboxFilter): RedisIndex {
-  return INDEXED_STATES.find((indexed) => indexed === state) ?? 'received';
+/** What lists the fewest events that a filter can match, and the conditions that all of them meet. */
+function listingFor(filter: InboxFilter): { listing: RedisListing; covers: readonly string[] } {
+  const { state, handler, entity, error, organizationId, type } = filter;
+  const covered = (listing: RedisListing, ...names: (keyof InboxFilter)[]) => ({
+    listing,
+    covers: [...names, 'receivedAfter', 'receivedBefore'],
+  });
+  const indexed = INDEXED_STATES.find((one) => one === state);
+  if (entity !== undefined) return covered(facet('e', toStorableText(entity)), 'entity');
+  if (error !== undefined) return covered(facet('x', ''));
+  if (indexed && indexed !== 'running' && handler !== undefined) {
+    return covered(facet(indexed.charAt(0), toStorableText(handler)), 'state', 'handler');
+  }
+  if (indexed) return covered(indexed, 'state');
+  if (organizationId !== undefined)
+    return covered(facet('o', toStorableText(organizationId)), 'organizationId');
+  if (handler !== undefined) return covered(facet('h', toStorableText(handler)), 'handler');
+  if (type !== undefined) return covered(facet('t', toStorableText(type)), 'type');
+  return covered('received');
 }
 
-function matches({ type, runs }: InboxEntry, filter: InboxFilter): boolean {
-  return (
-    (filter.type === undefined || filter.type === type) &&
-    (filter.state === undefined || runs.some(({ state }) => state === filter.state))
-  );
+function receivedWithin({ receivedAfter, receivedBefore }: InboxFilter): ReceivedWithin {
+  const toMicros = (time: Date) =>
+    Math.min(Math.max(time.getTime() * MICROS_PER_MS, ALWAYS.first), ALWAYS.last);
+  return {
+    first: receivedAfter ? toMicros(receivedAfter) : ALWAYS.first,
+    last: receivedBefore ? toMicros(receivedBefore) : ALWAYS.last,
+  };
 }
 
 const RUN_FIELD = 'run:';

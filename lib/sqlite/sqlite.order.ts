@@ -1,12 +1,11 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
-import type { DueRequest, OrderPlace } from '../inbox/inbox-work.js';
+import type { DueRequest, DueRun, OrderPlace } from '../inbox/inbox-work.js';
 import { admitRun, entityKey, isRunning, type RunRecord } from '../inbox/run-states.js';
-import { type DueEvent, selectDueEvents } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
-import { type SqliteDatabase, selectJson } from './sqlite-database.js';
+import { type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
 /** Lets a run have an entity: see `InboxStore.admit`. Call it, like the others, in a write transaction. */
 export function admit(
@@ -189,4 +188,56 @@ function selectDueKeys(
       eventId: eventId === null ? null : fromStorableText(eventId),
     })),
   );
+}
+
+/** @param which the condition, order and limit of the runs, as `h` */
+export function selectDueEvents(
+  database: SqliteDatabase,
+  { handlers, events, payloads }: SqliteTables,
+  handlerId: string,
+  which: string,
+  ...parameters: SqliteValue[]
+): DueEvent[] {
+  const stored = selectJson<StoredDueRun>(
+    database,
+    `SELECT json_object(
+      'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
+      'occurredAt', e.occurred_at, 'receivedAt', e.received_at, 'delivery', p.delivery, 'dueAt', h.due_at
+    ) AS json
+    FROM ${handlers} AS h
+    CROSS JOIN ${events} AS e ON e.number = h.event_number
+    CROSS JOIN ${payloads} AS p ON p.event_number = h.event_number
+    WHERE ${which}`,
+    ...parameters,
+  );
+  return stored.map((run) => ({ ...toDueEvent(run), handlerId }));
+}
+
+/** A run that can be taken, with the number of its event. */
+export type DueEvent = Omit<DueRun, 'payload' | 'attempt' | 'workerAttempt'> & {
+  readonly number: number;
+  readonly dueAt: number;
+};
+
+interface StoredDueRun extends InboxKey {
+  readonly number: number;
+  readonly type: string;
+  readonly occurredAt: string;
+  readonly receivedAt: number;
+  readonly delivery: string | null;
+  readonly dueAt: number;
+}
+
+function toDueEvent(stored: StoredDueRun): Omit<DueEvent, 'handlerId'> {
+  const { number, delivery, receivedAt, dueAt, ...event } = stored;
+  return {
+    number,
+    dueAt,
+    endpoint: fromStorableText(event.endpoint),
+    eventId: fromStorableText(event.eventId),
+    type: fromStorableText(event.type),
+    occurredAt: fromStorableText(event.occurredAt),
+    receivedAt: new Date(receivedAt),
+    ...(delivery !== null && { delivery: JSON.parse(fromStorableText(delivery)) }),
+  };
 }

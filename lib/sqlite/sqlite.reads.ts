@@ -2,18 +2,21 @@ import { isArrayBuffer } from 'node:util/types';
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
   DEFAULT_PAGE_SIZE,
+  foldCase,
   type InboxEntry,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
   type InboxPageRequest,
   type InboxRunCount,
+  isAboutRuns,
+  LARGEST_PAGE,
   positionOf,
   RUN_STATES,
   type RunNote,
   type RunState,
+  runMatches,
 } from '../inbox/inbox-queries.js';
-import type { DueRun } from '../inbox/inbox-work.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
@@ -37,19 +40,42 @@ export function selectPage(
   filter: InboxFilter,
   { limit = DEFAULT_PAGE_SIZE, cursor = '0' }: InboxPageRequest,
 ): InboxPage {
-  const { from, order, parameters } = matching(tables, filter, positionOf(cursor));
-  const found = selectJson<StoredEntry>(
-    database,
-    `SELECT ${entryColumn(tables)} ${from} GROUP BY ${order} ORDER BY ${order} LIMIT ?`,
-    ...parameters,
-    limit + 1,
-  );
-  const stored = found.slice(0, limit);
-  const last = found.length > limit ? stored.at(-1) : undefined;
-  return { entries: stored.map(toInboxEntry), ...(last && { nextCursor: String(last.number) }) };
+  const found: { readonly number: number; readonly entry: InboxEntry }[] = [];
+  let [after, isLast] = [positionOf(cursor), false];
+  while (!isLast && found.length <= limit) {
+    const { from, order, parameters } = matching(tables, filter, after);
+    const stored = selectJson<StoredEntry>(
+      database,
+      `SELECT ${entryColumn(tables)} ${from} GROUP BY ${order} ORDER BY ${order} LIMIT ?`,
+      ...parameters,
+      limit + 1,
+    );
+    found.push(
+      ...stored
+        .map((event) => ({ number: event.number, entry: toInboxEntry(event) }))
+        // Escaped characters can look like the text that an error has to contain.
+        .filter(
+          ({ entry }) => filter.error === undefined || entry.runs.some((run) => runMatches(filter, run)),
+        ),
+    );
+    isLast = stored.length <= limit;
+    after = stored.at(-1)?.number ?? after;
+  }
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return { entries: shown.map(({ entry }) => entry), ...(last && { nextCursor: String(last.number) }) };
 }
 
 export function countEntries(database: SqliteDatabase, tables: SqliteTables, filter: InboxFilter): number {
+  if (filter.error !== undefined) {
+    let [count, cursor] = [0, '0' as string | undefined];
+    while (cursor !== undefined) {
+      const page = selectPage(database, tables, filter, { limit: LARGEST_PAGE, cursor });
+      count += page.entries.length;
+      cursor = page.nextCursor;
+    }
+    return count;
+  }
   const { from, order, parameters } = matching(tables, filter, 0);
   const [counted] = selectJson<{ count: number }>(
     database,
@@ -99,50 +125,93 @@ export function selectPayload(
   return row === undefined ? undefined : toBuffer(column(row, 'payload'));
 }
 
-/** @param which the condition, order and limit of the runs, as `h` */
-export function selectDueEvents(
-  database: SqliteDatabase,
-  { handlers, events, payloads }: SqliteTables,
-  handlerId: string,
-  which: string,
-  ...parameters: SqliteValue[]
-): DueEvent[] {
-  const stored = selectJson<StoredDueRun>(
-    database,
-    `SELECT json_object(
-      'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
-      'occurredAt', e.occurred_at, 'receivedAt', e.received_at, 'delivery', p.delivery, 'dueAt', h.due_at
-    ) AS json
-    FROM ${handlers} AS h
-    CROSS JOIN ${events} AS e ON e.number = h.event_number
-    CROSS JOIN ${payloads} AS p ON p.event_number = h.event_number
-    WHERE ${which}`,
-    ...parameters,
-  );
-  return stored.map((run) => ({ ...toDueEvent(run), handlerId }));
+/** A condition of a statement, and its parameters. */
+type Condition = readonly [sql: string, ...parameters: SqliteValue[]];
+
+/** The events that match, from the index that returns the fewest in the order of receipt: SQLite does not know which does. */
+function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after: number) {
+  const { state, handler, error, organizationId, entity, type } = filter;
+  const ofEvent = (['endpoint', 'type', 'organizationId', 'entity'] as const).flatMap((name): Condition[] => {
+    const value = filter[name];
+    return value === undefined ? [] : [[`e.${COLUMNS[name]} = ?`, toStorableText(value)]];
+  });
+  const needle = error === undefined ? '' : toStorableText(foldCase(error));
+  const ofRun: Condition[] = [
+    ...(state === undefined ? [] : [['h.state = ?', state] as const]),
+    ...(handler === undefined ? [] : [['h.handler_id = ?', toStorableText(handler)] as const]),
+    ...(error === undefined
+      ? []
+      : [
+          [
+            'h.error_name IS NOT NULL AND (instr(lower(h.error_name), ?) > 0 OR instr(lower(h.error_message), ?) > 0)',
+            needle,
+            needle,
+          ] as const,
+        ]),
+  ];
+  const ofFew = entity !== undefined ? 'entity' : organizationId !== undefined ? 'organization' : undefined;
+  const isRare = error !== undefined || (state !== undefined && state !== 'done');
+  if (isAboutRuns(filter) && entity === undefined && (isRare || ofFew === undefined)) {
+    const order = 'h.event_number';
+    const index =
+      error !== undefined ? 'with_error' : isRare || handler === undefined ? 'by_state' : 'by_handler';
+    // With CROSS JOIN, SQLite reads the tables in this order.
+    const from = `FROM ${handlers} AS h INDEXED BY ${handlers}_${index} CROSS JOIN ${events} AS e ON e.number = ${order}`;
+    const within: Condition[] = [[`${order} > ?`, after], ...receivedWithin(events, order, filter)];
+    return statementOf(from, order, [...within, ...ofRun, ...ofEvent]);
+  }
+  const order = 'e.number';
+  const index = ofFew ?? (type === undefined ? undefined : 'type');
+  const from = `FROM ${events} AS e ${index ? `INDEXED BY ${events}_by_${index}` : 'NOT INDEXED'}`;
+  const runs = ofRun.map(([sql]) => ` AND ${sql}`).join('');
+  const hasRun: Condition = [
+    `EXISTS (SELECT 1 FROM ${handlers} AS h WHERE h.event_number = e.number${runs})`,
+    ...ofRun.flatMap(([, ...parameters]) => parameters),
+  ];
+  const within: Condition[] = [[`${order} > ?`, after], ...receivedWithin(events, order, filter)];
+  return statementOf(from, order, [...within, ...ofEvent, ...(ofRun.length > 0 ? [hasRun] : [])]);
 }
 
-/** The events that match, from the table whose index returns them in the order of receipt. */
-function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after: number) {
-  const parameters: SqliteValue[] = [after];
-  let order = 'e.number';
-  let from = `FROM ${events} AS e WHERE e.number > ?`;
-  if (filter.state !== undefined) {
-    order = 'h.event_number';
-    // With CROSS JOIN, SQLite reads the tables in this order.
-    from = `FROM ${handlers} AS h CROSS JOIN ${events} AS e ON e.number = h.event_number
-      WHERE h.event_number > ? AND h.state = ?`;
-    parameters.push(filter.state);
+const COLUMNS = {
+  endpoint: 'endpoint',
+  type: 'type',
+  organizationId: 'organization_id',
+  entity: 'entity',
+} as const;
+
+function statementOf(from: string, order: string, conditions: readonly Condition[]) {
+  return {
+    from: `${from} WHERE ${conditions.map(([sql]) => sql).join(' AND ')}`,
+    order,
+    parameters: conditions.flatMap(([, ...parameters]) => parameters),
+  };
+}
+
+// The clock can be set back a little between two events.
+const MARGIN_MS = 60_000;
+
+/** The times between which events were received, also as bounds of their numbers. */
+function receivedWithin(
+  events: string,
+  order: string,
+  { receivedAfter, receivedBefore }: InboxFilter,
+): Condition[] {
+  const conditions: Condition[] = [];
+  const number = `SELECT number FROM ${events} WHERE received_at`;
+  if (receivedAfter) {
+    const time = receivedAfter.getTime();
+    const first = `${number} < ? ORDER BY received_at DESC LIMIT 1`;
+    conditions.push(['e.received_at >= ?', time], [`${order} > ifnull((${first}), 0)`, time - MARGIN_MS]);
   }
-  if (filter.endpoint !== undefined) {
-    from += ' AND e.endpoint = ?';
-    parameters.push(toStorableText(filter.endpoint));
+  if (receivedBefore) {
+    const time = receivedBefore.getTime();
+    const last = `${number} > ? ORDER BY received_at LIMIT 1`;
+    conditions.push(
+      ['e.received_at < ?', time],
+      [`${order} < ifnull((${last}), ${Number.MAX_SAFE_INTEGER})`, time + MARGIN_MS],
+    );
   }
-  if (filter.type !== undefined) {
-    from += ' AND e.type = ?';
-    parameters.push(toStorableText(filter.type));
-  }
-  return { from, order, parameters };
+  return conditions;
 }
 
 /** An entry and its runs in one column, so that one statement reads both from the same snapshot. */
@@ -206,33 +275,4 @@ function toInboxEntry(stored: StoredEntry): InboxEntry {
 function toBuffer(blob: unknown): Buffer | undefined {
   if (ArrayBuffer.isView(blob)) return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
   return isArrayBuffer(blob) ? Buffer.from(blob) : undefined;
-}
-
-/** A run that can be taken, with the number of its event. */
-export type DueEvent = Omit<DueRun, 'payload' | 'attempt' | 'workerAttempt'> & {
-  readonly number: number;
-  readonly dueAt: number;
-};
-
-interface StoredDueRun extends InboxKey {
-  readonly number: number;
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly receivedAt: number;
-  readonly delivery: string | null;
-  readonly dueAt: number;
-}
-
-function toDueEvent(stored: StoredDueRun): Omit<DueEvent, 'handlerId'> {
-  const { number, delivery, receivedAt, dueAt, ...event } = stored;
-  return {
-    number,
-    dueAt,
-    endpoint: fromStorableText(event.endpoint),
-    eventId: fromStorableText(event.eventId),
-    type: fromStorableText(event.type),
-    occurredAt: fromStorableText(event.occurredAt),
-    receivedAt: new Date(receivedAt),
-    ...(delivery !== null && { delivery: JSON.parse(fromStorableText(delivery)) }),
-  };
 }

@@ -3,8 +3,16 @@ import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns, OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
 import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
-import { beginTurn, hasDueKeys, placeRun, selectTurns, wakeKey } from './sqlite.order.js';
-import { type DueEvent, selectDueEvents, selectPayload } from './sqlite.reads.js';
+import {
+  beginTurn,
+  type DueEvent,
+  hasDueKeys,
+  placeRun,
+  selectDueEvents,
+  selectTurns,
+  wakeKey,
+} from './sqlite.order.js';
+import { selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
 import { type SqliteDatabase, selectJson } from './sqlite-database.js';

@@ -2,6 +2,7 @@ import { checkOptions, type OptionChecks, requireFunction, requireText } from '.
 import { describeClaims } from './inbox-store.claims.js';
 import { describeDue } from './inbox-store.due.js';
 import { describeEntities } from './inbox-store.entities.js';
+import { describeFilters } from './inbox-store.filters.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
 import { describeOperations, describeReopen } from './inbox-store.operations.js';
@@ -60,6 +61,7 @@ export function describeInboxStore(
     describeTurns(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
+    describeFilters(harness, runner);
     describePrune(harness, runner);
     describeOperations(harness, runner);
     describeRecovery(harness, runner);
