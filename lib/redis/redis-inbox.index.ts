@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { InboxKey } from '../inbox/inbox-queries.js';
+import { foldCase, type InboxKey } from '../inbox/inbox-queries.js';
 import { type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
 import {
   BUCKETS,
@@ -111,6 +111,7 @@ export interface IndexPlace {
 
 export interface ListedEvent extends IndexPlace {
   readonly key: InboxKey;
+  readonly bucket: number;
 }
 
 /** Reads an index of all buckets as if it were one, in the order of receipt. */
@@ -162,7 +163,7 @@ export class RedisIndexReader {
     const listed: ListedEvent[] = [];
     for (let position = 0; position < found.length; position += 2) {
       const [member = '', score] = found.slice(position, position + 2);
-      listed.push({ member, score: Number(score), key: keyOfMember(member) });
+      listed.push({ member, score: Number(score), key: keyOfMember(member), bucket });
     }
     return after ? listed.filter((event) => byReceipt(event, after) > 0) : listed;
   }
@@ -190,6 +191,45 @@ export class RedisIndexReader {
 /** A time as it is part of the members of `facets`. */
 function toReceipt(micros: number): string {
   return String(micros).padStart(16, '0');
+}
+
+/**
+ * Finds the events that may have a run whose error has a text. KEYS: events of one bucket. ARGV: the text, as JSON without
+ * quotes. Returns their positions, counted from 0.
+ */
+const FIND_ERROR = new RedisScript(`
+local found = {}
+for position, key in ipairs(KEYS) do
+  local stored = redis.call('HGETALL', key)
+  for i = 1, #stored, 2 do
+    if string.sub(stored[i], 1, 6) == 'error:' then
+      local text = string.gsub(string.lower(string.sub(stored[i + 1], 10, -3)), '","message":"', '\\n', 1)
+      if string.find(text, ARGV[1], 1, true) then
+        found[#found + 1] = tostring(position - 1)
+        break
+      end
+    end
+  end
+end
+return found
+`);
+
+/** Those of the events that may have a run with such an error. Reading them shows whether they do. */
+export async function withError(
+  connection: RedisInboxConnection,
+  keys: RedisInboxKeys,
+  listed: readonly ListedEvent[],
+  text: string,
+): Promise<ListedEvent[]> {
+  const needle = JSON.stringify(foldCase(text)).slice(1, -1);
+  const ofBuckets = BUCKETS.map(async (bucket) => {
+    const events = listed.filter((event) => event.bucket === bucket);
+    if (events.length === 0) return [];
+    const names = events.map(({ key }) => keys.event(key));
+    const positions = await connection.run(FIND_ERROR, names, [needle]);
+    return positions.flatMap((position) => events[Number(position)] ?? []);
+  });
+  return (await Promise.all(ofBuckets)).flat().sort(byReceipt);
 }
 
 /** Orders by time and, within the same µs, by name, as Redis does. */

@@ -26,6 +26,7 @@ import {
   type ReceivedWithin,
   RedisIndexReader,
   type RedisListing,
+  withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
 import { DELETE_EVENT } from './redis-inbox.scripts.js';
@@ -33,6 +34,7 @@ import { DELETE_EVENT } from './redis-inbox.scripts.js';
 const BATCH_SIZE = 200;
 // Of names only.
 const LARGEST_BATCH = 5000;
+const SEARCHED_AT_ONCE = 1000;
 const MICROS_PER_MS = 1000;
 
 interface FoundEntry {
@@ -119,15 +121,23 @@ export class RedisEntryReader {
 
   async *#matching(filter: InboxFilter, batchSize: number, after?: IndexPlace): AsyncGenerator<FoundEntry[]> {
     const { listing } = listingFor(filter);
-    for await (const listed of this.#index.batches(listing, batchSize, receivedWithin(filter), after)) {
+    const size = filter.error === undefined ? batchSize : SEARCHED_AT_ONCE;
+    for await (const listed of this.#index.batches(listing, size, receivedWithin(filter), after)) {
       const wanted = listed.filter(
         ({ key }) => filter.endpoint === undefined || key.endpoint === filter.endpoint,
       );
-      const found = await Promise.all(wanted.map((event) => this.#find(event)));
-      yield found
-        .flat()
-        .filter(({ entry }) => eventMatches(filter, entry))
-        .filter(({ entry }) => !isAboutRuns(filter) || entry.runs.some((run) => runMatches(filter, run)));
+      const likely =
+        filter.error === undefined
+          ? wanted
+          : await withError(this.connection, this.keys, wanted, filter.error);
+      for (let start = 0; start < likely.length; start += batchSize) {
+        const some = likely.slice(start, start + batchSize);
+        const found = await Promise.all(some.map((event) => this.#find(event)));
+        yield found
+          .flat()
+          .filter(({ entry }) => eventMatches(filter, entry))
+          .filter(({ entry }) => !isAboutRuns(filter) || entry.runs.some((run) => runMatches(filter, run)));
+      }
     }
   }
 

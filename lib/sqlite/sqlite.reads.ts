@@ -157,8 +157,7 @@ function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after
       error !== undefined ? 'with_error' : isRare || handler === undefined ? 'by_state' : 'by_handler';
     // With CROSS JOIN, SQLite reads the tables in this order.
     const from = `FROM ${handlers} AS h INDEXED BY ${handlers}_${index} CROSS JOIN ${events} AS e ON e.number = ${order}`;
-    const within: Condition[] = [[`${order} > ?`, after], ...receivedWithin(events, order, filter)];
-    return statementOf(from, order, [...within, ...ofRun, ...ofEvent]);
+    return statementOf(from, order, [...within(events, order, after, filter), ...ofRun, ...ofEvent]);
   }
   const order = 'e.number';
   const index = ofFew ?? (type === undefined ? undefined : 'type');
@@ -168,8 +167,11 @@ function matching({ events, handlers }: SqliteTables, filter: InboxFilter, after
     `EXISTS (SELECT 1 FROM ${handlers} AS h WHERE h.event_number = e.number${runs})`,
     ...ofRun.flatMap(([, ...parameters]) => parameters),
   ];
-  const within: Condition[] = [[`${order} > ?`, after], ...receivedWithin(events, order, filter)];
-  return statementOf(from, order, [...within, ...ofEvent, ...(ofRun.length > 0 ? [hasRun] : [])]);
+  return statementOf(from, order, [
+    ...within(events, order, after, filter),
+    ...ofEvent,
+    ...(ofRun.length > 0 ? [hasRun] : []),
+  ]);
 }
 
 const COLUMNS = {
@@ -190,26 +192,28 @@ function statementOf(from: string, order: string, conditions: readonly Condition
 // The clock can be set back a little between two events.
 const MARGIN_MS = 60_000;
 
-/** The times between which events were received, also as bounds of their numbers. */
-function receivedWithin(
+/** The events after a number, and when they were received. SQLite uses only one lower and one upper bound of the numbers. */
+function within(
   events: string,
-  order: string,
+  number: string,
+  after: number,
   { receivedAfter, receivedBefore }: InboxFilter,
 ): Condition[] {
   const conditions: Condition[] = [];
-  const number = `SELECT number FROM ${events} WHERE received_at`;
+  const found = `SELECT number FROM ${events} WHERE received_at`;
   if (receivedAfter) {
     const time = receivedAfter.getTime();
-    const first = `${number} < ? ORDER BY received_at DESC LIMIT 1`;
-    conditions.push(['e.received_at >= ?', time], [`${order} > ifnull((${first}), 0)`, time - MARGIN_MS]);
+    const first = `${found} < ? ORDER BY received_at DESC LIMIT 1`;
+    conditions.push([`${number} > max(?, ifnull((${first}), 0))`, after, time - MARGIN_MS]);
+    conditions.push(['e.received_at >= ?', time]);
+  } else {
+    conditions.push([`${number} > ?`, after]);
   }
   if (receivedBefore) {
     const time = receivedBefore.getTime();
-    const last = `${number} > ? ORDER BY received_at LIMIT 1`;
-    conditions.push(
-      ['e.received_at < ?', time],
-      [`${order} < ifnull((${last}), ${Number.MAX_SAFE_INTEGER})`, time + MARGIN_MS],
-    );
+    const last = `${found} > ? ORDER BY received_at LIMIT 1`;
+    conditions.push([`${number} < ifnull((${last}), ${Number.MAX_SAFE_INTEGER})`, time + MARGIN_MS]);
+    conditions.push(['e.received_at < ?', time]);
   }
   return conditions;
 }

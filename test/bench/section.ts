@@ -9,6 +9,7 @@ export const SECTIONS = {
   durable: () => import('./durable.bench.js'),
   work: () => import('./work.bench.js'),
   stores: () => import('./stores.bench.js'),
+  filters: () => import('./filters.bench.js'),
   growth: () => import('./growth.bench.js'),
   start: () => import('./start.bench.js'),
 } satisfies Record<string, () => Promise<Section>>;
