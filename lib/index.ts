@@ -36,12 +36,8 @@ export type { ScalekitDelivery } from './dispatch/scalekit-delivery.js';
 
 export type { DispatchResult, HandlerReport, HandlerReportState } from './dispatch/received-event.js';
 export { ScalekitEventDispatcher } from './dispatch/scalekit-event.dispatcher.js';
-export {
-  type ReplayCounts,
-  type ReplayOptions,
-  ScalekitInbox,
-  type ScalekitInboxFilter,
-} from './replay/scalekit-inbox.js';
+export { ScalekitInbox, type ScalekitInboxFilter } from './replay/scalekit-inbox.js';
+export type { ReplayCounts, ReplayOptions } from './replay/stored-events.js';
 
 // Observing
 

@@ -101,7 +101,7 @@ export async function readCount(
   filter: InboxFilter,
 ): Promise<number> {
   if (filter.error !== undefined) return countPages((page) => readPage(connection, tables, filter, page));
-  const { text, values } = matchingSql(tables, filter, ['0']);
+  const { text, values } = matchingSql(tables, filter, ['0'], true);
   const [row] = await connection.query(`SELECT count(*)::float8 AS entries FROM (${text}) AS found`, values);
   return Number(row?.entries);
 }
@@ -133,12 +133,14 @@ function eventSql({ events, application }: PostgresTables, row: string): string 
 
 /**
  * Selects the keys of the events that match and come after $1, from the table whose index returns the fewest in their order.
- * An index is used only if its condition is repeated here.
+ * An index is used only if its condition is repeated here. Nearly all entries have a run that is done, so that these are only
+ * read from the runs if all of them have to be read, to be counted.
  */
 function matchingSql(
   tables: PostgresTables,
   filter: InboxFilter,
   firstValues: readonly unknown[],
+  isCounted = false,
 ): PostgresQuery {
   const { events, runs, application } = tables;
   const { endpoint, state, handler, error, organizationId, entity } = filter;
@@ -171,7 +173,7 @@ function matchingSql(
   ];
   const isRare = error !== undefined || (state !== undefined && state !== 'done');
   const isOfFew = entity !== undefined || (organizationId !== undefined && !isRare);
-  if (!isOfFew && (isRare || handler !== undefined)) {
+  if (!isOfFew && (isRare || handler !== undefined || (state !== undefined && isCounted))) {
     const index =
       error !== undefined ? 'run.error_name IS NOT NULL' : isRare ? "run.state <> 'done'" : 'run.seq > 0';
     const event = ofEvent.length === 0 ? '' : ` CROSS JOIN LATERAL (${eventSql(tables, 'run')}) AS event`;

@@ -10,9 +10,7 @@ import {
   checkOptions,
   describeValue,
   listOf,
-  type OptionChecks,
   oneOf,
-  optional,
   refuseSetting,
   requireDate,
   requireText,
@@ -31,7 +29,15 @@ import {
 } from '../inbox/inbox-queries.js';
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
-import { asReplayError, inboxEntries, inTime, receivedBefore, unknownEvent } from './stored-events.js';
+import {
+  inTime,
+  REPLAY_CHECKS,
+  type ReplayCounts,
+  type ReplayOptions,
+  receivedBefore,
+  replayAll,
+  unknownEvent,
+} from './stored-events.js';
 
 const MESSAGES = {
   dismissalOfUnknownRun: (eventId: string, id: string) =>
@@ -46,21 +52,8 @@ const MESSAGES = {
 /** Which entries of an endpoint to read or replay. An entry must meet every condition that is set. */
 export type ScalekitInboxFilter = Omit<InboxFilter, 'endpoint'>;
 
-/** How events are replayed. */
-export interface ReplayOptions {
-  /**
-   * The ids of the handlers to run. They run even if they are done; no other handler runs.
-   * @default every handler of the event that is not done
-   */
-  readonly handlers?: readonly string[];
-}
-
-/** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
-export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
-
 // Within the timeouts that health checks usually have.
 const PING_TIMEOUT_MS = 5000;
-const REPLAY_CHECKS: OptionChecks<ReplayOptions> = { handlers: optional(listOf(requireText)) };
 
 /**
  * The inbox of one endpoint: shows which events it received and what happened to their runs, and replays events. It sees
@@ -119,7 +112,7 @@ export class ScalekitInbox {
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
   /**
-   * Replays every event that matches, one after another, oldest first. Stops early if the application is closing.
+   * Replays the events that match, one after another, oldest first. Stops early if the application is closing.
    *
    * @returns how many events had which outcome
    * @throws InboxReplayError when a named handler does not exist, or none of the events has a payload
@@ -130,11 +123,13 @@ export class ScalekitInbox {
     which: string | ScalekitInboxFilter,
     options: ReplayOptions = {},
   ): Promise<DispatchResult | ReplayCounts> {
-    const { handlers } = checkOptions(options, REPLAY_CHECKS);
+    const checked = checkOptions(options, REPLAY_CHECKS);
     if (typeof which === 'string') requireText('eventId', which);
     else checkOptions(which, FILTER_CHECKS);
-    await this.#requireHandlers(handlers);
-    return typeof which === 'string' ? this.#replay(which, handlers) : this.#replayAll(which, handlers);
+    await this.#requireHandlers(checked.handlers);
+    return typeof which === 'string'
+      ? this.#replay(which, checked.handlers)
+      : this.#replayAll(which, checked);
   }
 
   /**
@@ -266,24 +261,14 @@ export class ScalekitInbox {
     return this.#dispatcher.handleAgain(received, () => inbox.reopen(key, handlers), handlers);
   }
 
-  async #replayAll(filter: ScalekitInboxFilter, handlers?: readonly string[]): Promise<ReplayCounts> {
-    const own = this.#own(filter);
-    // Without a limit, a replay could continue as long as new deliveries fail.
-    const limit = await this.#options.inbox.count(own);
-    const counts: Record<string, number> = {};
-    let missing: InboxReplayError | undefined;
-    for await (const { eventId } of inboxEntries(this.#options.inbox, own, limit)) {
-      if (this.#dispatcher.isClosing) break;
-      const end = await this.#replay(eventId, handlers).catch(asReplayError);
-      if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
-      // An event that is unknown by now was pruned after it was listed.
-      else if (end.code === 'payload_missing') {
-        missing = end;
-        counts[end.code] = (counts[end.code] ?? 0) + 1;
-      }
-    }
-    if (missing && Object.keys(counts).length === 1) throw missing;
-    return counts;
+  #replayAll(filter: ScalekitInboxFilter, options: ReplayOptions): Promise<ReplayCounts> {
+    return replayAll({
+      ...options,
+      inbox: this.#options.inbox,
+      filter: this.#own(filter),
+      replay: (eventId) => this.#replay(eventId, options.handlers),
+      isClosing: () => this.#dispatcher.isClosing,
+    });
   }
 
   #keyOf(eventId: string): InboxKey {

@@ -1,7 +1,15 @@
-import { ReceivedEvent } from '../dispatch/received-event.js';
-import { TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
+import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
+import { sleep, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';
-import { describeValue } from '../errors/settings.js';
+import {
+  describeValue,
+  listOf,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requirePositiveInteger,
+  requireText,
+} from '../errors/settings.js';
 import type { InboxEntry, InboxFilter, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
@@ -13,6 +21,8 @@ const MESSAGES = {
     `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
     'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
   tooSlow: 'the inbox did not answer in time',
+  notARate: (setting: string, found: unknown) =>
+    `${setting} is in events per second, from 0.001 to 1000; found ${describeValue(found)}.`,
 } as const;
 
 const PAGE_SIZE = 100;
@@ -31,6 +41,95 @@ export async function* inboxEntries(
     cursor = page.nextCursor;
     if (cursor === undefined) return;
   }
+}
+
+/** How events are replayed. */
+export interface ReplayOptions {
+  /**
+   * The ids of the handlers to run. They run even if they are done; no other handler runs.
+   * @default every handler of the event that is not done
+   */
+  readonly handlers?: readonly string[];
+  /**
+   * How many events to replay at most, the oldest first. Only a replay by filter needs it.
+   * @default all that match when the replay begins
+   */
+  readonly limit?: number;
+  /**
+   * How many events to replay per second at most, from 0.001 to 1000. Only a replay by filter needs it.
+   * @default as many as the handlers can handle, one after another
+   */
+  readonly rate?: number;
+}
+
+export const REPLAY_CHECKS: OptionChecks<ReplayOptions> = {
+  handlers: optional(listOf(requireText)),
+  limit: optional(requirePositiveInteger),
+  rate: optional(requireRate),
+};
+
+/** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
+export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
+
+/** Which events to replay, and how. */
+interface BulkReplay extends Pick<ReplayOptions, 'limit' | 'rate'> {
+  readonly inbox: InboxStore;
+  readonly filter: InboxFilter;
+  replay(eventId: string): Promise<DispatchResult>;
+  /** Whether the application is closing, so that the replay has to stop. */
+  isClosing(): boolean;
+}
+
+/**
+ * Replays the events that match, oldest first.
+ *
+ * @throws InboxReplayError when none of them has a payload
+ */
+export async function replayAll({
+  inbox,
+  filter,
+  limit,
+  rate,
+  replay,
+  isClosing,
+}: BulkReplay): Promise<ReplayCounts> {
+  const counts: Record<string, number> = {};
+  let missing: InboxReplayError | undefined;
+  let nextAt = Date.now();
+  // Without a limit, a replay could continue as long as new deliveries fail.
+  const most = limit ?? (await inbox.count(filter));
+  for await (const { eventId } of inboxEntries(inbox, filter, most)) {
+    if (rate !== undefined) nextAt = await waitUntil(nextAt, 1000 / rate, isClosing);
+    if (isClosing()) break;
+    const end = await replay(eventId).catch(asReplayError);
+    if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
+    // An event that is unknown by now was pruned after it was listed.
+    else if (end.code === 'payload_missing') {
+      missing = end;
+      counts[end.code] = (counts[end.code] ?? 0) + 1;
+    }
+  }
+  if (missing && Object.keys(counts).length === 1) throw missing;
+  return counts;
+}
+
+// How soon a replay that waits notices that the application is closing.
+const LONGEST_SLEEP_MS = 200;
+
+/** Waits until a time, but at most for the interval, however the clock is set. Returns the time after the next interval. */
+async function waitUntil(time: number, intervalMs: number, isClosing: () => boolean): Promise<number> {
+  let leftMs = Math.min(time - Date.now(), intervalMs);
+  while (leftMs > 0 && !isClosing()) {
+    const ms = Math.min(leftMs, LONGEST_SLEEP_MS);
+    await sleep(ms);
+    leftMs -= ms;
+  }
+  return Date.now() + intervalMs;
+}
+
+function requireRate(setting: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0.001 && value <= 1000) return;
+  refuseSetting(setting, MESSAGES.notARate(setting, value));
 }
 
 /**
@@ -66,7 +165,7 @@ export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<
 }
 
 /** @throws the error itself unless it says why an event cannot be replayed */
-export function asReplayError(error: unknown): InboxReplayError {
+function asReplayError(error: unknown): InboxReplayError {
   if (error instanceof InboxReplayError) return error;
   throw error;
 }

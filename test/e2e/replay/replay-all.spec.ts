@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import {
   NonRetryableEventError,
@@ -8,11 +8,13 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { holdClock } from '../../helpers/clock.js';
 import { deferred } from '../../helpers/deferred.js';
 import { run } from '../../helpers/running-app.js';
 import { aUserCreated, startScriptedApp } from '../../helpers/scripted-app.js';
 import { openSqlite } from '../../helpers/sqlite-files.js';
 import { ADAPTERS, SECRET } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
 
 /** In memory, because hundreds of events would be slow on disk. */
 function aStore(): SqliteInboxStore {
@@ -54,6 +56,78 @@ describe.each(ADAPTERS)('a replay by filter, on %s', (_name, adapter) => {
 
     expect(await inboxOf(app).replay({ state: 'failed' })).toEqual({ failed: 2 });
     expect(first).toHaveBeenCalledTimes(6);
+  });
+
+  it('replays only the oldest events if it has a limit', async () => {
+    const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
+    first.mockRejectedValue(new NonRetryableEventError('no tenant'));
+    const events = [aUserCreated(), aUserCreated(), aUserCreated()];
+    for (const event of events) await dispatcher.dispatch(event);
+    first.mockReset();
+
+    expect(await inboxOf(app).replay({ state: 'dead' }, { limit: 2 })).toEqual({ processed: 2 });
+    expect(first.mock.calls.map(([event]) => event.id)).toEqual(events.slice(0, 2).map(({ id }) => id));
+    expect(await inboxOf(app).count({ state: 'dead' })).toBe(1);
+  });
+
+  it('replays what a filter by handler, error and organization finds', async () => {
+    const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
+    first.mockRejectedValue(new NonRetryableEventError('no tenant 42'));
+    const event = aUserCreated();
+    const other = { ...aUserCreated(), organization_id: 'org_other' };
+    for (const sent of [event, other]) await dispatcher.dispatch(sent);
+    first.mockReset();
+
+    const filter = { handler: 'First.handle', error: 'TENANT 42', organizationId: 'org_other' };
+    expect(await inboxOf(app).replay(filter)).toEqual({ processed: 1 });
+    expect(first.mock.calls.map(([{ id }]) => id)).toEqual([other.id]);
+    expect(await inboxOf(app).replay({ handler: 'Second.handle', state: 'dead' })).toEqual({});
+  });
+
+  it('begins as many events per second as its rate allows, and not more', async () => {
+    holdClock();
+    const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
+    for (let count = 0; count < 3; count += 1) await dispatcher.dispatch(aUserCreated());
+    const startedAt: number[] = [];
+    const begunAt = Date.now();
+    first.mockImplementation(async () => {
+      startedAt.push(Date.now() - begunAt);
+    });
+
+    const handlers = ['First.handle'];
+    const replayed = inboxOf(app).replay({}, { handlers, rate: 0.5 });
+    for (const expected of [1, 2, 3]) {
+      await until(
+        async () => {
+          if (startedAt.length < expected) await jest.advanceTimersByTimeAsync(50);
+          return startedAt.length;
+        },
+        (count) => count >= expected,
+      );
+    }
+
+    expect(await replayed).toEqual({ processed: 3 });
+    const [one = 0, two = 0, three = 0] = startedAt;
+    for (const pause of [two - one, three - two]) {
+      // A replay reads the inbox before its handler runs, while the held clock is moved on.
+      expect(pause).toBeGreaterThan(1700);
+      expect(pause).toBeLessThan(2300);
+    }
+  });
+
+  it('stops waiting for its next event when the application closes', async () => {
+    const { dispatcher, app, first } = await startScriptedApp(adapter, { inbox: aStore() });
+    for (let count = 0; count < 2; count += 1) await dispatcher.dispatch(aUserCreated());
+    first.mockReset();
+
+    const replayed = inboxOf(app).replay({}, { handlers: ['First.handle'], rate: 0.001 });
+    await until(
+      () => first.mock.calls.length,
+      (count) => count === 1,
+    );
+    await app.close();
+
+    expect(await replayed).toEqual({ processed: 1 });
   });
 
   it('runs a named handler again for all matching events', async () => {
