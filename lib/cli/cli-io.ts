@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ScalekitWebhooksError } from '../errors/errors.js';
 import { sanitizeLine } from '../errors/safe-text.js';
-import { type InboxEntry, type InboxPage, RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
+import {
+  type InboxEntry,
+  type InboxFilter,
+  type InboxPage,
+  RUN_STATES,
+  type RunState,
+} from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import {
   parseSigningSecret,
@@ -169,6 +175,12 @@ export interface InboxFilterOptions {
   readonly endpoint?: string;
   readonly type?: string;
   readonly state?: RunState;
+  readonly runOf?: string;
+  readonly organization?: string;
+  readonly entity?: string;
+  readonly receivedAfter?: Date;
+  readonly receivedBefore?: Date;
+  readonly error?: string;
   readonly limit: number;
 }
 
@@ -191,22 +203,80 @@ export function addStoreOptions(command: Command): Command {
 export function addFilterOptions(command: Command): Command {
   return command
     .option('--type <type>', 'only events of this type')
-    .addOption(
-      new Option('--state <state>', 'only events with a run in this state').choices([...RUN_STATES]),
-    );
+    .addOption(new Option('--state <state>', 'only events with a run in this state').choices([...RUN_STATES]))
+    .option(
+      '--run-of <handler>',
+      'only events with a run of this handler; --state and --error are about it',
+      parseText,
+    )
+    .option('--error <text>', 'only events with a run whose error contains this text', parseText)
+    .option('--organization <id>', 'only events of this organization', parseText)
+    .option('--entity <entity>', 'only events about this entity, for example user:usr_1', parseEntity)
+    .option(
+      '--received-after <time>',
+      'only events since this ISO 8601 date or age, such as 2h',
+      parsePastTime,
+    )
+    .option('--received-before <time>', 'only events before this ISO 8601 date or age', parsePastTime);
+}
+
+function parseText(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError(CLI_MESSAGES.emptyText);
+}
+
+function parseEntity(text: string): string {
+  if (/^[a-z-]+:./.test(text)) return text;
+  throw new InvalidArgumentError(CLI_MESSAGES.notAnEntity);
+}
+
+/** How many events per second. */
+export function parseRate(text: string): number {
+  const rate = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (rate >= 0.001 && rate <= 1000) return rate;
+  throw new InvalidArgumentError(CLI_MESSAGES.notARate);
+}
+
+/** @throws CliUsageError unless a command has either an event, or conditions that events can match */
+export function requireEvents(options: InboxFilterOptions, eventId: string | undefined): void {
+  const { endpoint: _, ...conditions } = toFilter(options);
+  const hasConditions = Object.values(conditions).some((value) => value !== undefined);
+  if ((eventId !== undefined) === hasConditions) throw new CliUsageError(CLI_MESSAGES.eventsMissing);
+}
+
+/** @throws CliUsageError if no event can match */
+function toFilter(options: InboxFilterOptions): InboxFilter {
+  const { endpoint, type, state, runOf, organization, entity, receivedAfter, receivedBefore, error } =
+    options;
+  if (receivedAfter && receivedBefore && receivedAfter >= receivedBefore) {
+    throw new CliUsageError(CLI_MESSAGES.receivedNever);
+  }
+  return {
+    endpoint,
+    type,
+    state,
+    handler: runOf,
+    organizationId: organization,
+    entity,
+    receivedAfter,
+    receivedBefore,
+    error,
+  };
 }
 
 /** Reads the entries that the options select, oldest first, page by page. */
 export async function readEntries(
   store: InboxStore,
-  { endpoint, type, state, limit }: InboxFilterOptions,
+  options: InboxFilterOptions,
   cursor?: string,
 ): Promise<InboxPage> {
+  const { limit } = options;
+  const filter = toFilter(options);
   const entries: InboxEntry[] = [];
   let nextCursor = cursor;
   do {
     const pageLimit = Math.min(limit - entries.length, PAGE_SIZE);
-    const page = await store.list({ endpoint, type, state }, { limit: pageLimit, cursor: nextCursor });
+    const page = await store.list(filter, { limit: pageLimit, cursor: nextCursor });
     entries.push(...page.entries);
     nextCursor = page.nextCursor;
   } while (nextCursor !== undefined && entries.length < limit);

@@ -80,7 +80,11 @@ export const CLI_MESSAGES = {
     'If another endpoint or application received it, use --endpoint or --application.',
   payloadMissing: 'the inbox has no payload for this event',
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
-  eventsMissing: 'Specify either an event ID, or --type, --state or both.',
+  eventsMissing: 'Specify either an event ID, or at least one condition, such as --state dead.',
+  receivedNever: '--received-after must be before --received-before.',
+  emptyText: 'Use at least one character.',
+  notAnEntity: 'Use an entity as `inbox show` prints it, for example user:usr_1 or organization:org_1.',
+  notARate: 'Use a number of events per second from 0.001 to 1000.',
   dismissed: (eventId: string, handlerIds: readonly string[]) =>
     `${eventId}  dismissed ${handlerIds.join(', ')}`,
   nothingToDismiss: 'Nothing to dismiss: only runs that are dead or failed can be dismissed.',

@@ -10,7 +10,6 @@ import {
   addFilterOptions,
   addStoreOptions,
   CliFailureError,
-  CliUsageError,
   collect,
   DEFAULT_ENDPOINT,
   DEFAULT_URL,
@@ -20,7 +19,9 @@ import {
   type InboxStoreOptions,
   parseHttpUrl,
   parsePositiveInteger,
+  parseRate,
   readEntries,
+  requireEvents,
 } from './cli-io.js';
 import { withInbox } from './open-inbox.js';
 import {
@@ -35,6 +36,7 @@ import {
 interface ReplayCommandOptions extends InboxStoreOptions, InboxFilterOptions {
   readonly endpoint: string;
   readonly handler?: readonly string[];
+  readonly rate?: number;
   readonly url: URL;
   readonly secret?: string;
 }
@@ -51,11 +53,12 @@ export function addInboxReplayCommand(inbox: Command, context: CliContext): void
       'Send stored events to your application again, freshly signed. Runs that are not done, including dead ones, run again.\n\n' +
         'The exit code is 0 if the endpoint acknowledges every event, and 1 otherwise.',
     )
-    .argument('[event]', 'event ID; leave it out to replay all events that match --type and --state')
+    .argument('[event]', 'event ID; leave it out to replay all events that match the conditions')
     .option('--endpoint <name>', 'endpoint that received the events', DEFAULT_ENDPOINT);
   addStoreOptions(addFilterOptions(command))
     .option('--handler <id>', 'run only this handler, even if it is done; repeatable', collect)
     .option('--limit <n>', 'maximum number of events', parsePositiveInteger, DEFAULT_LIMIT)
+    .option('--rate <n>', 'maximum number of events per second', parseRate)
     .option('--url <url>', 'URL of the endpoint', parseHttpUrl, new URL(DEFAULT_URL))
     .option('--secret <secret>', `signing secret (default: the first one in ${SECRET_VARIABLE})`)
     .addHelpText(
@@ -65,7 +68,8 @@ Examples:
   $ export ${SECRET_VARIABLE}=whsec_... ${INBOX_URL_VARIABLE}=postgres://localhost/shop
   $ scalekit-webhooks inbox replay evt_123 --application shop
   $ scalekit-webhooks inbox replay evt_123 --application shop --handler SeatHandlers.take
-  $ scalekit-webhooks inbox replay --state dead --application shop --url https://shop.example/webhooks/scalekit`,
+  $ scalekit-webhooks inbox replay --state dead --application shop --url https://shop.example/webhooks/scalekit
+  $ scalekit-webhooks inbox replay --state dead --error timeout --received-after 6h --rate 5 --application shop`,
     )
     .action(async (eventId: string | undefined, options: ReplayCommandOptions) => {
       context.exitCode = (await replay(eventId, options, context.io)) ? 0 : 1;
@@ -75,15 +79,22 @@ Examples:
 /** Resolves to whether the endpoint acknowledged every event. */
 function replay(eventId: string | undefined, options: ReplayCommandOptions, io: CliIo): Promise<boolean> {
   const { endpoint, url, handler: handlerIds } = options;
-  const hasFilter = options.type !== undefined || options.state !== undefined;
-  if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.eventsMissing);
+  requireEvents(options, eventId);
+  const begin = pacedBy(options.rate);
   const target = { url, secret: findSigningSecret(options.secret, io) };
   return withInbox(options, io, async (store) => {
     const send = (entry: InboxEntry) => resend(store, entry, target, handlerIds);
     if (eventId === undefined) {
       const { entries } = await readEntries(store, options);
       if (entries.length === 0) io.stderr.write(`${CLI_MESSAGES.noEntries(options.application)}\n`);
-      return replayAll(entries, send, io);
+      return replayAll(
+        entries,
+        async (entry) => {
+          await begin();
+          return send(entry);
+        },
+        io,
+      );
     }
     const entry = await store.get({ endpoint, eventId });
     if (!entry) throw new CliFailureError(CLI_MESSAGES.eventUnknown(eventId, endpoint));
@@ -92,6 +103,18 @@ function replay(eventId: string | undefined, options: ReplayCommandOptions, io: 
     report.finish();
     return report.allSucceeded;
   });
+}
+
+/** Resolves when the next event may begin. */
+function pacedBy(rate: number | undefined): () => Promise<void> {
+  let nextAt = 0;
+  return async () => {
+    if (rate === undefined) return;
+    const now = performance.now();
+    const beginsAt = Math.max(now, nextAt);
+    nextAt = beginsAt + 1000 / rate;
+    if (beginsAt > now) await new Promise((resolve) => setTimeout(resolve, beginsAt - now));
+  };
 }
 
 async function replayAll(

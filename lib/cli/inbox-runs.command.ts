@@ -8,13 +8,13 @@ import {
   addFilterOptions,
   addStoreOptions,
   CliFailureError,
-  CliUsageError,
   collect,
   DEFAULT_ENDPOINT,
   type InboxFilterOptions,
   type InboxStoreOptions,
   parsePositiveInteger,
   readEntries,
+  requireEvents,
 } from './cli-io.js';
 import { withInbox } from './open-inbox.js';
 
@@ -34,10 +34,7 @@ export function addInboxDismissCommand(inbox: Command, context: CliContext): voi
       'Mark dead and failed runs that need no replay as done, without running them. They keep their error.\n\n' +
         'The exit code is 1 if there was nothing to dismiss.',
     )
-    .argument(
-      '[event]',
-      'event ID; leave it out to dismiss the runs of all events that match --type and --state',
-    )
+    .argument('[event]', 'event ID; leave it out to dismiss the runs of all events that match the conditions')
     .option('--endpoint <name>', 'endpoint that received the events', DEFAULT_ENDPOINT);
   addStoreOptions(addFilterOptions(command))
     .option('--handler <id>', 'dismiss only the run of this handler; repeatable', collect)
@@ -58,8 +55,7 @@ Examples:
 /** Resolves to whether a run was dismissed. */
 function dismiss(eventId: string | undefined, options: DismissOptions, io: CliIo): Promise<boolean> {
   const { endpoint, handler: handlerIds } = options;
-  const hasFilter = options.type !== undefined || options.state !== undefined;
-  if ((eventId !== undefined) === hasFilter) throw new CliUsageError(CLI_MESSAGES.eventsMissing);
+  requireEvents(options, eventId);
   return withInbox(options, io, async (store) => {
     const entries =
       eventId === undefined

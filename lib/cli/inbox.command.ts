@@ -65,6 +65,7 @@ function addInboxListCommand(inbox: Command, { io }: CliContext): void {
       `
 Examples:
   $ scalekit-webhooks inbox list --store redis://localhost:6379 --application shop --state dead
+  $ scalekit-webhooks inbox list --application shop --run-of SeatHandlers.take --error timeout --received-after 2h
   $ scalekit-webhooks inbox list --store sqlite:inbox.db --type user.created --json`,
     )
     .action(async (options: ListOptions) => {
@@ -128,11 +129,20 @@ Examples:
     });
 }
 
-function entryLines({ receivedAt, occurredAt, runs, ...entry }: InboxEntry): string[] {
+function entryLines({
+  receivedAt,
+  occurredAt,
+  runs,
+  organizationId,
+  entity,
+  ...entry
+}: InboxEntry): string[] {
   return [
     CLI_MESSAGES.entryField('Event', entry.eventId),
     CLI_MESSAGES.entryField('Type', entry.type),
     CLI_MESSAGES.entryField('Endpoint', entry.endpoint),
+    ...(organizationId === undefined ? [] : [CLI_MESSAGES.entryField('Org.', organizationId)]),
+    ...(entity === undefined ? [] : [CLI_MESSAGES.entryField('Entity', entity)]),
     CLI_MESSAGES.entryField('Occurred', occurredAt),
     CLI_MESSAGES.entryField('Received', receivedAt.toISOString()),
     ...runs.flatMap(({ handlerId, state, attempts, updatedAt, error, note }) => [

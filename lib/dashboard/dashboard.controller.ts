@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
 import { InboxReplayError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
-import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
+import type { ScalekitInbox, ScalekitInboxFilter } from '../replay/scalekit-inbox.js';
 import { inTime } from '../replay/stored-events.js';
 import {
   ActionKey,
@@ -17,23 +17,14 @@ import {
   SCRIPT,
   STYLES,
 } from './dashboard.http.js';
-import {
-  documentOf,
-  entry,
-  list,
-  message,
-  notice,
-  OPEN_STATES,
-  overview,
-  type Page,
-  payload,
-} from './dashboard.pages.js';
+import { documentOf, entry, list, message, notice, overview, type Page, payload } from './dashboard.pages.js';
 import {
   DASHBOARD_OPTIONS,
   type DashboardEndpoint,
   DashboardEndpoints,
   describe,
   INBOX_TIMEOUT_MS,
+  OPEN_STATES,
   type ScalekitDashboardOptions,
 } from './dashboard.setup.js';
 
@@ -79,13 +70,12 @@ export function createDashboardController(path: string): Type<unknown> {
         const name = paramOf(query, 'endpoint') ?? endpoints[0]?.options.name;
         const endpoint = this.#endpoints.find(name);
         if (name === undefined || !endpoint) return NOT_FOUND;
-        const [type, state, cursor] = ['type', 'state', 'cursor'].map((param) => paramOf(query, param));
-        // Anybody can write any state into an address, so the inbox checks it.
-        const filter = { ...(type && { type }), ...(state && { state: state as RunState }) };
-        const found = endpoint.inbox.list(filter, { ...(cursor && { cursor }) });
+        const shown = { endpoint: name, ...paramsOf(query, LIST_PARAMS) };
+        const { cursor } = shown;
+        const found = endpoint.inbox.list(filterOf(shown), { ...(cursor && { cursor }) });
         const names = endpoints.map(({ options }) => options.name);
-        const shown = { endpoint: name, type, state, cursor };
-        return { title: 'Events', body: list(await inTime(found, INBOX_TIMEOUT_MS), shown, names) };
+        const body = list(await inTime(found, INBOX_TIMEOUT_MS), shown, names, endpoint.handlerIds);
+        return { title: 'Events', body };
       });
     }
 
@@ -222,6 +212,47 @@ export function createDashboardController(path: string): Type<unknown> {
     }
   }
   return ScalekitDashboardController;
+}
+
+const LIST_PARAMS = [
+  'type',
+  'state',
+  'handler',
+  'error',
+  'organization',
+  'entity',
+  'after',
+  'before',
+  'cursor',
+] as const;
+
+function paramsOf<Name extends string>(query: URLSearchParams, names: readonly Name[]) {
+  const params: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const value = paramOf(query, name);
+    if (value !== undefined) params[name] = value;
+  }
+  return params;
+}
+
+/** Anybody can write anything into an address, so the inbox checks it. */
+function filterOf(shown: Partial<Record<(typeof LIST_PARAMS)[number], string>>): ScalekitInboxFilter {
+  const { type, state, handler, error, organization, entity, after, before } = shown;
+  return {
+    type,
+    state: state as RunState | undefined,
+    handler,
+    error,
+    organizationId: organization,
+    entity,
+    receivedAfter: utc(after),
+    receivedBefore: utc(before),
+  };
+}
+
+/** The time of a field, which has no time zone. */
+function utc(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text.endsWith('Z') ? text : `${text}Z`);
 }
 
 const NOT_FOUND = message(

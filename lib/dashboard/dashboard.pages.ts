@@ -8,6 +8,7 @@ import {
   type RunState,
 } from '../inbox/inbox-queries.js';
 import { type ActionKey, addressTo, Html, html, type Params, type Part } from './dashboard.http.js';
+import type { EndpointSummary } from './dashboard.setup.js';
 
 /** A page, without the document around it. */
 export interface Page {
@@ -78,22 +79,6 @@ export function message(status: number, title: string, text: string): Page {
   return { title, status, body: html`<p>${text}</p>\n<p><a href="overview">Back to the overview</a></p>` };
 }
 
-/** What the overview shows of one endpoint. */
-export interface EndpointSummary {
-  readonly name: string;
-  readonly handlerIds: readonly string[];
-  /** Why the rest is not known. */
-  readonly problem?: string;
-  readonly counts?: readonly InboxRunCount[];
-  /** Undefined if there is nothing to pause. */
-  readonly isPaused?: boolean | undefined;
-  /** The last recovery that this process has seen. */
-  readonly recovery?: { readonly text: string; readonly at: Date } | undefined;
-}
-
-/** The states that the overview counts. Done runs are by far the most, and no index counts them. */
-export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'failed', 'dead'];
-
 export function overview(
   endpoints: readonly EndpointSummary[],
   states: readonly RunState[],
@@ -153,25 +138,32 @@ function oldest(counts: readonly InboxRunCount[]): Part {
   return time(new Date(Math.min(...waiting.map(({ oldestReceivedAt }) => oldestReceivedAt.getTime()))));
 }
 
-/** Selects the events of the list. */
-export interface ListQuery extends Params {
-  readonly endpoint: string;
-  readonly type?: string | undefined;
-  readonly state?: string | undefined;
-  readonly cursor?: string | undefined;
-}
+/** What a page of the list shows: the endpoint, the conditions as they were typed, and where it continues. */
+export type ListQuery = Params & { readonly endpoint: string };
 
 export function list(
   { entries, nextCursor }: InboxPage,
   query: ListQuery,
   endpoints: readonly string[],
+  handlerIds: readonly string[],
 ): Html {
+  const input = (label: string, name: string, extra: Part = false) =>
+    html`<label>${label}<input name="${name}" value="${query[name]}" autocomplete="off" spellcheck="false"${extra}></label>`;
+  const isTime = html` type="datetime-local" step="1"`;
   return html`<form class="filter" method="get" action="entries">
 ${select('Endpoint', 'endpoint', endpoints, query.endpoint)}
-<label>Type<input name="type" value="${query.type}" list="types" autocomplete="off" spellcheck="false"></label>
-<datalist id="types">${SCALEKIT_EVENT_TYPES.map((type) => html`<option value="${type}"></option>`)}</datalist>
+${input('Type', 'type', html` list="types"`)}
+${suggestions('types', SCALEKIT_EVENT_TYPES)}
 ${select('State of a run', 'state', ['', ...RUN_STATES], query.state)}
+${input('Handler of the run', 'handler', html` list="handlers"`)}
+${suggestions('handlers', handlerIds)}
+${input('Text of its error', 'error')}
+${input('Organization', 'organization', html` placeholder="org_1"`)}
+${input('Entity', 'entity', html` placeholder="user:usr_1"`)}
+${input('Received from (UTC)', 'after', isTime)}
+${input('Received before (UTC)', 'before', isTime)}
 <button>Filter</button>
+<a href="${addressTo('entries', { endpoint: query.endpoint })}">Clear</a>
 </form>
 <div data-refresh>${table(
     `Events of ${query.endpoint}, oldest first`,
@@ -200,13 +192,15 @@ export function entry(
   canReadPayload: boolean,
   done: string | undefined,
 ): Html {
-  const { endpoint, eventId, type, occurredAt, receivedAt, runs } = found;
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = found;
   const target = { endpoint, event: eventId };
   const isOpen = runs.some(({ state }) => state !== 'done');
   const canDismiss = runs.some(isDismissible);
   return html`${notice(done)}<div data-refresh><dl>
 <dt>Endpoint</dt><dd>${endpoint}</dd>
 <dt>Type</dt><dd>${type}</dd>
+<dt>Organization</dt><dd>${organizationId ?? 'none'}</dd>
+<dt>Entity</dt><dd>${entity ?? 'none'}</dd>
 <dt>Happened</dt><dd>${occurredAt}</dd>
 <dt>Received</dt><dd>${time(receivedAt)}</dd>
 <dt>Payload</dt><dd>${
@@ -274,6 +268,10 @@ function table(caption: string, head: Html, rows: readonly Html[], ifEmpty: stri
 <thead><tr>${head}</tr></thead>
 <tbody>${rows}</tbody>
 </table></div>`;
+}
+
+function suggestions(id: string, values: readonly string[]): Html {
+  return html`<datalist id="${id}">${values.map((value) => html`<option value="${value}"></option>`)}</datalist>`;
 }
 
 function select(label: string, name: string, values: readonly string[], chosen: string | undefined): Html {

@@ -16,12 +16,11 @@ import {
   type SettingCheck,
   withoutUndefined,
 } from '../errors/settings.js';
-import type { RunState } from '../inbox/inbox-queries.js';
+import type { InboxRunCount, RunState } from '../inbox/inbox-queries.js';
 import { requireEndpointPath } from '../receive/receive.options.js';
 import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
 import { inTime } from '../replay/stored-events.js';
 import { getScalekitInboxToken } from '../scalekit-webhooks.injection.js';
-import type { EndpointSummary } from './dashboard.pages.js';
 
 /** The options of the dashboard that a factory may return. */
 export interface ScalekitDashboardOptions {
@@ -139,6 +138,22 @@ function listWith(types: readonly string[], what: string): SettingCheck {
 
 // Longer than stores wait for their database.
 export const INBOX_TIMEOUT_MS = 15_000;
+
+/** What the overview shows of one endpoint. */
+export interface EndpointSummary {
+  readonly name: string;
+  readonly handlerIds: readonly string[];
+  /** Why the rest is not known. */
+  readonly problem?: string;
+  readonly counts?: readonly InboxRunCount[];
+  /** Undefined if there is nothing to pause. */
+  readonly isPaused?: boolean | undefined;
+  /** The last recovery that this process has seen. */
+  readonly recovery?: { readonly text: string; readonly at: Date } | undefined;
+}
+
+/** The states that the overview counts. Done runs are by far the most, and no index counts them. */
+export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'failed', 'dead'];
 
 /** One endpoint, as the dashboard uses it. */
 export interface DashboardEndpoint {

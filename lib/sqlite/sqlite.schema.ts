@@ -134,7 +134,8 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
     CREATE INDEX ${events}_by_organization ON ${events} (organization_id) WHERE organization_id IS NOT NULL;
     CREATE INDEX ${events}_by_entity ON ${events} (entity) WHERE entity IS NOT NULL;
     CREATE INDEX ${handlers}_by_handler ON ${handlers} (handler_id, event_number);
-    CREATE INDEX ${handlers}_with_error ON ${handlers} (event_number) WHERE error_name IS NOT NULL;
+    CREATE INDEX ${handlers}_with_error ON ${handlers} (event_number, error_name, error_message)
+      WHERE error_name IS NOT NULL;
   `,
 ];
 

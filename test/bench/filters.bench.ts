@@ -43,10 +43,18 @@ export async function run({ rounds }: RoundOptions): Promise<SectionResult> {
   for (const [name, fill] of Object.entries(stores).filter(([one]) => asked.includes(one))) {
     const inbox = await fill(entries, endsAt);
     try {
-      const { rows, slowestMs } = await firstPages(inbox.store, filters(endsAt));
+      const { rows, slowestMs, searchMs } = await firstPages(inbox.store, filters(endsAt));
       const title = `First page of 50 of ${entries} entries, ${name}`;
       tables.push({ title, columns: ['filter', 'matches', 'ms', 'to unfiltered', 'ms to count'], rows });
       figures.push({ name: `slowest first page, ${name}`, measured: slowestMs, atMost: MOST_MS, unit: 'ms' });
+      // Redis has to look at each entry that has an error.
+      const goal = name === 'Redis' ? {} : { atMost: MOST_MS };
+      figures.push({
+        name: `text of an error of 1 % of the entries, ${name}`,
+        measured: searchMs,
+        ...goal,
+        unit: 'ms',
+      });
     } finally {
       await inbox.close();
     }
@@ -100,7 +108,7 @@ function filters(endsAt: number): Readonly<Record<string, InboxFilter>> {
 async function firstPages(
   store: InboxStore,
   filters: Readonly<Record<string, InboxFilter>>,
-): Promise<{ rows: string[][]; slowestMs: number }> {
+): Promise<{ rows: string[][]; slowestMs: number; searchMs: number }> {
   const timesOf = new Map<string, number[]>();
   for (let take = 0; take <= TAKES; take += 1) {
     for (const [name, filter] of Object.entries(filters)) {
@@ -120,7 +128,11 @@ async function firstPages(
     });
     rows.push([name, String(count), ms.toFixed(1), times(ms / unfiltered), countMs.toFixed(0)]);
   }
-  return { rows, slowestMs: Math.max(...[...timesOf.values()].map(median)) };
+  const slowest = (isOfErrors: boolean) => {
+    const some = [...timesOf].filter(([name]) => name.startsWith('error') === isOfErrors);
+    return Math.max(...some.map(([, ms]) => median(ms)));
+  };
+  return { rows, slowestMs: slowest(false), searchMs: slowest(true) };
 }
 
 async function timeOf(work: () => Promise<unknown>): Promise<number> {

@@ -74,6 +74,7 @@ describe('tables of members', () => {
     ['docs/events.md', 'envelope', 'UnknownScalekitEvent'],
     ['docs/inboxes.md', 'inbox-store', 'InboxStore'],
     ['docs/replay.md', 'inbox-methods', 'ScalekitInbox'],
+    ['docs/replay.md', 'inbox-filter', 'ScalekitInboxFilter'],
     ['docs/testing.md', 'tester-methods', 'ScalekitWebhookTester'],
   ])('in %s: "%s" has those of %s', (file, table, type) => {
     expect(new Set(firstColumn(file, table))).toEqual(new Set(api.membersOf(type)));

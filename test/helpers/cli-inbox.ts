@@ -1,4 +1,4 @@
-import type { InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
+import type { InboxEvent, InboxStore, RunSettlement } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 
 /** A display name that only payloads contain. */
@@ -8,7 +8,7 @@ export const PAYLOAD_MARKER = 'payload-marker';
 export async function recordEvent(
   store: InboxStore,
   end: Omit<RunSettlement, 'handlerId'> | undefined,
-  { endpoint = 'default', id }: { endpoint?: string; id?: string } = {},
+  { endpoint = 'default', id, ...about }: Partial<InboxEvent> & { id?: string } = {},
 ): Promise<string> {
   const event = createScalekitEvent('organization.created', {
     ...(id !== undefined && { id }),
@@ -17,7 +17,7 @@ export async function recordEvent(
   const lease = { token: event.id, durationMs: 60_000 };
   const { id: eventId, type, occurred_at: occurredAt } = event;
   const payload = Buffer.from(JSON.stringify(event));
-  await store.claim({ endpoint, eventId, type, occurredAt, payload }, ['Users.sync'], lease);
+  await store.claim({ endpoint, eventId, type, occurredAt, payload, ...about }, ['Users.sync'], lease);
   if (end) await store.settle({ endpoint, eventId }, [{ handlerId: 'Users.sync', ...end }], lease);
   return eventId;
 }

@@ -270,6 +270,38 @@ describe.each(ADAPTERS)('scalekit-webhooks inbox replay, with an application on 
     expect(await store.count({ state: 'dead' })).toBe(1);
   });
 
+  it('replays the events that match every condition, and runs the handlers that --handler names', async () => {
+    const wanted = await recordEvent(store, DEAD, { organizationId: 'org_1' });
+    const other = await recordEvent(store, DEAD, { organizationId: 'org_2' });
+
+    const conditions = ['--organization', 'org_1', '--run-of', 'Users.sync', '--error', 'TENANT'];
+    await replay([...conditions, '--handler', 'Invoices.bill', '--url', url]);
+
+    expect(await statesOf(wanted)).toEqual({ 'Users.sync': 'dead', 'Invoices.bill': 'done' });
+    expect(await statesOf(other)).toEqual({ 'Users.sync': 'dead' });
+  });
+
+  it('sends at most --rate events per second', async () => {
+    for (let count = 0; count < 3; count += 1) await recordEvent(store, DEAD);
+    const startedAt: number[] = [];
+    sync.mockImplementation(async () => {
+      startedAt.push(performance.now());
+    });
+
+    await replay(['--state', 'dead', '--rate', '20', '--url', url]);
+
+    expect(startedAt).toHaveLength(3);
+    // Each of the last two waits 50 ms after the one before it, and is late by what the delivery takes.
+    expect((startedAt[2] ?? 0) - (startedAt[0] ?? 0)).toBeGreaterThan(60);
+  });
+
+  it.each(['0', '-1', '1001', '1e3', 'fast', ''])('refuses the rate %j', async (rate) => {
+    const { exitCode, stderr } = await replay(['--state', 'dead', '--rate', rate, '--url', url]);
+
+    expect(stderr).toContain('Use a number of events per second from 0.001 to 1000.');
+    expect(exitCode).toBe(2);
+  });
+
   it('replays at most --limit events', async () => {
     for (let count = 0; count < 3; count += 1) await recordEvent(store, DEAD);
 

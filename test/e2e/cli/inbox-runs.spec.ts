@@ -46,6 +46,24 @@ describe('scalekit-webhooks inbox dismiss', () => {
     expect([await store.count({ state: 'dead' }), await store.count({ state: 'running' })]).toEqual([1, 1]);
   });
 
+  it('dismisses the runs of the events that match every condition', async () => {
+    const wanted = await recordEvent(store, DEAD, { organizationId: 'org_1' });
+    await recordEvent(store, DEAD, { organizationId: 'org_2' });
+
+    const { stdout } = await inbox(
+      'dismiss',
+      '--organization',
+      'org_1',
+      '--error',
+      'tenant',
+      '--run-of',
+      'Users.sync',
+    );
+
+    expect(stdout).toBe(`${wanted}  dismissed Users.sync\n`);
+    expect(await store.count({ state: 'dead' })).toBe(1);
+  });
+
   it('refuses a handler that has no run, and names those that have', async () => {
     const id = await recordEvent(store, DEAD);
 

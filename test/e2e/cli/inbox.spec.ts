@@ -54,6 +54,51 @@ describe('scalekit-webhooks inbox', () => {
       expect(others).toEqual({ exitCode: 0, stdout: '', stderr: 'No events found.\n' });
     });
 
+    it('finds events by handler, error, organization, entity and time', async () => {
+      const found = await recordEvent(
+        store,
+        { state: 'dead', error: FAILURE },
+        { organizationId: 'org_1', entity: 'organization:org_1' },
+      );
+      await recordEvent(store, { state: 'done' }, { organizationId: 'org_2', entity: 'organization:org_2' });
+
+      for (const conditions of [
+        ['--run-of', 'Users.sync', '--state', 'dead'],
+        ['--error', 'TENANT'],
+        ['--organization', 'org_1'],
+        ['--entity', 'organization:org_1'],
+        ['--received-after', '1h', '--error', 'error'],
+      ]) {
+        expect(JSON.parse((await inbox('list', ...conditions, '--json')).stdout).entries).toMatchObject([
+          { eventId: found, organizationId: 'org_1', entity: 'organization:org_1' },
+        ]);
+      }
+      for (const conditions of [
+        ['--run-of', 'Users.snyc'],
+        ['--error', '%'],
+        ['--received-before', '1h'],
+      ]) {
+        expect((await inbox('list', ...conditions)).stdout).toBe('');
+      }
+    });
+
+    it.each([
+      [['--entity', 'usr_1'], 'Use an entity as `inbox show` prints it'],
+      [['--error', ''], 'Use at least one character.'],
+      [['--organization', ''], 'Use at least one character.'],
+      [['--received-after', 'yesterday'], 'Use an ISO 8601 date'],
+      [['--received-before', '2999-01-01'], 'This time is in the future.'],
+      [
+        ['--received-after', '1h', '--received-before', '2h'],
+        '--received-after must be before --received-before.',
+      ],
+    ])('refuses %j', async (conditions, reason) => {
+      const { exitCode, stderr } = await inbox('list', ...conditions);
+
+      expect(stderr).toContain(reason);
+      expect(exitCode).toBe(2);
+    });
+
     it('prints at most --limit events, and a cursor to continue', async () => {
       const ids: string[] = [];
       for (let count = 0; count < 3; count += 1) ids.push(await recordEvent(store, { state: 'done' }));
@@ -110,6 +155,13 @@ describe('scalekit-webhooks inbox', () => {
       );
       expect(stdout).not.toContain(PAYLOAD_MARKER);
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    });
+
+    it('prints the organization and the entity of the event', async () => {
+      const about = { organizationId: 'org_1', entity: 'user:usr_1' };
+      const id = await recordEvent(store, { state: 'done' }, about);
+
+      expect((await inbox('show', id)).stdout).toMatch(/^Org\. {6}org_1\nEntity {4}user:usr_1$/m);
     });
 
     it('prints the payload with --payload', async () => {

@@ -78,6 +78,17 @@ describeWithChromium('the dashboard in Chromium', (executablePath) => {
       await page.getByRole('button', { name: 'Filter' }).click();
       await page.waitForURL(/state=failed/);
       expect(await page.getByRole('row').count()).toBe(2);
+      await page.getByLabel('Handler of the run').fill('welcome');
+      await page.getByLabel('Text of its error').fill('NO MAIL');
+      await page.getByLabel('Received from (UTC)').fill('2020-01-01T00:00:00');
+      await page.getByLabel('Organization').fill('org_unknown');
+      await page.getByRole('button', { name: 'Filter' }).click();
+      await page.getByText('No event matches.').waitFor();
+      await page.getByLabel('Organization').fill(String(event.organization_id));
+      await page.getByRole('button', { name: 'Filter' }).click();
+      await page.waitForURL(/state=failed&handler=welcome&error=NO\+MAIL/);
+      expect(await page.getByLabel('Text of its error').inputValue()).toBe('NO MAIL');
+      expect(await page.getByRole('row').count()).toBe(2);
       await page.getByRole('link', { name: event.id }).click();
       await page.getByRole('button', { name: 'Replay welcome' }).focus();
       await page.keyboard.press('Enter');

@@ -81,15 +81,23 @@ export async function startDashboard(
   );
 }
 
+interface StoredText {
+  readonly type?: string;
+  readonly error?: string;
+  readonly payload?: string;
+  readonly organizationId?: string;
+  readonly entity?: string;
+}
+
 /** Stores an event whose runs ended like this. Any text may be hostile. */
 export async function store(
   inbox: InboxStore,
   eventId: string,
   runs: Readonly<Record<string, 'done' | 'failed' | 'dead'>>,
-  { type = 'user.created', error = 'no mail server', payload = '' } = {},
+  { type = 'user.created', error = 'no mail server', payload = '', ...about }: StoredText = {},
 ): Promise<void> {
   const key = { endpoint: 'default', eventId };
-  const event = { ...key, type, occurredAt: '2026-01-01T00:00:00Z', payload: Buffer.from(payload) };
+  const event = { ...key, ...about, type, occurredAt: '2026-01-01T00:00:00Z', payload: Buffer.from(payload) };
   const lease = { token: `lease of ${eventId}`, durationMs: 60_000 };
   await inbox.claim(event, Object.keys(runs), lease);
   const settlements = Object.entries(runs).map(([handlerId, state]) => ({

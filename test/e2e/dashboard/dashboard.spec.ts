@@ -148,6 +148,53 @@ describe.each(ADAPTERS)('the dashboard on %s', (_name, adapter) => {
     expect(eventsOn((await operator.open('entries?state=done')).text)).toEqual(['evt_done']);
   });
 
+  it('finds events by handler, error, organization, entity and time, and keeps the filter over pages', async () => {
+    const inbox = new MemoryInboxStore();
+    const about = { organizationId: 'org_1', entity: 'user:usr_1', error: 'C:\\temp is 100% "full" & <b>' };
+    for (let id = 0; id < 51; id += 1) await store(inbox, `evt_${id}`, { welcome: 'dead' }, about);
+    await store(inbox, 'evt_other', { 'other.handler': 'dead' });
+    const operator = new Operator(await startDashboard(adapter, { inbox }));
+    const eventsOn = (html: string) => [...html.matchAll(/event=(\w+)"/g)].map(([, id]) => id);
+    const fields = {
+      state: 'dead',
+      handler: 'welcome',
+      // As a form sends it.
+      error: 'c:\\temp is 100% "full" & <b>',
+      organization: 'org_1',
+      entity: 'user:usr_1',
+      after: '2000-01-01T00:00',
+      before: '2999-12-31T23:59:59',
+    };
+
+    const { text } = await operator.open(`entries?${new URLSearchParams(fields)}`);
+    const { text: second } = await operator.open(
+      withoutEntities(/href="([^"]+)" rel="next"/.exec(text)?.[1] ?? ''),
+    );
+
+    expect(eventsOn(text)).toHaveLength(50);
+    expect(eventsOn(second)).toEqual(['evt_50']);
+    for (const page of [text, second]) {
+      for (const name of ['handler', 'organization', 'entity', 'after', 'before'] as const) {
+        expect(page).toContain(`<input name="${name}" value="${fields[name]}"`);
+      }
+      expect(page).toContain('<input name="error" value="c:\\temp is 100% &quot;full&quot; &amp; &lt;b&gt;"');
+    }
+    for (const [name, value] of Object.entries({
+      handler: 'other.handler',
+      error: 'no mail server',
+      organization: 'org_2',
+      entity: 'user:usr_2',
+      after: '2999-01-01T00:00',
+      before: '2000-01-01T00:00',
+    })) {
+      const other = await operator.open(`entries?${new URLSearchParams({ ...fields, [name]: value })}`);
+      expect([name, eventsOn(other.text)]).toEqual([name, []]);
+    }
+    const entry = await operator.open('entry?endpoint=default&event=evt_1');
+    expect(entry.text).toContain('<dd>org_1</dd>');
+    expect(entry.text).toContain('<dd>user:usr_1</dd>');
+  });
+
   it('replays a dead run', async () => {
     const inbox = new SqliteInboxStore({ database: openSqlite(':memory:') });
     const app = await startDashboard(adapter, { inbox });
@@ -258,6 +305,8 @@ describe.each(ADAPTERS)('the dashboard on %s', (_name, adapter) => {
   it.each([
     ['entries?state=burnt', 400],
     ['entries?cursor=elsewhere', 400],
+    ['entries?after=yesterday', 400],
+    ['entries?before=2026-13-01T00:00', 400],
     ['entries?endpoint=other', 404],
     ['entry?endpoint=default&event=evt_unknown', 404],
     ['entry', 404],
@@ -410,12 +459,20 @@ describe.each(ADAPTERS)('the protection of the dashboard on %s', (_name, adapter
     jest
       .spyOn(inbox, 'payload')
       .mockImplementation(async () => Buffer.from(JSON.stringify({ hostile })) as never);
-    await store(inbox, hostile, { [hostile]: 'dead' }, { type: hostile, error: hostile });
+    await store(
+      inbox,
+      hostile,
+      { [hostile]: 'dead' },
+      { type: hostile, organizationId: hostile, entity: hostile, error: hostile },
+    );
     const dashboard = { guards: [AdminGuard], imports: [OperatorsModule], canReadPayload: () => true };
     const operator = new Operator(await startDashboard(adapter, { inbox, dashboard }));
 
     const overview = await operator.open('overview');
-    const list = await operator.open(`entries?type=${encodeURIComponent(hostile.toWellFormed())}`);
+    const query = ['type', 'handler', 'error', 'organization', 'entity'].map(
+      (name) => `${name}=${encodeURIComponent(hostile.toWellFormed())}`,
+    );
+    const list = await operator.open(`entries?${query.join('&')}`);
     const all = await operator.open('entries');
     const [, link = ''] = /href="(entry\?[^"]+)"/.exec(all.text) ?? [];
     const entry = await operator.open(withoutEntities(link));
