@@ -145,8 +145,9 @@ function matchingSql(
   const { events, runs, application } = tables;
   const { endpoint, state, handler, error, organizationId, entity } = filter;
   const values = [...firstValues];
-  const bind = (value: string) => `$${values.push(toStorableText(value))}::text`;
-  const bindTime = (time: Date) => `to_timestamp($${values.push(withinRange(time))}::float8 / 1000)`;
+  // Postgres plans without the values of subqueries. A value that implies the condition of an index would let it use that one.
+  const bind = (value: string) => `(SELECT $${values.push(toStorableText(value))}::text)`;
+  const bindTime = (time: Date) => `(SELECT to_timestamp($${values.push(withinRange(time))}::float8 / 1000))`;
   const ofEvent = [
     ...(['type', 'organizationId', 'entity'] as const).flatMap((name) => {
       const value = filter[name];
@@ -167,7 +168,7 @@ function matchingSql(
   ];
   const within = (table: string) => [
     `${table}.application = ${application}`,
-    `${table}.seq > $1::bigint`,
+    `${table}.seq > (SELECT $1::bigint)`,
     ...(endpoint === undefined ? [] : [`${table}.endpoint = ${bind(endpoint)}`]),
     ...receivedWithin(tables, filter, bindTime).map((bound) => `${table}.seq ${bound}`),
   ];
