@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { Pace } from '../dispatch/timeout.js';
 import { sanitizeLine } from '../errors/safe-text.js';
 import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
@@ -80,7 +81,7 @@ Examples:
 function replay(eventId: string | undefined, options: ReplayCommandOptions, io: CliIo): Promise<boolean> {
   const { endpoint, url, handler: handlerIds } = options;
   requireEvents(options, eventId);
-  const begin = pacedBy(options.rate);
+  const pace = options.rate === undefined ? undefined : new Pace(options.rate);
   const target = { url, secret: findSigningSecret(options.secret, io) };
   return withInbox(options, io, async (store) => {
     const send = (entry: InboxEntry) => resend(store, entry, target, handlerIds);
@@ -90,7 +91,7 @@ function replay(eventId: string | undefined, options: ReplayCommandOptions, io: 
       return replayAll(
         entries,
         async (entry) => {
-          await begin();
+          await pace?.next();
           return send(entry);
         },
         io,
@@ -103,18 +104,6 @@ function replay(eventId: string | undefined, options: ReplayCommandOptions, io: 
     report.finish();
     return report.allSucceeded;
   });
-}
-
-/** Resolves when the next event may begin. */
-function pacedBy(rate: number | undefined): () => Promise<void> {
-  let nextAt = 0;
-  return async () => {
-    if (rate === undefined) return;
-    const now = performance.now();
-    const beginsAt = Math.max(now, nextAt);
-    nextAt = beginsAt + 1000 / rate;
-    if (beginsAt > now) await new Promise((resolve) => setTimeout(resolve, beginsAt - now));
-  };
 }
 
 async function replayAll(

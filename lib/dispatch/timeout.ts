@@ -63,6 +63,35 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+// How soon a wait notices that it is no longer needed.
+const LONGEST_SLEEP_MS = 200;
+
+/** Spaces out what begins, so that at most so many begin per second. Concurrent callers get their turns one after another. */
+export class Pace {
+  #turn = Promise.resolve();
+  #nextAt = 0;
+
+  constructor(private readonly perSecond: number) {}
+
+  /** Resolves when the next one may begin, or soon after the wait is over. */
+  next(isOver: () => boolean = () => false): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#wait(isOver));
+    return this.#turn;
+  }
+
+  async #wait(isOver: () => boolean): Promise<void> {
+    const intervalMs = 1000 / this.perSecond;
+    // At most the interval, however the clock is set.
+    let leftMs = Math.min(this.#nextAt - Date.now(), intervalMs);
+    while (leftMs > 0 && !isOver()) {
+      const ms = Math.min(leftMs, LONGEST_SLEEP_MS);
+      await sleep(ms);
+      leftMs -= ms;
+    }
+    this.#nextAt = Date.now() + intervalMs;
+  }
+}
+
 /** The deadline of one attempt, as a signal for work that can be cancelled. */
 export class Deadline {
   #isOver = false;

@@ -1,5 +1,5 @@
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
-import { sleep, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
+import { Pace, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError } from '../errors/errors.js';
 import {
   describeValue,
@@ -95,11 +95,11 @@ export async function replayAll({
 }: BulkReplay): Promise<ReplayCounts> {
   const counts: Record<string, number> = {};
   let missing: InboxReplayError | undefined;
-  let nextAt = Date.now();
+  const pace = rate === undefined ? undefined : new Pace(rate);
   // Without a limit, a replay could continue as long as new deliveries fail.
   const most = limit ?? (await inbox.count(filter));
   for await (const { eventId } of inboxEntries(inbox, filter, most)) {
-    if (rate !== undefined) nextAt = await waitUntil(nextAt, 1000 / rate, isClosing);
+    await pace?.next(isClosing);
     if (isClosing()) break;
     const end = await replay(eventId).catch(asReplayError);
     if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
@@ -111,20 +111,6 @@ export async function replayAll({
   }
   if (missing && Object.keys(counts).length === 1) throw missing;
   return counts;
-}
-
-// How soon a replay that waits notices that the application is closing.
-const LONGEST_SLEEP_MS = 200;
-
-/** Waits until a time, but at most for the interval, however the clock is set. Returns the time after the next interval. */
-async function waitUntil(time: number, intervalMs: number, isClosing: () => boolean): Promise<number> {
-  let leftMs = Math.min(time - Date.now(), intervalMs);
-  while (leftMs > 0 && !isClosing()) {
-    const ms = Math.min(leftMs, LONGEST_SLEEP_MS);
-    await sleep(ms);
-    leftMs -= ms;
-  }
-  return Date.now() + intervalMs;
 }
 
 function requireRate(setting: string, value: unknown): void {
