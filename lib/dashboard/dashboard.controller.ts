@@ -3,7 +3,7 @@ import { All, Controller, Get, Inject, Post, Req, Res, type Type, VERSION_NEUTRA
 import { HttpAdapterHost } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
 import { InboxReplayError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
+import { OPEN_STATES, RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
 import type { ScalekitInbox, ScalekitInboxFilter } from '../replay/scalekit-inbox.js';
 import { inTime } from '../replay/stored-events.js';
 import {
@@ -24,7 +24,6 @@ import {
   DashboardEndpoints,
   describe,
   INBOX_TIMEOUT_MS,
-  OPEN_STATES,
   type ScalekitDashboardOptions,
 } from './dashboard.setup.js';
 

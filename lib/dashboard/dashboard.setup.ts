@@ -152,9 +152,6 @@ export interface EndpointSummary {
   readonly recovery?: { readonly text: string; readonly at: Date } | undefined;
 }
 
-/** The states that the overview counts. Done runs are by far the most, and no index counts them. */
-export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'failed', 'dead'];
-
 /** One endpoint, as the dashboard uses it. */
 export interface DashboardEndpoint {
   readonly options: DispatchOptions;

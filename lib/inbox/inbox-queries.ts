@@ -29,6 +29,9 @@ export interface RunError {
  */
 export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
 
+/** The states of runs that an operator may have to look at. Done runs are by far the most, and no index counts them. */
+export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'failed', 'dead'];
+
 /** The state of a run. */
 export type RunState = (typeof RUN_STATES)[number];
 

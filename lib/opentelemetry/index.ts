@@ -5,7 +5,6 @@ import {
   context,
   type Meter,
   type MeterProvider,
-  type MetricOptions,
   metrics,
   type Span,
   SpanKind,
@@ -33,7 +32,7 @@ import {
   requireDurationMs,
 } from '../errors/settings.js';
 import { SCALEKIT_EVENT_TYPES } from '../events/catalog.js';
-import type { InboxRunCount } from '../inbox/inbox-queries.js';
+import { type InboxRunCount, OPEN_STATES } from '../inbox/inbox-queries.js';
 import type { Outcome } from '../respond/outcome.js';
 
 /** Options of an {@link OpenTelemetryObserver}. All are optional. */
@@ -234,7 +233,7 @@ class InboxGauge {
     const now = performance.now();
     if (this.#counts && now - this.#askedAt < this.intervalMs) return this.#counts;
     this.#askedAt = now;
-    const asked = this.inbox.stats(['queued', 'running', 'failed', 'dead']).catch(() => undefined);
+    const asked = this.inbox.stats(OPEN_STATES).catch(() => undefined);
     const answered = waitAtMost(asked, INBOX_TIMEOUT_MS);
     this.#counts = answered.then((answer) => (answer === TIMED_OUT ? undefined : answer));
     return this.#counts;
@@ -244,25 +243,26 @@ class InboxGauge {
 type Instruments = ReturnType<typeof createInstruments>;
 
 function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge>) {
-  const named = (name: string, unit: string, description: string): [string, MetricOptions] => [
-    `scalekit.webhook.${name}`,
-    { unit, description },
-  ];
+  const counter = (name: string, unit: string, description: string) =>
+    meter.createCounter(`scalekit.webhook.${name}`, { unit, description });
+  const gauge = (name: string, unit: string, description: string) =>
+    meter.createObservableGauge(`scalekit.webhook.inbox.${name}`, { unit, description });
   const seconds = (name: string, description: string, explicitBucketBoundaries: number[]) =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } });
   const instruments = {
-    inboxRuns: meter.createObservableGauge(...named('inbox.runs', '{run}', 'Runs that are not done')),
-    oldestWaiting: meter.createObservableGauge(
-      ...named('inbox.oldest_waiting.age', 's', 'Age of the event of the oldest waiting run'),
-    ),
-    faults: meter.createCounter(...named('inbox.faults', '{fault}', 'Failures of the inbox or transport')),
+    inboxRuns: gauge('runs', '{run}', 'Runs in the inbox that are not done, by state and handler'),
+    oldestWaiting: gauge('oldest_waiting.age', 's', 'Age of the event of the oldest waiting run'),
+    faults: counter('inbox.faults', '{fault}', 'Failures of the inbox or the transport'),
     deliveryDuration: seconds('scalekit.webhook.delivery.duration', 'Time to answer a delivery', DURATIONS),
     runDuration: seconds('messaging.process.duration', 'Duration of attempts', DURATIONS),
     lag: seconds('scalekit.webhook.lag', 'Time from occurred_at until the run was done', LAGS),
-    unknownTypes: meter.createCounter(...named('unknown_types', '{delivery}', 'Types without a class')),
-    driftedFields: meter.createCounter(...named('drifted_fields', '{field}', 'Undocumented types of fields')),
-    recoveries: meter.createCounter(...named('recoveries', '{recovery}', 'Recoveries by outcome')),
-    lastRecovery: meter.createGauge(...named('recovery.last_done', 's', 'Unix time of the last recovery')),
+    unknownTypes: counter('unknown_types', '{delivery}', 'Deliveries of types without a class'),
+    driftedFields: counter('drifted_fields', '{field}', 'Fields that differ from the documented types'),
+    recoveries: counter('recoveries', '{recovery}', 'Recoveries by outcome'),
+    lastRecovery: meter.createGauge('scalekit.webhook.recovery.last_done', {
+      unit: 's',
+      description: 'Unix time of the last recovery that was done',
+    }),
   };
   const { inboxRuns, oldestWaiting } = instruments;
   const observe = async (result: BatchObservableResult) => {
