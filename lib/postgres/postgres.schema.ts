@@ -159,7 +159,7 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
       lease_ends_at timestamptz NOT NULL,
       PRIMARY KEY (application, endpoint)
     );`,
-  // Each filter has an index that returns entries in the order of reception. Runs repeat the number of their event for that.
+  // Each filter has an index that returns entries in the order of receipt. Runs repeat the number of their event for that.
   // All have conditions, so that only statements that repeat them use them: before Postgres knows how large a table is, it
   // may look a key up in any index that begins with the application.
   ({ schema, events, runs }) => `

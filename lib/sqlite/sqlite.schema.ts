@@ -126,7 +126,7 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
       lease_ends_at INTEGER NOT NULL
     );
   `,
-  // Each filter has an index that returns entries in the order of reception: the number of the event is part of each.
+  // Each filter has an index that returns entries in the order of receipt: the number of the event is part of each.
   ({ events, handlers }) => `
     ALTER TABLE ${events} ADD COLUMN organization_id TEXT;
     ALTER TABLE ${events} ADD COLUMN entity TEXT;

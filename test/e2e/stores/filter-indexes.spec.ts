@@ -10,7 +10,7 @@ import { openSqlite } from '../../helpers/sqlite-files.js';
 
 const NOW = new Date();
 
-/** The filters, each with the index that returns the fewest entries in the order of reception. */
+/** The filters, each with the index that returns the fewest entries in the order of receipt. */
 const FILTERS: [InboxFilter, { postgres: string; sqlite: string }][] = [
   [{ type: 'a' }, { postgres: 'events_by_type', sqlite: 'events_by_type' }],
   [{ state: 'dead' }, { postgres: 'runs_not_done', sqlite: 'handlers_by_state' }],
