@@ -211,9 +211,19 @@ export class InboxRuns implements EndpointRuns {
       placeOf(handler, endpoint, received.event);
       const context = new ScalekitEventContext(received, endpoint);
       const running = this.#running;
-      const limits = { attempt, timeoutMs, lease, retryable, patienceMs: WORKER_PATIENCE_MS };
-      const given = { handler, received, context, inbox, running, log, source: 'inbox' } as const;
-      const claimed = new ClaimedRun({ ...given, ...limits });
+      const limits = { timeoutMs, source: 'inbox', patienceMs: WORKER_PATIENCE_MS } as const;
+      const claimed = new ClaimedRun({
+        handler,
+        attempt,
+        received,
+        context,
+        lease,
+        inbox,
+        log,
+        running,
+        retryable,
+        ...limits,
+      });
       const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
       const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
       const heldBack = { handlerId, state: 'queued', retryInMs: heldBackForMs() } as const;

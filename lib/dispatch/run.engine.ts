@@ -185,8 +185,8 @@ export class RunEngine {
       if (claim?.state !== 'claimed') return [];
       const { attempt } = claim;
       const running = this.#running;
-      const run = { handler, attempt, received, context, lease };
-      return new ClaimedRun({ ...run, ...limits, inbox, log, running, retryable });
+      const run = { handler, attempt, received, context, lease, inbox, log, running, retryable, ...limits };
+      return new ClaimedRun(run);
     });
   }
 

@@ -20,27 +20,31 @@ import {
   UserEventData,
 } from './user.events.js';
 
-/** Where an event has an id: paths such as `data.user.id`. The first one that has it counts. */
-type IdPaths = readonly string[];
+/** Where an event has an id: the steps of paths such as `data.user.id`. The first path that has it counts. */
+type IdPaths = readonly (readonly string[])[];
 
 /** The kind of thing that events with the same data are about, and where its ids are. It has as many ids as lists. */
 type EntitySource = readonly [kind: string, ...ids: IdPaths[]];
 
-const ORGANIZATION: EntitySource = [
+function source(kind: string, ...ids: readonly (readonly string[])[]): EntitySource {
+  return [kind, ...ids.map((paths) => paths.map((path) => path.split('.')))];
+}
+
+const ORGANIZATION: EntitySource = source(
   'organization',
   inData(['organization'], ['id', 'organization_id'], 'organization_id'),
-];
-const ORGANIZATION_OF_OTHERS: EntitySource = [
-  'organization',
-  ['organization_id', ...['organization_id', 'organization.id', 'membership.organization_id'].map(below)],
-];
+);
+const ORGANIZATION_OF_OTHERS: EntitySource = source('organization', [
+  'organization_id',
+  ...['organization_id', 'organization.id', 'membership.organization_id'].map(below),
+]);
 // Also for logins: two sessions of a user are two things, and the end of one says nothing about the other.
-const SESSION: EntitySource = [
+const SESSION: EntitySource = source(
   'session',
   ['session.session_id', 'session.id', 'user_session.session_id', 'user_session.id', 'session_id'].map(below),
-];
+);
 // A membership has no id of its own in most events.
-const MEMBERSHIP: EntitySource = [
+const MEMBERSHIP: EntitySource = source(
   'membership',
   [
     'user.id',
@@ -60,11 +64,11 @@ const MEMBERSHIP: EntitySource = [
     ].map(below),
     'organization_id',
   ],
-];
-const CONNECTED_ACCOUNT: EntitySource = [
+);
+const CONNECTED_ACCOUNT: EntitySource = source(
   'connected-account',
   inData(['connected_account', 'account'], ['id', 'connected_account_id']),
-];
+);
 
 /**
  * Only ids that Scalekit assigns: they are unique, they never change, and they say nothing about a person. Events with
@@ -72,18 +76,21 @@ const CONNECTED_ACCOUNT: EntitySource = [
  */
 const SOURCES: ReadonlyMap<DtoClass | undefined, EntitySource> = new Map<DtoClass, EntitySource>([
   [OrganizationEventData, ORGANIZATION],
-  [OrganizationDomainEventData, ['domain', inData(['organization_domain'], ['id', 'domain_id'])]],
-  [ConnectionEventData, ['connection', inData(['connection'], ['id', 'connection_id'])]],
-  [UserEventData, ['user', inData(['user'], ['id', 'user_id'])]],
+  [OrganizationDomainEventData, source('domain', inData(['organization_domain'], ['id', 'domain_id']))],
+  [ConnectionEventData, source('connection', inData(['connection'], ['id', 'connection_id']))],
+  [UserEventData, source('user', inData(['user'], ['id', 'user_id']))],
   [UserAuthEventData, SESSION],
   [SessionEventData, SESSION],
   [OrgMembershipEventData, MEMBERSHIP],
   [MembershipEventData, MEMBERSHIP],
-  [DirectoryEventData, ['directory', inData(['directory'], ['id', 'directory_id'])]],
-  [DirectoryUserEventData, ['directory-user', inData(['directory_user', 'user'], ['id', 'user_id'])]],
-  [DirectoryGroupEventData, ['directory-group', inData(['directory_group', 'group'], ['id', 'group_id'])]],
-  [RoleEventData, ['role', inData(['role'], ['id', 'role_id'])]],
-  [PermissionEventData, ['permission', inData(['permission'], ['id', 'permission_id'])]],
+  [DirectoryEventData, source('directory', inData(['directory'], ['id', 'directory_id']))],
+  [DirectoryUserEventData, source('directory-user', inData(['directory_user', 'user'], ['id', 'user_id']))],
+  [
+    DirectoryGroupEventData,
+    source('directory-group', inData(['directory_group', 'group'], ['id', 'group_id'])),
+  ],
+  [RoleEventData, source('role', inData(['role'], ['id', 'role_id']))],
+  [PermissionEventData, source('permission', inData(['permission'], ['id', 'permission_id']))],
   [ConnectedAccountEventData, CONNECTED_ACCOUNT],
   [ConnectedAccountStatusUpdatedEventData, CONNECTED_ACCOUNT],
 ]);
@@ -102,8 +109,8 @@ const DATA_CLASSES: ReadonlyMap<string, DtoClass | undefined> = new Map(
  *   or an external id identifies nothing reliably
  */
 export function scalekitEventEntity(event: ScalekitEvent): string | undefined {
-  const source = isScalekitEventType(event.type) ? SOURCES.get(DATA_CLASSES.get(event.type)) : undefined;
-  return source && entityFrom(event, source);
+  const declared = isScalekitEventType(event.type) ? SOURCES.get(DATA_CLASSES.get(event.type)) : undefined;
+  return declared && entityFrom(event, declared);
 }
 
 /** The organization that an event belongs to, even if the event is about one of its users. Undefined if it has none. */
@@ -140,9 +147,9 @@ function idsFrom(event: object, [, ...ids]: EntitySource): (string | undefined)[
 const LONGEST_ID = 255;
 
 /** Reads own properties only. Only a string of a usual length counts as an id. */
-function idAt(event: object, path: string): string | undefined {
+function idAt(event: object, path: readonly string[]): string | undefined {
   let value: unknown = event;
-  for (const step of path.split('.')) {
+  for (const step of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
     value = Reflect.get(value, step);
   }
@@ -155,7 +162,7 @@ function inData(
   parents: readonly string[],
   fields: readonly string[],
   ...envelope: readonly string[]
-): IdPaths {
+): readonly string[] {
   return [...flatOrUnder(parents, fields).map(below), ...envelope];
 }
 

@@ -93,10 +93,6 @@ export class DeliveryResponder {
     this.#statuses.set(response, undefined);
     if (this.#isAnswered(response)) return;
     const answered = () => new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication);
-    const instead = () => {
-      void this.refuse(response, answered());
-      return response;
-    };
     const { unavailable } = this.#options.statusCodes;
     const node = nodeResponse(response);
     node.statusCode = unavailable;
@@ -113,7 +109,7 @@ export class DeliveryResponder {
       }
       return Reflect.apply(writeHead, node, [sent, ...others]);
     };
-    replaceMethods(response, { status: () => response, code: () => response, send: instead, json: instead });
+    gateOf(response).close(() => void this.refuse(response, answered()));
   }
 
   /**
@@ -171,18 +167,47 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-/** The methods by which Nest, Express and Fastify send. */
-const METHODS = ['status', 'code', 'send', 'json'] as const;
+const GATES = new WeakMap<PlatformResponse, Gate>();
 
-function replaceMethods(
-  response: PlatformResponse,
-  methods: Record<(typeof METHODS)[number], () => unknown>,
-) {
-  Object.assign(response, methods);
+function gateOf(response: PlatformResponse): Gate {
+  const known = GATES.get(response);
+  if (known) return known;
+  const gate = new Gate(response);
+  GATES.set(response, gate);
+  return gate;
 }
 
-function restoreMethods(response: PlatformResponse): void {
-  for (const method of METHODS) Reflect.deleteProperty(response, method);
+/** Stands between the application and the methods by which Nest, Express and Fastify send a response. */
+class Gate {
+  #isOpen = true;
+  /** Called instead of sending. */
+  #instead = () => {};
+
+  constructor(response: PlatformResponse) {
+    // The methods of the prototype, because the application may have replaced those of the response.
+    const { status, code, send, json } = Object.getPrototypeOf(response);
+    const pass = (method: (...args: unknown[]) => unknown, args: unknown[], instead?: () => void) => {
+      if (this.#isOpen) return Reflect.apply(method, response, args);
+      instead?.();
+      return response;
+    };
+    const instead = () => this.#instead();
+    Object.assign(response, {
+      status: (...args: unknown[]) => pass(status, args),
+      code: (...args: unknown[]) => pass(code, args),
+      send: (...args: unknown[]) => pass(send, args, instead),
+      json: (...args: unknown[]) => pass(json, args, instead),
+    });
+  }
+
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  close(instead = () => {}): void {
+    this.#isOpen = false;
+    this.#instead = instead;
+  }
 }
 
 // Set explicitly, because the application may have set another type for all responses.
@@ -190,12 +215,13 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<void> {
   const { status, body, retryAfterSeconds } = answer;
-  restoreMethods(response);
+  const gate = gateOf(response);
+  gate.open();
   if (isFastifyReply(response) && !response.sent) {
     if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
     response.code(status).header('Content-Type', JSON_TYPE).send(body);
     // Hooks of the application may be slow, and may fail. It does not matter whether the client is still there.
-    await finished(response.raw).catch(() => {});
+    if (!response.raw.writableEnded) await finished(response.raw).catch(() => {});
   } else {
     const node = nodeResponse(response);
     if (retryAfterSeconds !== undefined) node.setHeader('Retry-After', retryAfterSeconds);
@@ -204,8 +230,7 @@ async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<
     node.end(JSON.stringify(body));
   }
   // Nest sends the result of a handler: that would fail now, and change the status that the application logs.
-  const ignore = () => response;
-  replaceMethods(response, { status: ignore, code: ignore, send: ignore, json: ignore });
+  gate.close();
 }
 
 /** Node's response, which Fastify's reply contains. */
