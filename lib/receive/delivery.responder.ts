@@ -30,7 +30,68 @@ interface FastifyReply {
 }
 
 /** The response object of a platform. Express's extends Node's. */
-export type PlatformResponse = ServerResponse | FastifyReply;
+export type PlatformResponse = (ServerResponse | FastifyReply) & { [STATE]?: AnswerState };
+
+const STATE = Symbol('state of the answer');
+
+/** How far the answer to a delivery has come. The response holds it. */
+class AnswerState {
+  /** Whether the delivery is authentic, so that only this module may answer it. */
+  isReserved = false;
+  /** The status that this module has decided. Fastify sends only after its hooks, so the response itself does not tell. */
+  status?: number;
+  /** Whether the methods of the response send. Otherwise `onSend` is called instead. */
+  sends = true;
+  onSend = () => {};
+  /** Private, because an application may log its responses. */
+  #event?: ParsedEvent;
+  readonly #prototype: object;
+
+  constructor(response: PlatformResponse) {
+    this.#prototype = Object.getPrototypeOf(response);
+  }
+
+  /** The event of the delivery, for observers. */
+  get event(): ParsedEvent | undefined {
+    return this.#event;
+  }
+
+  identify(event: ParsedEvent): void {
+    this.#event = event;
+  }
+
+  /** Calls a method as the platform defines it, because the application may have replaced it. */
+  call(method: keyof typeof METHODS, response: PlatformResponse, args: unknown[]): unknown {
+    return Reflect.apply(Reflect.get(this.#prototype, method), response, args);
+  }
+}
+
+type Sender = (this: PlatformResponse, ...args: unknown[]) => unknown;
+
+/** Take the place of the methods by which Nest, Express and Fastify send. */
+const METHODS = {
+  status: sender('status'),
+  code: sender('code'),
+  send: sender('send'),
+  json: sender('json'),
+};
+
+function sender(method: 'status' | 'code' | 'send' | 'json'): Sender {
+  return function (...args) {
+    const state = stateOf(this);
+    if (state.sends) return state.call(method, this, args);
+    if (method === 'send' || method === 'json') state.onSend();
+    return this;
+  };
+}
+
+function stateOf(response: PlatformResponse): AnswerState {
+  const known = response[STATE];
+  if (known) return known;
+  const state = new AnswerState(response);
+  Object.assign(response, METHODS, { [STATE]: state });
+  return state;
+}
 
 /** What belongs to an answer in addition to its outcome. */
 interface AnswerDetails {
@@ -45,13 +106,6 @@ const WATCHED = new WeakSet<ServerResponse>();
 /** Responds to the deliveries of one endpoint, so that nothing in the application changes what Scalekit sees. */
 @Injectable()
 export class DeliveryResponder {
-  /**
-   * The statuses that this module has decided, and undefined for authentic deliveries that it has yet to answer. Fastify sends
-   * a response only after its hooks, so the response itself does not tell.
-   */
-  readonly #statuses = new WeakMap<PlatformResponse, number | undefined>();
-  /** What is known of the events, for observers. */
-  readonly #events = new WeakMap<PlatformResponse, ParsedEvent>();
   #hasReportedEarlyAnswer = false;
   #hasReportedMiss = false;
 
@@ -71,7 +125,7 @@ export class DeliveryResponder {
   ): Promise<void> {
     if (this.#isAnswered(response)) return;
     const answer = answerFor(outcome, this.#options.statusCodes, retryAfterSeconds);
-    this.#statuses.set(response, answer.status);
+    stateOf(response).status = answer.status;
     const sending = send(response, replay === undefined ? answer : answerForReplay(answer, replay));
     this.#observe(response, outcome, answer.status);
     await sending;
@@ -90,7 +144,8 @@ export class DeliveryResponder {
    * does not call `next.handle()`. If it were a success, it would acknowledge an event that no handler has seen.
    */
   reserve(response: PlatformResponse): void {
-    this.#statuses.set(response, undefined);
+    const state = stateOf(response);
+    state.isReserved = true;
     if (this.#isAnswered(response)) return;
     const answered = () => new DeliveryRefusedError('unavailable', MESSAGES.answeredByApplication);
     const { unavailable } = this.#options.statusCodes;
@@ -99,17 +154,18 @@ export class DeliveryResponder {
     // What is written past the methods of Express and Fastify, such as a stream, begins with Node's.
     const { writeHead } = node;
     node.writeHead = (status: number, ...others: unknown[]) => {
-      const decided = this.#statuses.get(response);
+      const decided = state.status;
       const isAllowed = !isSuccess(status) || status === decided;
       const sent = isAllowed ? status : (decided ?? unavailable);
       if (decided === undefined) {
-        this.#statuses.set(response, unavailable);
+        state.status = unavailable;
         this.#log.refusal('unavailable', answered());
         this.#observe(response, 'unavailable', sent);
       }
       return Reflect.apply(writeHead, node, [sent, ...others]);
     };
-    gateOf(response).close(() => void this.refuse(response, answered()));
+    state.sends = false;
+    state.onSend = () => void this.refuse(response, answered());
   }
 
   /**
@@ -130,7 +186,7 @@ export class DeliveryResponder {
 
   /** The delivery is of this event. */
   identify(response: PlatformResponse, parsed: ParsedEvent): void {
-    if (this.#log.observers) this.#events.set(response, parsed);
+    if (this.#log.observers) stateOf(response).identify(parsed);
   }
 
   /** Tells observers how the delivery was answered. */
@@ -139,7 +195,7 @@ export class DeliveryResponder {
     if (!observers) return;
     const endpoint = this.#options.name;
     const { receivedAt } = capturedBody(requestOf(response)) ?? {};
-    const parsed = this.#events.get(response);
+    const parsed = response[STATE]?.event;
     observers.tell('onDelivery', {
       endpoint,
       ...(parsed && observedEvent(endpoint, parsed)),
@@ -152,9 +208,10 @@ export class DeliveryResponder {
 
   /** Whether it is too late for an answer. Says so in the log, once, if an authentic delivery got a success too early. */
   #isAnswered(response: PlatformResponse): boolean {
-    if (this.#statuses.get(response) !== undefined) return true;
+    const state = response[STATE];
+    if (state?.status !== undefined) return true;
     const { headersSent, statusCode } = nodeResponse(response);
-    const isEarly = headersSent && isSuccess(statusCode) && this.#statuses.has(response);
+    const isEarly = headersSent && isSuccess(statusCode) && state?.isReserved;
     if (isEarly && !this.#hasReportedEarlyAnswer) {
       this.#hasReportedEarlyAnswer = true;
       this.#log.error(MESSAGES.answeredEarly(statusCode));
@@ -167,56 +224,13 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-const GATES = new WeakMap<PlatformResponse, Gate>();
-
-function gateOf(response: PlatformResponse): Gate {
-  const known = GATES.get(response);
-  if (known) return known;
-  const gate = new Gate(response);
-  GATES.set(response, gate);
-  return gate;
-}
-
-/** Stands between the application and the methods by which Nest, Express and Fastify send a response. */
-class Gate {
-  #isOpen = true;
-  /** Called instead of sending. */
-  #instead = () => {};
-
-  constructor(response: PlatformResponse) {
-    // The methods of the prototype, because the application may have replaced those of the response.
-    const { status, code, send, json } = Object.getPrototypeOf(response);
-    const pass = (method: (...args: unknown[]) => unknown, args: unknown[], instead?: () => void) => {
-      if (this.#isOpen) return Reflect.apply(method, response, args);
-      instead?.();
-      return response;
-    };
-    const instead = () => this.#instead();
-    Object.assign(response, {
-      status: (...args: unknown[]) => pass(status, args),
-      code: (...args: unknown[]) => pass(code, args),
-      send: (...args: unknown[]) => pass(send, args, instead),
-      json: (...args: unknown[]) => pass(json, args, instead),
-    });
-  }
-
-  open(): void {
-    this.#isOpen = true;
-  }
-
-  close(instead = () => {}): void {
-    this.#isOpen = false;
-    this.#instead = instead;
-  }
-}
-
 // Set explicitly, because the application may have set another type for all responses.
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<void> {
   const { status, body, retryAfterSeconds } = answer;
-  const gate = gateOf(response);
-  gate.open();
+  const state = stateOf(response);
+  state.sends = true;
   if (isFastifyReply(response) && !response.sent) {
     if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
     response.code(status).header('Content-Type', JSON_TYPE).send(body);
@@ -230,7 +244,8 @@ async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<
     node.end(JSON.stringify(body));
   }
   // Nest sends the result of a handler: that would fail now, and change the status that the application logs.
-  gate.close();
+  state.sends = false;
+  state.onSend = () => {};
 }
 
 /** Node's response, which Fastify's reply contains. */

@@ -193,8 +193,7 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = [];
     let length = 0;
-    const stop = () =>
-      stream.off('readable', onReadable).off('end', onEnd).off('error', onBreak).off('close', onBreak);
+    let stop = () => {};
     const refuse = (outcome: keyof typeof MESSAGES.bodyRefused) => {
       stop();
       reject(refusedBody(outcome));
@@ -221,8 +220,11 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
     // Later, because a small body arrives together with the headers, and an empty one must not be read.
     process.nextTick(() => {
       if (stream.destroyed) return onBreak();
-      if (stream.complete && stream.readableLength === 0 && announced === 0) return onEnd();
+      if (stream.complete && (stream.readableLength > 0 || announced === 0)) return onReadable();
       stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+      stop = () => {
+        stream.off('readable', onReadable).off('end', onEnd).off('error', onBreak).off('close', onBreak);
+      };
     });
   });
 }
