@@ -67,6 +67,12 @@ export type {
   QueuedRunner,
 } from './dispatch/event-transport.js';
 export type {
+  InboxEncryption,
+  InboxEncryptionKey,
+  MemoryInboxOptions,
+  RedactedEvent,
+} from './inbox/inbox-options.js';
+export type {
   InboxEntry,
   InboxFilter,
   InboxKey,
@@ -94,12 +100,13 @@ export type {
   DueRequest,
   DueRun,
   DueRuns,
+  InboxEncryptionStore,
   InboxRecoveryStore,
   InboxWorkStore,
   OrderPlace,
   RecoveryStart,
+  ReencryptedPage,
 } from './inbox/inbox-work.js';
-export type { MemoryInboxOptions } from './inbox/memory-inbox.options.js';
 export { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 
 // Verifying signatures without the module
@@ -126,6 +133,8 @@ export {
   type InvalidEventErrorCode,
   LeaseLostError,
   NonRetryableEventError,
+  PayloadUnreadableError,
+  RedactionFailedError,
   ScalekitWebhooksConfigurationError,
   ScalekitWebhooksError,
   TransactionNotCommittedError,

@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { All, Controller, Get, Inject, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
-import { InboxReplayError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import {
+  InboxReplayError,
+  PayloadUnreadableError,
+  ScalekitWebhooksConfigurationError,
+} from '../errors/errors.js';
 import { OPEN_STATES, RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
 import type { ScalekitInbox, ScalekitInboxFilter } from '../replay/scalekit-inbox.js';
 import { inTime } from '../replay/stored-events.js';
@@ -193,6 +197,8 @@ export function createDashboardController(path: string): Type<unknown> {
 
     #failure(error: unknown): Page {
       if (error instanceof InboxReplayError) return message(404, 'Not possible', error.message);
+      if (error instanceof PayloadUnreadableError)
+        return message(500, 'The payload cannot be read', error.message);
       if (error instanceof ScalekitWebhooksConfigurationError)
         return message(400, 'Not possible', error.message);
       this.#log.write('error', `The dashboard could not use the inbox: ${describe(error)}`);

@@ -299,9 +299,10 @@ function loggedEvent({ eventId: id, type, occurredAt, delivery }: DueRun) {
 }
 
 function toReceivedEvent(
-  { payload, delivery, receivedAt }: DueRun,
+  { payload, unreadable, delivery, receivedAt }: DueRun,
   validation: ValidationMode,
 ): ReceivedEvent {
+  if (unreadable) throw unreadable;
   const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const { id: deliveryId, ...others } = delivery ?? {};
   const arrival = delivery ? { deliveryId, ...others } : {};

@@ -17,6 +17,8 @@ export interface Arrival {
   readonly carried?: Readonly<Record<string, string>> | undefined;
   /** Whether Scalekit waits for the response. */
   readonly isAwaited?: boolean;
+  /** Whether the body was read from the inbox. */
+  readonly isStored?: boolean;
 }
 
 /** A parsed event and how it arrived: what all its handlers share. */
@@ -29,6 +31,7 @@ export class ReceivedEvent {
   readonly headers: ScalekitDelivery['headers'];
   readonly carried: Arrival['carried'];
   readonly isAwaited: boolean;
+  readonly isStored: boolean;
 
   constructor(
     { event, issues }: ParsedEvent,
@@ -39,6 +42,7 @@ export class ReceivedEvent {
       headers = {},
       carried,
       isAwaited = false,
+      isStored = false,
     }: Arrival,
   ) {
     this.event = event;
@@ -49,6 +53,7 @@ export class ReceivedEvent {
     this.headers = headers;
     this.carried = carried;
     this.isAwaited = isAwaited;
+    this.isStored = isStored;
   }
 }
 

@@ -162,7 +162,7 @@ export class RunInbox {
   /** @param hasWorkers whether workers may need to know how the event arrived */
   #toInboxEvent(received: ReceivedEvent, hasWorkers: boolean): InboxEvent {
     const { endpoint, log } = this.options;
-    const { event, rawBody: payload, deliveryId: id, headers } = received;
+    const { event, rawBody: payload, deliveryId: id, headers, isStored } = received;
     const { id: eventId, type, occurred_at: occurredAt } = event;
     const organizationId = indexable(organizationIdOf(event));
     const entity = indexable(scalekitEventEntity(event));
@@ -174,6 +174,7 @@ export class RunInbox {
       ...(organizationId !== undefined && { organizationId }),
       ...(entity !== undefined && { entity }),
       payload,
+      ...(isStored && { isStored }),
     };
     if (!hasWorkers) return stored;
     const carried = log.observers?.carry();

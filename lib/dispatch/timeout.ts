@@ -1,3 +1,4 @@
+import { RedactionFailedError } from '../errors/errors.js';
 import type { HandlerRetries } from './event-transport.js';
 
 /** The result of {@link Timeout.wait} and {@link waitAtMost} when the time runs out first. */
@@ -171,7 +172,7 @@ export class CircuitBreaker {
         return await this.call(work);
       } catch (error) {
         const pauseMs = this.refusesForMs || withJitter(waitMs);
-        if (timeLeftMs() <= pauseMs) throw error;
+        if (isOfItsEvent(error) || timeLeftMs() <= pauseMs) throw error;
         await sleep(pauseMs);
       }
     }
@@ -188,7 +189,7 @@ export class CircuitBreaker {
       this.#backOffMs = 0;
       return result;
     } catch (error) {
-      this.failed(error);
+      if (!isOfItsEvent(error)) this.failed(error);
       throw error;
     }
   }
@@ -208,6 +209,11 @@ export class CircuitBreaker {
     this.#backOffMs = longer(this.#backOffMs || FIRST_WAIT_MS);
     this.#nextCallAt = Date.now() + withJitter(this.#backOffMs);
   }
+}
+
+/** Whether the error is about one event: repeating the call would not help, and the service is not down. */
+function isOfItsEvent(error: unknown): boolean {
+  return error instanceof RedactionFailedError;
 }
 
 function longer(waitMs: number): number {

@@ -174,21 +174,66 @@ export class TransactionTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
+ * The inbox has the payload of an event, but cannot read it: the store's option `encryption` does not have its key, or the
+ * payload was changed, or moved from another event. A worker's run fails with it and is retried.
+ */
+export class PayloadUnreadableError extends ScalekitWebhooksError {
+  override readonly code = 'payload_unreadable';
+
+  /** @param keyId the id of the key that encrypted the payload; undefined if it cannot be recognized */
+  constructor(
+    reason: 'key_missing' | 'changed',
+    readonly eventId: string,
+    readonly keyId: string | undefined,
+  ) {
+    const key = keyId === undefined ? 'an unknown key' : `the key "${keyId}"`;
+    super(
+      reason === 'key_missing'
+        ? `The payload of ${eventId} is encrypted with ${key}, which the store does not have. Add the key to the option encryption of the store, then replay the event.`
+        : `The payload of ${eventId} cannot be decrypted with ${key}. It was changed or copied from another event, or this id belonged to another secret. Give the key its former secret, or restore the payload from a backup.`,
+    );
+  }
+}
+
+/**
+ * The option `redact` of the store failed for an event, so the event was not stored and its delivery gets a 503. The message
+ * has no text of the event, and not what `redact` threw, because that may quote the event.
+ */
+export class RedactionFailedError extends ScalekitWebhooksError {
+  override readonly code = 'redaction_failed';
+
+  constructor(
+    readonly eventId: string,
+    reason: string,
+  ) {
+    super(
+      `The option redact of the inbox failed for ${eventId}: ${reason}. The event was not stored. Correct redact: it must return the event, with the same type, time and ids.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed or dismissed:
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
+ * - `payload_unreadable`: the inbox cannot decrypt the payload; the `cause` is a {@link PayloadUnreadableError}
  * - `handler_unknown`: a handler that you named does not exist or, for a dismissal, has no run of the event
  */
-export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'handler_unknown';
+export type InboxReplayErrorCode =
+  | 'event_unknown'
+  | 'payload_missing'
+  | 'payload_unreadable'
+  | 'handler_unknown';
 
 /** A replay or a dismissal is not possible. Nothing was changed. */
 export class InboxReplayError extends ScalekitWebhooksError {
   constructor(
     override readonly code: InboxReplayErrorCode,
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 

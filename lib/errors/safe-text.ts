@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types';
+
 // Control and format characters (bidi marks among them), lone surrogates, and the line breaks of Unicode.
 const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -64,4 +66,12 @@ export function fromStorableText(text: string): string {
   return text.replace(/\\(\\|u([0-9a-f]{4}))/g, (_, escaped: string, code?: string) =>
     code === undefined ? escaped : String.fromCharCode(Number.parseInt(code, 16)),
   );
+}
+
+/** What was thrown, and where, without its message: that may quote the event. */
+export function describeThrown(thrown: unknown): string {
+  if (!isNativeError(thrown)) return 'it threw something that is not an Error';
+  const { name, message, stack = '' } = thrown;
+  const place = /^\s+(at .+)$/m.exec(stack.slice(stack.indexOf(message) + message.length))?.[1];
+  return place === undefined ? `it threw a ${name}` : `it threw a ${name} ${place}`;
 }

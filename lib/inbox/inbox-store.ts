@@ -133,7 +133,7 @@ export interface InboxStore {
    */
   admit?(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission>;
 
-  /** The bytes of an event as they were first received, or undefined if the store does not have them. */
+  /** The first bytes of an event, undefined if the store has none. @throws PayloadUnreadableError if it cannot decrypt them */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
@@ -220,8 +220,10 @@ export interface InboxEvent extends InboxKey {
   readonly organizationId?: string;
   /** What it is about, as `scalekitEventEntity` writes it, such as `user:usr_1`. */
   readonly entity?: string;
-  /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
+  /** The bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
   readonly payload: Uint8Array;
+  /** Whether the payload was read from this inbox, so that the store does not redact it again. */
+  readonly isStored?: boolean;
   /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */
   readonly delivery?: InboxDelivery;
 }
@@ -278,9 +280,6 @@ export interface RunSettlement {
   /** When a worker may take a `failed` or `queued` run, if workers have it: in milliseconds from now. By default, at once. */
   readonly retryInMs?: number;
 }
-
-/** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
-export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** The methods that every store must have. */
 export const INBOX_METHODS = [

@@ -1,4 +1,5 @@
-import type { InboxKey, RunError, RunState } from './inbox-queries.js';
+import type { PayloadUnreadableError } from '../errors/errors.js';
+import type { InboxKey, InboxPageRequest, RunError, RunState } from './inbox-queries.js';
 import type { InboxEvent, InboxLease, InboxStore } from './inbox-store.js';
 
 /**
@@ -116,6 +117,8 @@ export interface DueRun extends InboxEvent {
   readonly lastError?: RunError;
   /** The key of the run's place, if it has one. */
   readonly orderKey?: string;
+  /** Why the store cannot read the payload, if so. The payload is then empty, and the attempt fails with this error. */
+  readonly unreadable?: PayloadUnreadableError;
 }
 
 /** The methods that a store needs for workers, next to those of every store. */
@@ -176,4 +179,34 @@ export const RECOVERY_METHODS = [
 /** Whether a store remembers how far a recovery has come. */
 export function isRecoveryStore(store: InboxStore): store is InboxRecoveryStore {
   return RECOVERY_METHODS.every((method) => typeof Reflect.get(store, method) === 'function');
+}
+
+/** An inbox that encrypts payloads, and can encrypt again those that are plain or have another key. */
+export interface InboxEncryptionStore extends InboxStore {
+  /**
+   * Encrypts the payloads of a page of entries with the store's first key, if they are plain or have another key. The pages
+   * are those of `list` without a filter: follow `nextCursor` to the end, or continue from it later.
+   *
+   * It is safe while events are delivered, handled and deleted, and safe to repeat.
+   *
+   * @throws ScalekitWebhooksConfigurationError when the store does not encrypt, or the cursor is invalid
+   */
+  reencrypt(page?: InboxPageRequest): Promise<ReencryptedPage>;
+}
+
+/** What happened to the payloads of a page. */
+export interface ReencryptedPage {
+  /** How many now have the first key, and did not before. */
+  readonly rewritten: number;
+  /** How many had the first key before, or were deleted or replaced meanwhile. */
+  readonly unchanged: number;
+  /** The events whose payload cannot be read: their key is missing, or they were changed. They stay as they are. */
+  readonly unreadable: readonly InboxKey[];
+  /** The cursor of the next page, or undefined if this was the last one. */
+  readonly nextCursor?: string;
+}
+
+/** Whether a store can encrypt payloads again. */
+export function isEncryptionStore(store: InboxStore): store is InboxEncryptionStore {
+  return typeof Reflect.get(store, 'reencrypt') === 'function';
 }

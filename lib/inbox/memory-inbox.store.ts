@@ -1,5 +1,6 @@
 import { LeaseLostError } from '../errors/errors.js';
 import { describeValue, refuseSetting } from '../errors/settings.js';
+import { type MemoryInboxOptions, resolveOptions } from './inbox-options.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
@@ -31,7 +32,6 @@ import {
   toEntry,
   unsettled,
 } from './memory-events.js';
-import { type MemoryInboxOptions, resolveOptions } from './memory-inbox.options.js';
 import { MemoryWork } from './memory-work.js';
 import {
   claimRun,

@@ -1,4 +1,4 @@
-import { LeaseLostError, TransactionNotCommittedError } from '../errors/errors.js';
+import { TransactionNotCommittedError } from '../errors/errors.js';
 import { toStorableText } from '../errors/safe-text.js';
 import { answerInTime } from '../inbox/batcher.js';
 import {
@@ -23,21 +23,24 @@ import {
 import type {
   DueRequest,
   DueRuns,
+  InboxEncryptionStore,
   InboxRecoveryStore,
   InboxWorkStore,
   OrderPlace,
   RecoveryStart,
+  ReencryptedPage,
 } from '../inbox/inbox-work.js';
 import { PostgresConnection } from './postgres.connection.js';
-import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
+import { type PostgresInboxOptions, type ResolvedOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
 import { readCount, readPage, readStats, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
-import { PostgresRetention } from './postgres.retention.js';
+import { PostgresRetention, PostgresTexts } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
 import { toDueRuns, workStatements } from './postgres.work.js';
 import {
+  completeLeased,
   PostgresRecovery,
   SharedStatement,
   toClaimRow,
@@ -46,7 +49,7 @@ import {
   toQueuedRow,
   toSettlementRow,
 } from './postgres.writes.js';
-import { completeRun, type PostgresQueryable, requireOtherClient, transact } from './postgres-queryable.js';
+import { requireOtherClient, transact } from './postgres-queryable.js';
 
 /**
  * An inbox in Postgres 12 or later. It is durable, many processes can share it, and `delivery.transaction` commits a
@@ -58,9 +61,9 @@ import { completeRun, type PostgresQueryable, requireOtherClient, transact } fro
  * pool.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new PostgresInboxStore({ client: pool, application: 'billing' }) });
  */
-export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
+export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, InboxEncryptionStore {
   readonly application: string;
-  readonly #options: Readonly<Required<PostgresInboxOptions>>;
+  readonly #options: ResolvedOptions;
   readonly #connection: PostgresConnection;
   readonly #tables: PostgresTables;
   readonly #statements: ReturnType<typeof postgresStatements> & ReturnType<typeof workStatements>;
@@ -70,6 +73,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   readonly #order: PostgresOrder;
   readonly #retention: PostgresRetention;
   readonly #recovery: PostgresRecovery;
+  readonly #texts: PostgresTexts;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
@@ -85,6 +89,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     this.#order = new PostgresOrder(this.#tables, this.#connection);
     this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
     this.#recovery = new PostgresRecovery(this.#tables, this.#connection);
+    this.#texts = new PostgresTexts(this.#tables, this.#connection);
   }
 
   /**
@@ -100,7 +105,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = await this.#claims.askForEach(handlerIds, event, {
+    const claims = await this.#claims.askForEach(handlerIds, this.#options.protection.toStored(event), {
       toRow: (id) => toClaimRow(event, id, lease),
       read: toRunClaim,
       changing: { state: 'running', leaseEndsInMs: lease.durationMs },
@@ -136,7 +141,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     lease: InboxLease,
   ): Promise<void> {
     requireOtherClient(transaction, this.#options.client);
-    await this.#complete(transaction, key, handlerId, lease);
+    await completeLeased(transaction, this.#statements.complete, key, handlerId, lease);
   }
 
   /**
@@ -157,7 +162,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
       async (tx, client) => {
         // The handler says what type the transactions of its library have.
         const result = await work(tx as Tx);
-        await this.#complete(client, key, handlerId, lease);
+        await completeLeased(client, this.#statements.complete, key, handlerId, lease);
         return result;
       },
       () => new TransactionNotCommittedError(key.eventId, handlerId),
@@ -169,8 +174,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    const [row] = await this.#connection.ask(this.#statements.payload, toKey(key));
-    return row && Buffer.from(String(row.payload), 'base64');
+    return this.#options.protection.open(key, (await this.#texts.read(key))?.payload);
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
@@ -213,7 +217,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
-    const states = await this.#enqueued.askForEach<RunState>(handlerIds, event, {
+    const stored = this.#options.protection.toStored(event);
+    const states = await this.#enqueued.askForEach<RunState>(handlerIds, stored, {
       toRow: (id) => toQueuedRow(event, id, places?.get(id)),
       read: (row) => row.state as RunState,
       changing: 'running',
@@ -225,7 +230,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   async takeDue({ endpoint, handlerIds, limit, lease }: DueRequest): Promise<DueRuns> {
     const ids = handlerIds.map(toStorableText);
     const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
-    return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+    const taken = toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+    return this.#options.protection.openDue(taken);
   }
 
   endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {
@@ -253,6 +259,10 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
 
   async isPaused(endpoint: string): Promise<boolean> {
     return (await this.#connection.ask(this.#statements.isPaused, [toStorableText(endpoint)])).length > 0;
+  }
+
+  reencrypt(page: InboxPageRequest = {}): Promise<ReencryptedPage> {
+    return this.#options.protection.reencrypt(this, this.#texts, page);
   }
 
   beginRecovery(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {
@@ -284,16 +294,5 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   /** Waits for work in the background, at most 10 s. It does not close the client. */
   async close(): Promise<void> {
     await this.#retention.idle();
-  }
-
-  async #complete(
-    client: PostgresQueryable,
-    key: InboxKey,
-    handlerId: string,
-    lease: InboxLease,
-  ): Promise<void> {
-    const run = toLeasedRun(key, handlerId, lease);
-    const isHeld = await completeRun(client, this.#statements.complete, run);
-    if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
   }
 }

@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { answerInTime } from '../inbox/batcher.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import { MESSAGES } from './postgres.messages.js';
-import type { PostgresInboxOptions } from './postgres.options.js';
+import type { ResolvedOptions } from './postgres.options.js';
 import { postgresSchemaSql } from './postgres.schema.js';
 import { isPostgresPool, type PostgresRow, queryRows } from './postgres-queryable.js';
 
-type PostgresConnectionOptions = Readonly<Required<PostgresInboxOptions>>;
+type PostgresConnectionOptions = ResolvedOptions;
 
 /**
  * The store's client. It creates the tables before the first statement, prepares statements, limits how long they take, and

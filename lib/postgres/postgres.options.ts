@@ -7,13 +7,14 @@ import {
   requireBoolean,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_CHECKS, type PayloadOptions } from '../inbox/inbox-options.js';
+import { PayloadProtection } from '../inbox/payload-protection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { DEFAULT_SCHEMA, requireSchemaName } from './postgres.schema.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
 
 /** Options of `PostgresInboxStore`. */
-export interface PostgresInboxOptions {
+export interface PostgresInboxOptions extends PayloadOptions {
   /**
    * The database client: a `pg` Pool, PGlite, a TypeORM DataSource, `prismaQueryable(prisma)`, `drizzleQueryable(db)` or
    * `kyselyQueryable(db)`. The store never closes it.
@@ -63,14 +64,22 @@ const CHECKS: OptionChecks<PostgresInboxOptions> = {
   retentionMs: optional(requireRetentionMs),
   migrate: optional(requireBoolean),
   preparedStatements: optional(requireBoolean),
+  ...PAYLOAD_CHECKS,
 };
+
+/** The options with their defaults. */
+export interface ResolvedOptions
+  extends Readonly<Required<Omit<PostgresInboxOptions, keyof PayloadOptions>>> {
+  readonly protection: PayloadProtection;
+}
 
 /**
  * Checks the options and fills in the defaults.
  *
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
-export function resolveOptions(options: PostgresInboxOptions): Readonly<Required<PostgresInboxOptions>> {
+export function resolveOptions(options: PostgresInboxOptions): ResolvedOptions {
+  const checked = checkOptions(options, CHECKS);
   const {
     client,
     application,
@@ -78,8 +87,9 @@ export function resolveOptions(options: PostgresInboxOptions): Readonly<Required
     retentionMs = DEFAULT_RETENTION_MS,
     migrate = true,
     preparedStatements = true,
-  } = checkOptions(options, CHECKS);
-  return { client, application, schema, retentionMs, migrate, preparedStatements };
+  } = checked;
+  const protection = new PayloadProtection(checked, application);
+  return { client, application, schema, retentionMs, migrate, preparedStatements, protection };
 }
 
 function requireClient(setting: string, value: unknown): void {

@@ -1,11 +1,11 @@
 import { InboxTimeoutError, InboxUnusableError } from '../errors/errors.js';
 import { describeValue } from '../errors/settings.js';
 import { type PostgresFailure, readFailure } from './postgres.connection.js';
-import type { PostgresInboxOptions } from './postgres.options.js';
+import type { ResolvedOptions } from './postgres.options.js';
 import { DEFAULT_SCHEMA } from './postgres.schema.js';
 import { type PostgresQueryable, type PostgresRow, queryRows } from './postgres-queryable.js';
 
-type PostgresPingOptions = Readonly<Required<PostgresInboxOptions>>;
+type PostgresPingOptions = ResolvedOptions;
 
 const OLDEST_VERSION = 120_000;
 

@@ -35,7 +35,7 @@ WHERE event.application = ${tables.application} AND event.endpoint = $1::text AN
 /** The payload of an event, as base64. Values: endpoint, event id. */
 export function payloadSql({ events, application }: PostgresTables): string {
   return `
-SELECT encode(payload, 'base64') AS payload FROM ${events}
+SELECT encode(payload, 'base64') AS payload, delivery FROM ${events}
 WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
 }
 

@@ -1,4 +1,4 @@
-import { getSql, payloadSql } from './postgres.reads.js';
+import { getSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { TRANSACTION_MARK } from './postgres-queryable.js';
 
@@ -14,7 +14,6 @@ export function postgresStatements(tables: PostgresTables) {
     reopen: reopenSql(tables),
     dismiss: dismissSql(tables),
     get: getSql(tables),
-    payload: payloadSql(tables),
   });
 }
 

@@ -1,6 +1,5 @@
 import { fromStorableText } from '../errors/safe-text.js';
-import type { InboxDelivery } from '../inbox/inbox-store.js';
-import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
+import type { StoredDelivery, StoredDueRuns, StoredRun } from '../inbox/payload-protection.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';
@@ -229,20 +228,25 @@ GROUP BY handler_id`;
 }
 
 /** Reads the rows of the statement that takes due runs. */
-export function toDueRuns(rows: readonly PostgresRow[]): DueRuns {
+export function toDueRuns(rows: readonly PostgresRow[]): StoredDueRuns {
   const taken = rows.filter((row) => row.handler_id !== null);
   return { runs: taken.map(toDueRun), isPaused: rows[0]?.is_paused === true };
 }
 
-function toDueRun(row: PostgresRow): DueRun {
-  const delivery: InboxDelivery | null = JSON.parse(fromStorableText(String(row.delivery ?? null)));
+/** How the event of a row arrived, if that is stored. */
+export function toDelivery(row: PostgresRow): { delivery?: StoredDelivery } {
+  const delivery: StoredDelivery | null = JSON.parse(fromStorableText(String(row.delivery ?? null)));
+  return delivery ? { delivery } : {};
+}
+
+function toDueRun(row: PostgresRow): StoredRun {
   return {
     endpoint: textOf(row, 'endpoint'),
     eventId: textOf(row, 'event_id'),
     type: textOf(row, 'type'),
     occurredAt: textOf(row, 'occurred_at'),
     payload: Buffer.from(String(row.payload), 'base64'),
-    ...(delivery && { delivery }),
+    ...toDelivery(row),
     receivedAt: new Date(Number(row.received_at)),
     handlerId: textOf(row, 'handler_id'),
     attempt: Number(row.attempts),

@@ -1,13 +1,15 @@
+import { LeaseLostError } from '../errors/errors.js';
 import { toStorableText } from '../errors/safe-text.js';
 import { Batcher } from '../inbox/batcher.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
-import type { InboxEvent, InboxLease, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxLease, RunSettlement } from '../inbox/inbox-store.js';
 import type { OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
+import type { StoredEvent, StoredTexts } from '../inbox/payload-protection.js';
 import { isOfStatement, type PostgresConnection } from './postgres.connection.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { inMs } from './postgres.sql.js';
-import type { PostgresRow } from './postgres-queryable.js';
+import { completeRun, type PostgresQueryable, type PostgresRow } from './postgres-queryable.js';
 
 export function toKey({ endpoint, eventId }: InboxKey): string[] {
   return [toStorableText(endpoint), toStorableText(eventId)];
@@ -15,6 +17,22 @@ export function toKey({ endpoint, eventId }: InboxKey): string[] {
 
 export function toLeasedRun(key: InboxKey, handlerId: string, { token }: InboxLease): string[] {
   return [...toKey(key), toStorableText(handlerId), toStorableText(token)];
+}
+
+/**
+ * Records a run as done in the transaction that is open on the client.
+ *
+ * @throws LeaseLostError when the lease no longer holds the run
+ */
+export async function completeLeased(
+  client: PostgresQueryable,
+  statement: string,
+  key: InboxKey,
+  handlerId: string,
+  lease: InboxLease,
+): Promise<void> {
+  const isHeld = await completeRun(client, statement, toLeasedRun(key, handlerId, lease));
+  if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
 }
 
 /** A run as the statements get it. The names are those of their columns, and the texts can be stored. */
@@ -97,7 +115,7 @@ interface EventRow {
   readonly delivery: string | null;
 }
 
-function toEventRow(event: InboxEvent): EventRow {
+function toEventRow(event: StoredEvent): EventRow {
   const { endpoint, eventId, type, occurredAt, organizationId, entity, payload, delivery } = event;
   return {
     endpoint: toStorableText(endpoint),
@@ -106,6 +124,13 @@ function toEventRow(event: InboxEvent): EventRow {
     occurred_at: toStorableText(occurredAt),
     organization_id: organizationId === undefined ? null : toStorableText(organizationId),
     entity: entity === undefined ? null : toStorableText(entity),
+    ...toTexts({ payload, ...(delivery && { delivery }) }),
+  };
+}
+
+/** The columns of what is stored of an event. */
+export function toTexts({ payload, delivery }: StoredTexts): Pick<EventRow, 'payload' | 'delivery'> {
+  return {
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
     delivery: delivery ? toStorableText(JSON.stringify(delivery)) : null,
   };
@@ -161,7 +186,7 @@ export class SharedStatement {
    * @param event the event of the runs, if the statement records it
    * @returns what the statement returned about these runs
    */
-  ask(runs: readonly RunRow[], event?: InboxEvent): Promise<readonly PostgresRow[]> {
+  ask(runs: readonly RunRow[], event?: StoredEvent): Promise<readonly PostgresRow[]> {
     return this.#batcher.ask({
       runs: runs.map((run) => JSON.stringify(run)).join(),
       ...(event && { event: JSON.stringify(toEventRow(event)) }),
@@ -172,7 +197,7 @@ export class SharedStatement {
   /** Asks about each handler of an event until there is an answer for all of them. */
   async askForEach<Answer>(
     handlerIds: readonly string[],
-    event: InboxEvent,
+    event: StoredEvent,
     { toRow, read, changing }: ForEachHandler<Answer>,
   ): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();

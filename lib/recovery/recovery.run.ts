@@ -155,8 +155,9 @@ export class RecoveryRun {
       return true;
     } catch (error) {
       // It was deleted since it was listed, or the inbox keeps no payloads.
-      if (error instanceof InboxReplayError) return false;
-      throw error;
+      if (!(error instanceof InboxReplayError)) throw error;
+      if (error.code === 'payload_unreadable') this.log.write('warn', error.message, {});
+      return false;
     }
   }
 }

@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
-import { describeValue } from '../errors/settings.js';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  optional,
+  refuseSetting,
+  requireApplication,
+  requireRetentionMs,
+} from '../errors/settings.js';
 import { answerInTime } from '../inbox/batcher.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_CHECKS, type PayloadOptions } from '../inbox/inbox-options.js';
+import { PayloadProtection } from '../inbox/payload-protection.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {
@@ -14,6 +24,64 @@ export interface RedisClientLike {
   /** `wait` before the first command of a client with `lazyConnect`. */
   readonly status?: string;
   once?(event: 'ready' | 'close', listener: () => void): unknown;
+}
+
+/** Options of `RedisInboxStore`. */
+export interface RedisInboxOptions extends PayloadOptions {
+  /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
+  readonly client: RedisClientLike;
+  /**
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
+   * that share a Redis server keep their events separate. All processes of one application use the same name. Do not change
+   * it: under another name, the store does not find the events that it has stored.
+   */
+  readonly application: string;
+  /**
+   * The prefix of every key, before a colon.
+   * @default 'scalekit-webhooks'
+   */
+  readonly keyPrefix?: string;
+  /**
+   * How long to keep an event after its last claim or settlement, in milliseconds. Keep events for longer than Scalekit
+   * retries them: 28 hours.
+   * @default 2592000000 (30 days)
+   */
+  readonly retentionMs?: number;
+}
+
+const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
+
+const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
+
+const CHECKS: OptionChecks<RedisInboxOptions> = {
+  client: requireClient,
+  application: requireApplication,
+  keyPrefix: optional(requireKeyPrefix),
+  retentionMs: optional(requireRetentionMs),
+  ...PAYLOAD_CHECKS,
+};
+
+function requireClient(setting: string, value: unknown): void {
+  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
+  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
+}
+
+function requireKeyPrefix(setting: string, value: unknown): void {
+  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
+  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
+}
+
+/** Checks the options and fills in the defaults. */
+export function resolveOptions(options: RedisInboxOptions) {
+  const checked = checkOptions(options, CHECKS);
+  const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = checked;
+  return {
+    client,
+    application,
+    keyPrefix,
+    retentionMs,
+    protection: new PayloadProtection(checked, application),
+  };
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   type RunState,
   runMatches,
 } from '../inbox/inbox-queries.js';
+import type { StoredTexts } from '../inbox/payload-protection.js';
 import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
 import {
   ALWAYS,
@@ -29,7 +30,7 @@ import {
   withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
-import { DELETE_EVENT } from './redis-inbox.scripts.js';
+import { DELETE_EVENT, REPLACE_PAYLOAD } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
 // Of names only.
@@ -55,6 +56,22 @@ export class RedisEntryReader {
 
   async get(key: InboxKey): Promise<InboxEntry | undefined> {
     return toInboxEntry(key, await this.connection.hash(this.keys.event(key)));
+  }
+
+  /** The bytes that are stored. */
+  async read(key: InboxKey): Promise<StoredTexts | undefined> {
+    const payload = await this.connection.bytes(this.keys.payload(key));
+    return payload ? { payload } : undefined;
+  }
+
+  /** Replaces the payload, if it is still the old one. */
+  async replace(key: InboxKey, old: Uint8Array, { payload }: StoredTexts): Promise<boolean> {
+    const [replaced] = await this.connection.run(
+      REPLACE_PAYLOAD,
+      [this.keys.payload(key)],
+      [Buffer.from(old), Buffer.from(payload)],
+    );
+    return replaced === '1';
   }
 
   async list(

@@ -211,6 +211,15 @@ redis.call('DEL', EVENT, PAYLOAD)
 return exists and 1 or 0
 `);
 
+/** KEYS: the payload. ARGV: the old payload, the new one. Returns whether the payload was the old one. It expires as before. */
+export const REPLACE_PAYLOAD = new RedisScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[2])
+if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
+return 1
+`);
+
 /**
  * Looks at an attempt that may have an entity. If its lease has ended, that lease no longer holds the run, so that the
  * attempt can no longer be settled. ARGV: member, handler id, token, and a note to write if the attempt is in progress, or

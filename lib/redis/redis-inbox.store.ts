@@ -1,13 +1,5 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
-  checkOptions,
-  type OptionChecks,
-  optional,
-  refuseSetting,
-  requireApplication,
-  requireRetentionMs,
-} from '../errors/settings.js';
-import {
   type InboxEntry,
   type InboxFilter,
   type InboxKey,
@@ -18,7 +10,6 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
-  DEFAULT_RETENTION_MS,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -26,13 +17,19 @@ import {
   type RunClaim,
   type RunSettlement,
 } from '../inbox/inbox-store.js';
-import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-work.js';
+import type {
+  InboxEncryptionStore,
+  InboxRecoveryStore,
+  RecoveryStart,
+  ReencryptedPage,
+} from '../inbox/inbox-work.js';
+import type { PayloadProtection } from '../inbox/payload-protection.js';
 import { entityKey } from '../inbox/run-states.js';
 import {
-  MESSAGES,
-  type RedisClientLike,
   RedisInboxConnection,
+  type RedisInboxOptions,
   type RedisScript,
+  resolveOptions,
 } from './redis-inbox.connection.js';
 import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
@@ -46,31 +43,6 @@ import {
   REOPEN,
   SETTLE,
 } from './redis-inbox.scripts.js';
-
-/** Options of {@link RedisInboxStore}. */
-export interface RedisInboxOptions {
-  /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
-  readonly client: RedisClientLike;
-  /**
-   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
-   * that share a Redis server keep their events separate. All processes of one application use the same name. Do not change
-   * it: under another name, the store does not find the events that it has stored.
-   */
-  readonly application: string;
-  /**
-   * The prefix of every key, before a colon.
-   * @default 'scalekit-webhooks'
-   */
-  readonly keyPrefix?: string;
-  /**
-   * How long to keep an event after its last claim or settlement, in milliseconds. Keep events for longer than Scalekit
-   * retries them: 28 hours.
-   * @default 2592000000 (30 days)
-   */
-  readonly retentionMs?: number;
-}
-
-const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
 
 /**
  * An inbox in Redis 5 or later, or in a Redis Cluster. It is durable, and many processes can share it. A claim and a
@@ -95,23 +67,25 @@ const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
  * client.on('error', (error) => console.error(error.message));
  * ScalekitWebhooksModule.forRoot({ inbox: new RedisInboxStore({ client, application: 'billing' }) });
  */
-export class RedisInboxStore implements InboxRecoveryStore {
+export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore {
   readonly application: string;
   readonly #connection: RedisInboxConnection;
   readonly #keys: RedisInboxKeys;
   readonly #reader: RedisEntryReader;
   readonly #retentionMs: string;
+  readonly #protection: PayloadProtection;
   readonly #reported = new Set<string>();
   #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: RedisInboxOptions) {
-    const { client, application, keyPrefix, retentionMs } = resolveOptions(options);
+    const { client, application, keyPrefix, retentionMs, protection } = resolveOptions(options);
     this.application = application;
     this.#connection = new RedisInboxConnection(client);
     this.#keys = new RedisInboxKeys(keyPrefix, application);
     this.#reader = new RedisEntryReader(this.#connection, this.#keys);
     this.#retentionMs = String(retentionMs);
+    this.#protection = protection;
   }
 
   async claim(
@@ -119,7 +93,7 @@ export class RedisInboxStore implements InboxRecoveryStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const { buffer, byteOffset, byteLength } = event.payload;
+    const { buffer, byteOffset, byteLength } = this.#protection.toStored(event).payload;
     const replies = await this.#run(CLAIM, event, [
       lease.token,
       String(lease.durationMs),
@@ -174,7 +148,8 @@ export class RedisInboxStore implements InboxRecoveryStore {
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    return (await this.#connection.bytes(this.#keys.payload(key))) ?? undefined;
+    const payload = await this.#connection.bytes(this.#keys.payload(key));
+    return this.#protection.open(key, payload ?? undefined);
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
@@ -216,6 +191,10 @@ export class RedisInboxStore implements InboxRecoveryStore {
 
   prune(before: Date): Promise<number> {
     return this.#reader.prune(before);
+  }
+
+  reencrypt(page: InboxPageRequest = {}): Promise<ReencryptedPage> {
+    return this.#protection.reencrypt(this, this.#reader, page);
   }
 
   async beginRecovery(
@@ -260,35 +239,6 @@ export class RedisInboxStore implements InboxRecoveryStore {
   #run(script: RedisScript, key: InboxKey, args: readonly (string | Buffer)[]): Promise<string[]> {
     return this.#connection.run(script, this.#keys.ofEvent(key), [memberOf(key), this.#retentionMs, ...args]);
   }
-}
-
-const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
-
-const CHECKS: OptionChecks<RedisInboxOptions> = {
-  client: requireClient,
-  application: requireApplication,
-  keyPrefix: optional(requireKeyPrefix),
-  retentionMs: optional(requireRetentionMs),
-};
-
-function requireClient(setting: string, value: unknown): void {
-  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
-  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
-}
-
-function requireKeyPrefix(setting: string, value: unknown): void {
-  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
-  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
-}
-
-function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  const {
-    client,
-    application,
-    keyPrefix = DEFAULT_KEY_PREFIX,
-    retentionMs = DEFAULT_RETENTION_MS,
-  } = checkOptions(options, CHECKS);
-  return { client, application, keyPrefix, retentionMs };
 }
 
 /** Reads one reply of the claim script. */

@@ -107,7 +107,7 @@ export class ScalekitInbox {
    * when the inbox cannot be reached.
    *
    * @returns what happened to each handler; a handler's error is in the result, not thrown
-   * @throws InboxReplayError when the event is unknown, its payload is not kept, or a named handler does not exist
+   * @throws InboxReplayError when the event is unknown, its payload is not kept or cannot be read, or a named handler does not exist
    * @throws ScalekitWebhooksConfigurationError for an invalid option
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
@@ -204,7 +204,9 @@ export class ScalekitInbox {
         throw unknownEvent(key);
       }
       const reopen = () => this.#options.inbox.reopen(key, handlers);
-      return { end: 'done', ...(await this.#dispatcher.handleAgain(received, reopen, handlers)) };
+      // The command line has read it from the inbox.
+      const stored = new ReceivedEvent(received, { ...received, isStored: true });
+      return { end: 'done', ...(await this.#dispatcher.handleAgain(stored, reopen, handlers)) };
     } catch (error) {
       if (error instanceof InboxReplayError) return { end: error.code, outcome: 'unprocessable' };
       const { name, message } = toRunError(error);

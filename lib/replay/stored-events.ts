@@ -1,6 +1,6 @@
 import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
 import { Pace, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
-import { InboxReplayError } from '../errors/errors.js';
+import { InboxReplayError, PayloadUnreadableError } from '../errors/errors.js';
 import {
   describeValue,
   listOf,
@@ -68,8 +68,13 @@ export const REPLAY_CHECKS: OptionChecks<ReplayOptions> = {
   rate: optional(requireRate),
 };
 
-/** How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep. */
-export type ReplayCounts = Readonly<Partial<Record<DispatchResult['outcome'] | 'payload_missing', number>>>;
+/**
+ * How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep, and
+ * `payload_unreadable` those whose payload it cannot decrypt.
+ */
+export type ReplayCounts = Readonly<
+  Partial<Record<DispatchResult['outcome'] | 'payload_missing' | 'payload_unreadable', number>>
+>;
 
 /** Which events to replay, and how. */
 interface BulkReplay extends Pick<ReplayOptions, 'limit' | 'rate'> {
@@ -83,7 +88,7 @@ interface BulkReplay extends Pick<ReplayOptions, 'limit' | 'rate'> {
 /**
  * Replays the events that match, oldest first.
  *
- * @throws InboxReplayError when none of them has a payload
+ * @throws InboxReplayError when none of them has a payload that can be read
  */
 export async function replayAll({
   inbox,
@@ -104,7 +109,7 @@ export async function replayAll({
     const end = await replay(eventId).catch(asReplayError);
     if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
     // An event that is unknown by now was pruned after it was listed.
-    else if (end.code === 'payload_missing') {
+    else if (end.code === 'payload_missing' || end.code === 'payload_unreadable') {
       missing = end;
       counts[end.code] = (counts[end.code] ?? 0) + 1;
     }
@@ -121,7 +126,7 @@ function requireRate(setting: string, value: unknown): void {
 /**
  * An event as it was first received, to be handled again.
  *
- * @throws InboxReplayError when the event is unknown, or its payload is not kept
+ * @throws InboxReplayError when the event is unknown, or its payload is not kept or cannot be read
  */
 export async function receivedBefore(
   inbox: InboxStore,
@@ -129,14 +134,14 @@ export async function receivedBefore(
   validation: ValidationMode,
   timeoutMs: number,
 ): Promise<ReceivedEvent> {
-  const payload = await inTime(inbox.payload(key), timeoutMs);
+  const payload = await inTime(inbox.payload(key), timeoutMs).catch(refuseUnreadable);
   if (!payload) {
     throw (await inbox.get(key))
       ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
       : unknownEvent(key);
   }
   const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody });
+  return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody, isStored: true });
 }
 
 export function unknownEvent({ eventId, endpoint }: InboxKey): InboxReplayError {
@@ -148,6 +153,12 @@ export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<
   const found = await waitAtMost(answer, timeoutMs);
   if (found === TIMED_OUT) throw new Error(MESSAGES.tooSlow);
   return found;
+}
+
+/** @throws InboxReplayError for a payload that cannot be read; the error itself otherwise */
+function refuseUnreadable(error: unknown): never {
+  if (!(error instanceof PayloadUnreadableError)) throw error;
+  throw new InboxReplayError('payload_unreadable', error.message, { cause: error });
 }
 
 /** @throws the error itself unless it says why an event cannot be replayed */

@@ -20,26 +20,30 @@ import type {
 import type {
   DueRequest,
   DueRuns,
+  InboxEncryptionStore,
   InboxRecoveryStore,
   InboxWorkStore,
   OrderPlace,
   RecoveryStart,
+  ReencryptedPage,
 } from '../inbox/inbox-work.js';
-import { dismissRun, reopenRun } from '../inbox/run-states.js';
+import type { PayloadProtection } from '../inbox/payload-protection.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
-import { admit, endTurn, wakeKeys } from './sqlite.order.js';
-import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
+import { admit, endTurn } from './sqlite.order.js';
+import { countEntries, selectEntry, selectPage, selectRunCounts, selectTexts } from './sqlite.reads.js';
 import { SqliteRetention } from './sqlite.retention.js';
 import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import {
   beginRecovery,
   claim,
   countStranded,
+  dismiss,
   endRecovery,
   enqueue,
   extend,
   hasDueRuns,
   isPaused,
+  reopen,
   setPaused,
   settle,
   takeDue,
@@ -69,18 +73,20 @@ import {
  *
  * @example new SqliteInboxStore({ database: new DatabaseSync('inbox.db') })
  */
-export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
+export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, InboxEncryptionStore {
   readonly #database: SqliteDatabase;
   readonly #tables: SqliteTables;
   readonly #busyTimeoutMs: number;
   readonly #writes: SqliteWriteQueue;
   readonly #transactions: SqliteTransactions;
   readonly #retention: SqliteRetention;
+  readonly #protection: PayloadProtection;
   #prepared: Promise<void> | undefined;
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: SqliteInboxOptions) {
-    const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
+    const { database, tablePrefix, retentionMs, busyTimeoutMs, protection } = resolveOptions(options);
+    this.#protection = protection;
     this.#database = preparingOnce(database);
     this.#tables = sqliteTables(tablePrefix);
     this.#busyTimeoutMs = busyTimeoutMs;
@@ -94,7 +100,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = await this.#write((writer) => claim(writer, event, handlerIds, lease));
+    const stored = this.#protection.toStored(event);
+    const claims = await this.#write((writer) => claim(writer, stored, handlerIds, lease));
     await this.#retention.pruneExpired();
     return claims;
   }
@@ -150,27 +157,17 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#write((writer) => admit(writer, key, handlerId, lease, entity));
   }
 
-  payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    return this.#read((database) => selectPayload(database, this.#tables, key));
+  async payload(key: InboxKey): Promise<Uint8Array | undefined> {
+    const texts = await this.#read((database) => selectTexts(database, this.#tables, key));
+    return this.#protection.open(key, texts?.payload);
   }
 
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) =>
-      writer.changeRuns(key, (run, handlerId) => {
-        const asked = handlerIds?.includes(handlerId) ?? false;
-        return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
-      }),
-    );
+    return this.#write((writer) => reopen(writer, key, handlerIds));
   }
 
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const dismissed = writer.changeRuns(key, (run, handlerId) =>
-        handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
-      );
-      wakeKeys(writer, key);
-      return dismissed;
-    });
+    return this.#write((writer) => dismiss(writer, key, handlerIds));
   }
 
   stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
@@ -203,7 +200,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
-    const states = await this.#write((writer) => enqueue(writer, event, handlerIds, places));
+    const stored = this.#protection.toStored(event);
+    const states = await this.#write((writer) => enqueue(writer, stored, handlerIds, places));
     await this.#retention.pruneExpired();
     return states;
   }
@@ -212,7 +210,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     // Most polls find nothing, and a read does not keep other processes from writing.
     const { hasDue, isPaused } = await this.#read((database) => hasDueRuns(database, this.#tables, request));
     if (!hasDue) return { runs: [], isPaused };
-    return this.#write((writer) => takeDue(writer, request));
+    return this.#protection.openDue(await this.#write((writer) => takeDue(writer, request)));
   }
 
   endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {
@@ -237,6 +235,13 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
 
   isPaused(endpoint: string): Promise<boolean> {
     return this.#read((database) => isPaused(database, this.#tables, endpoint));
+  }
+
+  reencrypt(page: InboxPageRequest = {}): Promise<ReencryptedPage> {
+    const read = (key: InboxKey) => this.#read((database) => selectTexts(database, this.#tables, key));
+    const replace = (...given: Parameters<SqliteWriter['replaceTexts']>) =>
+      this.#write((writer) => writer.replaceTexts(...given));
+    return this.#protection.reencrypt(this, { read, replace }, page);
   }
 
   beginRecovery(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {

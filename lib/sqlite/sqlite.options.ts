@@ -6,12 +6,13 @@ import {
   requireDurationMs,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_CHECKS, type PayloadOptions } from '../inbox/inbox-options.js';
+import { PayloadProtection } from '../inbox/payload-protection.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 
 /** Options of `SqliteInboxStore`. */
-export interface SqliteInboxOptions {
+export interface SqliteInboxOptions extends PayloadOptions {
   /**
    * An open connection of `node:sqlite`, `better-sqlite3` or `libsql`. Give the inbox a connection of its own. To use
    * `delivery.transaction`, open it on the same file as your tables. The store never closes it.
@@ -46,6 +47,7 @@ const CHECKS: OptionChecks<SqliteInboxOptions> = {
   tablePrefix: optional(requireTablePrefix),
   retentionMs: optional(requireRetentionMs),
   busyTimeoutMs: optional(requireDurationMs),
+  ...PAYLOAD_CHECKS,
 };
 
 function requireDatabase(setting: string, value: unknown): asserts value is SqliteDatabase {
@@ -57,20 +59,25 @@ function requireTablePrefix(setting: string, value: unknown): void {
   refuseSetting(setting, MESSAGES.tablePrefixInvalid(value));
 }
 
+/** The options with their defaults. */
+interface ResolvedOptions extends Readonly<Required<Omit<SqliteInboxOptions, keyof PayloadOptions>>> {
+  readonly database: SqliteDatabase;
+  readonly protection: PayloadProtection;
+}
+
 /**
  * Checks the options and fills in the defaults.
  *
  * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
  */
-export function resolveOptions(
-  options: SqliteInboxOptions,
-): Readonly<Required<SqliteInboxOptions> & { database: SqliteDatabase }> {
+export function resolveOptions(options: SqliteInboxOptions): ResolvedOptions {
+  const checked = checkOptions(options, CHECKS);
   const {
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
     retentionMs = DEFAULT_RETENTION_MS,
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
-  } = checkOptions(options, CHECKS);
+  } = checked;
   requireDatabase('database', database);
-  return { database, tablePrefix, retentionMs, busyTimeoutMs };
+  return { database, tablePrefix, retentionMs, busyTimeoutMs, protection: new PayloadProtection(checked) };
 }

@@ -1,7 +1,8 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRun, OrderPlace } from '../inbox/inbox-work.js';
+import type { DueRequest, OrderPlace } from '../inbox/inbox-work.js';
+import type { StoredRun } from '../inbox/payload-protection.js';
 import { admitRun, entityKey, isRunning, type RunRecord } from '../inbox/run-states.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
@@ -214,7 +215,7 @@ export function selectDueEvents(
 }
 
 /** A run that can be taken, with the number of its event. */
-export type DueEvent = Omit<DueRun, 'payload' | 'attempt' | 'workerAttempt'> & {
+export type DueEvent = Omit<StoredRun, 'payload' | 'attempt' | 'workerAttempt'> & {
   readonly number: number;
   readonly dueAt: number;
 };

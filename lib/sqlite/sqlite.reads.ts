@@ -17,6 +17,7 @@ import {
   type RunState,
   runMatches,
 } from '../inbox/inbox-queries.js';
+import type { StoredTexts } from '../inbox/payload-protection.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
@@ -111,18 +112,26 @@ export function selectRunCounts(
 
 type StoredRunCount = Omit<InboxRunCount, 'oldestReceivedAt'> & { readonly oldestReceivedAt: number };
 
-export function selectPayload(
+/** What is stored of an event, as it is stored. */
+export function selectTexts(
   database: SqliteDatabase,
   tables: SqliteTables,
   { endpoint, eventId }: InboxKey,
-): Buffer | undefined {
+): StoredTexts | undefined {
   const [row] = database
     .prepare(
-      `SELECT payload FROM ${tables.payloads}
+      `SELECT payload, delivery FROM ${tables.payloads}
         WHERE event_number = (SELECT number FROM ${tables.events} WHERE endpoint = ? AND event_id = ?)`,
     )
     .all(toStorableText(endpoint), toStorableText(eventId));
-  return row === undefined ? undefined : toBuffer(column(row, 'payload'));
+  const payload = toBuffer(column(row, 'payload'));
+  const delivery = column(row, 'delivery');
+  return (
+    payload && {
+      payload,
+      ...(typeof delivery === 'string' && { delivery: JSON.parse(fromStorableText(delivery)) }),
+    }
+  );
 }
 
 /** A condition of a statement, and its parameters. */

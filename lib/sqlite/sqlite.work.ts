@@ -1,8 +1,17 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
-import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import type { DueRequest, DueRun, DueRuns, OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
-import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
+import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { DueRequest, OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
+import type { StoredDueRuns, StoredEvent, StoredRun } from '../inbox/payload-protection.js';
+import {
+  claimRun,
+  dismissRun,
+  enqueueRun,
+  extendRun,
+  reopenRun,
+  settleRun,
+  takeRun,
+} from '../inbox/run-states.js';
 import {
   beginTurn,
   type DueEvent,
@@ -11,8 +20,9 @@ import {
   selectDueEvents,
   selectTurns,
   wakeKey,
+  wakeKeys,
 } from './sqlite.order.js';
-import { selectPayload } from './sqlite.reads.js';
+import { selectTexts } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
 import { type SqliteDatabase, selectJson } from './sqlite-database.js';
@@ -20,7 +30,7 @@ import { type SqliteDatabase, selectJson } from './sqlite-database.js';
 /** Records the event if it is new, and claims the runs that can be claimed. Call it, like the others, in a write transaction. */
 export function claim(
   writer: SqliteWriter,
-  event: InboxEvent,
+  event: StoredEvent,
   handlerIds: readonly string[],
   lease: InboxLease,
 ): ReadonlyMap<string, RunClaim> {
@@ -57,10 +67,35 @@ export function settle(
   });
 }
 
+/** Makes runs claimable again. Returns the ids of their handlers. */
+export function reopen(
+  writer: SqliteWriter,
+  key: InboxKey,
+  handlerIds?: readonly string[],
+): readonly string[] {
+  return writer.changeRuns(key, (run, handlerId) => {
+    const asked = handlerIds?.includes(handlerId) ?? false;
+    return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
+  });
+}
+
+/** Makes dead and failed runs done. Returns the ids of their handlers. */
+export function dismiss(
+  writer: SqliteWriter,
+  key: InboxKey,
+  handlerIds?: readonly string[],
+): readonly string[] {
+  const dismissed = writer.changeRuns(key, (run, handlerId) =>
+    handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
+  );
+  wakeKeys(writer, key);
+  return dismissed;
+}
+
 /** Records the event, and hands its runs to the workers. */
 export function enqueue(
   writer: SqliteWriter,
-  event: InboxEvent,
+  event: StoredEvent,
   handlerIds: readonly string[],
   places: ReadonlyMap<string, OrderPlace> = new Map(),
 ): ReadonlyMap<string, RunState> {
@@ -90,13 +125,13 @@ export function extend(writer: SqliteWriter, key: InboxKey, handlerId: string, l
 }
 
 /** Takes due runs, those first that have been due the longest. */
-export function takeDue(writer: SqliteWriter, request: DueRequest): DueRuns {
+export function takeDue(writer: SqliteWriter, request: DueRequest): StoredDueRuns {
   const { database, tables } = writer;
   const now = Date.now();
   const { due: unordered, isPaused } = selectDue(database, tables, request);
   const turns = isPaused ? [] : selectTurns(writer, request, now);
   const due = [...unordered, ...turns].sort((one, other) => one.dueAt - other.dueAt).slice(0, request.limit);
-  const runs = due.flatMap(({ number, handlerId, dueAt, ...event }): DueRun[] => {
+  const runs = due.flatMap(({ number, handlerId, dueAt, ...event }): StoredRun[] => {
     const run = writer.readRuns(number).get(handlerId);
     const taken = run && takeRun(run, request.lease, now);
     if (!taken) return [];
@@ -104,7 +139,7 @@ export function takeDue(writer: SqliteWriter, request: DueRequest): DueRuns {
     if (event.orderKey !== undefined)
       beginTurn(writer, { ...event, orderKey: event.orderKey }, handlerId, taken);
     const { attempts: attempt, workerAttempts: workerAttempt } = taken;
-    const payload = selectPayload(database, tables, event) ?? new Uint8Array();
+    const payload = selectTexts(database, tables, event)?.payload ?? new Uint8Array();
     const lastError = run.error && { lastError: run.error };
     return [{ ...event, payload, handlerId, attempt, workerAttempt, ...lastError }];
   });

@@ -1,7 +1,8 @@
 import { LeaseLostError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
-import type { InboxEvent, InboxLease } from '../inbox/inbox-store.js';
+import type { InboxLease } from '../inbox/inbox-store.js';
+import type { StoredEvent, StoredTexts } from '../inbox/payload-protection.js';
 import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
 import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
@@ -31,7 +32,7 @@ export class SqliteWriter {
   }
 
   /** Returns the number of the new event. */
-  insertEvent(event: InboxEvent, now: number): number {
+  insertEvent(event: StoredEvent, now: number): number {
     const { endpoint, eventId, type, occurredAt, organizationId, entity, payload, delivery } = event;
     const { events, payloads } = this.tables;
     this.database
@@ -54,6 +55,21 @@ export class SqliteWriter {
       .prepare(`INSERT INTO ${payloads} (event_number, payload, delivery) VALUES (?, ?, ?)`)
       .run(number, payload, delivery ? toStorableText(JSON.stringify(delivery)) : null);
     return number;
+  }
+
+  /** Replaces what is stored of an event, if its payload is still the old one. */
+  replaceTexts(key: InboxKey, old: Uint8Array, { payload, delivery }: StoredTexts): boolean {
+    const replaced = this.database
+      .prepare(
+        `UPDATE ${this.tables.payloads} SET payload = ?, delivery = ? WHERE event_number = ? AND payload = ? RETURNING 1`,
+      )
+      .all(
+        payload,
+        delivery ? toStorableText(JSON.stringify(delivery)) : null,
+        this.findEvent(key) ?? null,
+        old,
+      );
+    return replaced.length > 0;
   }
 
   /** The runs of an event, by handler id. */
