@@ -23,6 +23,8 @@ import { ADAPTERS, startApp } from '../../helpers/test-app.js';
 const KEY = 'c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWU';
 const SECRET = `whsec_${KEY}=`;
 const PASSWORD = 'hunter2-of-the-database';
+const ENCRYPTION_KEY = Buffer.from('a key that encrypts all payloads').toString('base64');
+const encryption = { keys: [{ id: '2026-01', secret: ENCRYPTION_KEY }] };
 
 class Handlers {
   @main.OnScalekitEvent('user.created')
@@ -65,7 +67,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
       imports: [
         main.ScalekitWebhooksModule.forRoot({
           signingSecret: [SECRET],
-          inbox: new sqlite.SqliteInboxStore({ database: new Database(':memory:') }),
+          inbox: new sqlite.SqliteInboxStore({ database: new Database(':memory:'), encryption }),
           verifier: () => true,
         }),
         recovery.ScalekitRecoveryModule.forRoot({ client: sdkClient, onStart: false }),
@@ -92,7 +94,7 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
     ScalekitInbox: () => app.get(main.ScalekitInbox, { strict: false }),
     SigningSecret: () => main.parseSigningSecret(SECRET),
     MemoryInboxStore: () => new main.MemoryInboxStore({ transaction: async (work) => work(pool) }),
-    PostgresInboxStore: () => new postgres.PostgresInboxStore({ client: pool, application }),
+    PostgresInboxStore: () => new postgres.PostgresInboxStore({ client: pool, application, encryption }),
     'PostgresInboxStore without prepared statements': () =>
       new postgres.PostgresInboxStore({ client: pool, application, preparedStatements: false }),
     'prismaQueryable()': () =>
@@ -101,8 +103,8 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
       postgres.drizzleQueryable({ $client: pool, transaction() {}, _: { url: PASSWORD } } as never),
     'kyselyQueryable()': () =>
       postgres.kyselyQueryable({ withoutPlugins() {}, transaction() {}, url: PASSWORD } as never),
-    RedisInboxStore: () => new redis.RedisInboxStore({ client, application }),
-    SqliteInboxStore: () => new sqlite.SqliteInboxStore({ database }),
+    RedisInboxStore: () => new redis.RedisInboxStore({ client, application, encryption }),
+    SqliteInboxStore: () => new sqlite.SqliteInboxStore({ database, encryption }),
     InboxTransport: () => new main.InboxTransport(),
     BullMqTransport: () => new bullmq.BullMqTransport({ queue }),
     ScalekitWebhookTester: () => new testing.ScalekitWebhookTester(app, { secret: SECRET }),
@@ -134,11 +136,13 @@ describe.each(ADAPTERS)('printing, inspecting or serializing, on %s', (_name, ad
     for (const text of shown) {
       expect(text).not.toContain(KEY);
       expect(text).not.toContain(PASSWORD);
+      expect(text).not.toContain(ENCRYPTION_KEY);
     }
   });
 
   it('the application, which holds everything, shows no secret', () => {
     expect(inspect(app, { depth: 10 })).not.toContain(KEY);
+    expect(inspect(app, { depth: 10 })).not.toContain(ENCRYPTION_KEY);
   });
 
   it('covers every class that an entry point exports', () => {

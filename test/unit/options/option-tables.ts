@@ -130,6 +130,14 @@ const OUTAGE = { from: new Date(0), until: new Date(1) };
 const QUEUE = { name: 'webhooks', addBulk: noop, opts: {} };
 const POSTGRES = { query: noop };
 const SQLITE = { exec: noop, prepare: noop };
+const KEYS = [{ id: '2026-01', secret: Buffer.alloc(32).toString('base64') }];
+const ENCRYPTION = { keys: KEYS };
+const PAYLOADS: Readonly<Record<string, OptionRow>> = {
+  payloads: row(['keep', 'encrypt']),
+  encryption: row([ENCRYPTION]),
+  'encryption.keys': required(row([KEYS])),
+  redact: FUNCTION,
+};
 const REDIS = { evalsha: noop, eval: noop, hgetall: noop, getBuffer: noop };
 
 export const OPTION_TABLES: readonly OptionTable[] = [
@@ -216,7 +224,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
   {
     type: 'PostgresInboxOptions',
     give: (options) => Reflect.construct(PostgresInboxStore, [options]),
-    valid: { client: POSTGRES, application: 'billing' },
+    valid: { client: POSTGRES, application: 'billing', encryption: ENCRYPTION },
     rows: {
       client: required(row([POSTGRES])),
       application: required(TEXT),
@@ -224,6 +232,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       retentionMs: RETENTION,
       migrate: BOOLEAN,
       preparedStatements: BOOLEAN,
+      ...PAYLOADS,
     },
   },
   {
@@ -235,23 +244,25 @@ export const OPTION_TABLES: readonly OptionTable[] = [
   {
     type: 'SqliteInboxOptions',
     give: (options) => Reflect.construct(SqliteInboxStore, [options]),
-    valid: { database: SQLITE },
+    valid: { database: SQLITE, encryption: ENCRYPTION },
     rows: {
       database: required(row([SQLITE])),
       tablePrefix: row(['misspelt']),
       retentionMs: RETENTION,
       busyTimeoutMs: DURATION,
+      ...PAYLOADS,
     },
   },
   {
     type: 'RedisInboxOptions',
     give: (options) => Reflect.construct(RedisInboxStore, [options]),
-    valid: { client: REDIS, application: 'billing' },
+    valid: { client: REDIS, application: 'billing', encryption: ENCRYPTION },
     rows: {
       client: required(row([REDIS])),
       application: required(TEXT),
       keyPrefix: TEXT,
       retentionMs: RETENTION,
+      ...PAYLOADS,
     },
   },
   {
