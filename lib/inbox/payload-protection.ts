@@ -107,9 +107,9 @@ export class PayloadProtection {
     key: InboxKey,
   ): Promise<'rewritten' | 'unchanged' | 'unreadable'> {
     const found = await texts.read(key);
-    if (!found || (this.#isCurrent(found.payload) && this.#isCurrent(sealedBytes(found.delivery)))) {
-      return 'unchanged';
-    }
+    if (!found) return 'unchanged';
+    const bytes = [found.payload, ...(found.delivery ? [sealedBytes(found.delivery)] : [])];
+    if (bytes.every((text) => text[0] === SEALED && keyIdOf(text) === this.#writer)) return 'unchanged';
     try {
       const payload = this.open(key, found.payload);
       const delivery = this.#openDelivery(key, found.delivery);
@@ -119,11 +119,6 @@ export class PayloadProtection {
       if (error instanceof PayloadUnreadableError) return 'unreadable';
       throw error;
     }
-  }
-
-  /** Whether a text has the first key. */
-  #isCurrent(text: Uint8Array | undefined): boolean {
-    return text === undefined || (text[0] === SEALED && keyIdOf(text) === this.#writer);
   }
 
   #openRun(run: StoredRun): DueRun {
@@ -222,8 +217,8 @@ function keyIdOf(sealed: Uint8Array): string | undefined {
   return KEY_ID.test(id) ? id : undefined;
 }
 
-function sealedBytes(delivery: StoredDelivery | undefined): Uint8Array {
-  return delivery && 'sealed' in delivery ? Buffer.from(delivery.sealed, 'base64') : new Uint8Array();
+function sealedBytes(delivery: StoredDelivery): Uint8Array {
+  return 'sealed' in delivery ? Buffer.from(delivery.sealed, 'base64') : new Uint8Array();
 }
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -29,7 +29,12 @@ await describeWithService('postgres', 'through a database library', (connectionS
       const store = new PostgresInboxStore({ client: library.client, application: 'test', schema });
       await store.migrate();
       await emptyInbox(observer, schema);
-      return { store, advance: (ms) => passTime(observer, schema, ms) };
+      return {
+        store,
+        openWith: (options) =>
+          new PostgresInboxStore({ client: library.client, application: 'test', schema, ...options }),
+        advance: (ms) => passTime(observer, schema, ms),
+      };
     });
   });
 });

@@ -17,5 +17,9 @@ describeInboxStore('PostgresInboxStore on PGlite', async () => {
   const store = new PostgresInboxStore({ client: database, application: 'test' });
   await store.migrate();
   await emptyInbox(database, schema);
-  return { store, advance: (ms) => passTime(database, schema, ms) };
+  return {
+    store,
+    openWith: (options) => new PostgresInboxStore({ client: database, application: 'test', ...options }),
+    advance: (ms) => passTime(database, schema, ms),
+  };
 });

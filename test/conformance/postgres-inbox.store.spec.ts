@@ -23,6 +23,8 @@ await describeWithService('postgres', 'on a Postgres database', () => {
       await emptyInbox(pool, schema);
       return {
         store,
+        openWith: (options) =>
+          new PostgresInboxStore({ client: pool, application: 'test', schema, ...options }),
         advance: (ms) => passTime(pool, schema, ms),
         begin: async () => {
           const transaction = await pool.connect();

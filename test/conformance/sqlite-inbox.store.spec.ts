@@ -8,6 +8,7 @@ function harnessOn(database: SqliteDatabase) {
   holdDate();
   return {
     store: new SqliteInboxStore({ database }),
+    openWith: (options: object) => new SqliteInboxStore({ database, ...options }),
     advance: async (ms: number) => {
       jest.setSystemTime(Date.now() + ms);
     },

@@ -54,6 +54,8 @@ export function redisInboxHarness(client: Redis | Cluster, options: { retentionM
   const keys = () => keysBelow(client, keyPrefix);
   return {
     store: new RedisInboxStore({ client, application: 'test', keyPrefix, ...options }),
+    openWith: (payloads: object) =>
+      new RedisInboxStore({ client, application: 'test', keyPrefix, ...options, ...payloads }),
     keyPrefix,
     keys,
     async advance(ms: number): Promise<void> {

@@ -5,8 +5,8 @@ import { describeEntities } from './inbox-store.entities.js';
 import { describeFilters } from './inbox-store.filters.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
-import { describeOperations, describeReopen } from './inbox-store.operations.js';
-import { describePrune, describeReads } from './inbox-store.reads.js';
+import { describeOperations, describePrune, describeReopen } from './inbox-store.operations.js';
+import { describePayloads, describeReads } from './inbox-store.reads.js';
 import { describeRecovery } from './inbox-store.recovery.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
@@ -61,6 +61,7 @@ export function describeInboxStore(
     describeTurns(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
+    describePayloads(harness, runner);
     describeFilters(harness, runner);
     describePrune(harness, runner);
     describeOperations(harness, runner);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { objectWith } from '../../errors/settings.js';
+import type { PayloadOptions } from '../../inbox/inbox-options.js';
 import {
   type InboxEntry,
   type InboxFilter,
@@ -52,6 +53,11 @@ export interface InboxStoreHarness {
   advance(ms: number): Promise<void>;
   /** Opens a transaction in the store's database, for stores that have `complete`. Without it, `complete` is not tested. */
   begin?(): Promise<OpenTransaction>;
+  /**
+   * Opens another store on the same data, with options about payloads, for stores that have them. `store` is without these
+   * options. Without it, encryption is not tested.
+   */
+  openWith?(options: PayloadOptions): InboxStore;
   /** Cleans up after the test. The suite closes the store first. */
   dispose?(): Promise<void>;
 }
@@ -109,6 +115,14 @@ export class ConformanceHarness {
 
   begin(): Promise<OpenTransaction> | undefined {
     return this.#opened.begin?.();
+  }
+
+  get canOpenWith(): boolean {
+    return this.#opened.openWith !== undefined;
+  }
+
+  openWith(options: PayloadOptions = {}): InboxStore {
+    return this.#opened.openWith?.(options) ?? this.store;
   }
 
   async claim(

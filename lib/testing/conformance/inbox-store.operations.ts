@@ -224,3 +224,43 @@ export function describeOperations(harness: ConformanceHarness, runner: Conforma
     });
   });
 }
+
+/** Which events are forgotten. */
+export function describePrune(
+  harness: ConformanceHarness,
+  { describe, it, expect }: ConformanceRunner,
+): void {
+  describe('prune', () => {
+    it('forgets the events received before the given time, and returns how many', async () => {
+      const [first] = await harness.addEvents(2);
+      await harness.advance(1000);
+      const [kept] = await harness.addEvents(1);
+      const { receivedAt } = await harness.entryOf({ endpoint: 'default', eventId: kept ?? '' });
+
+      expect(await harness.store.prune(receivedAt)).toBe(2);
+      expect(await harness.store.get({ endpoint: 'default', eventId: first ?? '' })).toBeUndefined();
+      expect((await harness.store.list()).entries).toMatchObject([{ eventId: kept }]);
+    });
+
+    it('forgets the runs with their event', async () => {
+      const event = anEvent();
+      await harness.record(event, 'done');
+      const { receivedAt } = await harness.entryOf(event);
+      await harness.store.prune(new Date(receivedAt.getTime() + 1));
+
+      expect(await harness.claim(event)).toEqual({ 'A.run': { state: 'claimed', attempt: 1 } });
+    });
+
+    it('keeps an event with a run in progress until its lease has ended', async () => {
+      const event = anEvent();
+      await harness.claim(event);
+      const { receivedAt } = await harness.entryOf(event);
+      const later = new Date(receivedAt.getTime() + LEASE_MS * 10);
+
+      expect(await harness.store.prune(later)).toBe(0);
+      expect(await harness.store.get(event)).toBeDefined();
+      await harness.advance(LEASE_MS + 1);
+      expect(await harness.store.prune(later)).toBe(1);
+    });
+  });
+}
