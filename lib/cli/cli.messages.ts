@@ -79,6 +79,22 @@ export const CLI_MESSAGES = {
     `The inbox of endpoint ${JSON.stringify(endpoint)} has no event ${JSON.stringify(eventId)}. ` +
     'If another endpoint or application received it, use --endpoint or --application.',
   payloadMissing: 'the inbox has no payload for this event',
+  payloadNotDecrypted: (variable: string) =>
+    `the payload cannot be decrypted; set ${variable} to the keys of your application`,
+  payloadUnreadable: (variable: string, keyId: string | undefined) =>
+    `The payload of this event cannot be decrypted${keyId === undefined ? '' : ` with the key "${keyId}"`}. Set ${variable} to the keys of your application, as <id>:<secret> with commas between them. If it has the key, the payload was changed.`,
+  inboxKeysInvalid: (variable: string) =>
+    `${variable} must be one or several keys as <id>:<secret>, with commas between them. Each secret is 32 bytes as base64; generate one with \`scalekit-webhooks secret --encryption\`. Ids must differ.`,
+  inboxKeysMissing: (variable: string) =>
+    `No keys. Set ${variable} to the keys of your application, as <id>:<secret> with commas between them, the new one first.`,
+  reencrypting: (events: number, cursor: string) =>
+    `${counted(events, 'event')} so far. If this is interrupted, continue with --cursor ${cursor}`,
+  reencryptFailed: (cursor: string) => `To continue from here, add --cursor ${cursor}`,
+  reencrypted: (rewritten: number, unchanged: number, unreadable: number) =>
+    `Encrypted ${counted(rewritten, 'payload')} with the first key. ${unchanged} had it already. ${unreadable} cannot be decrypted.`,
+  unreadableEntry: (endpoint: string, eventId: string) => `cannot be decrypted  ${endpoint}  ${eventId}`,
+  encryptionSecretIsKey:
+    'Keep it as safe as a password, and back it up: without it, the payloads that it encrypted are lost.',
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
   eventsMissing: 'Specify either an event ID, or at least one condition, such as --state dead.',
   receivedNever: '--received-after must be before --received-before.',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Pace } from '../dispatch/timeout.js';
+import { PayloadUnreadableError } from '../errors/errors.js';
 import { sanitizeLine } from '../errors/safe-text.js';
 import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
@@ -24,7 +25,7 @@ import {
   readEntries,
   requireEvents,
 } from './cli-io.js';
-import { withInbox } from './open-inbox.js';
+import { INBOX_KEYS_VARIABLE, withInbox } from './open-inbox.js';
 import {
   DeliveryReport,
   type DeliveryResponse,
@@ -44,6 +45,7 @@ interface ReplayCommandOptions extends InboxStoreOptions, InboxFilterOptions {
 
 const DEFAULT_LIMIT = 1000;
 const CONCURRENCY = 4;
+const NOT_DECRYPTED = CLI_MESSAGES.payloadNotDecrypted(INBOX_KEYS_VARIABLE);
 
 /** `inbox replay`: asks the application to handle stored events again. */
 export function addInboxReplayCommand(inbox: Command, context: CliContext): void {
@@ -140,7 +142,11 @@ async function resend(
   target: DeliveryTarget,
   handlers: readonly string[] | undefined,
 ): Promise<DeliveryResponse> {
-  const payload = await store.payload(key);
+  const payload = await store.payload(key).catch((error: unknown) => {
+    if (error instanceof PayloadUnreadableError) return 'unreadable' as const;
+    throw error;
+  });
+  if (payload === 'unreadable') return { reason: NOT_DECRYPTED };
   if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
   const response = await sendDelivery(payload, { ...target, id: replayRequestId({ handlers }) });
   if (response.status === undefined || !response.endpoint) return response;
@@ -163,7 +169,9 @@ function nameOf({ type, eventId }: InboxEntry): string {
 
 /** Whether the response shows that the URL, the secret, a handler or the inbox is wrong, rather than this one event. */
 function isNotAccepted(response: DeliveryResponse): boolean {
-  if (response.status === undefined) return response.reason !== CLI_MESSAGES.payloadMissing;
+  if (response.status === undefined) {
+    return response.reason !== CLI_MESSAGES.payloadMissing && response.reason !== NOT_DECRYPTED;
+  }
   if (response.endpoint?.replay === undefined)
     return response.endpoint === undefined || response.status < 500;
   return response.endpoint.replay !== 'done';

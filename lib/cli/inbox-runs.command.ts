@@ -2,12 +2,14 @@ import type { Command } from 'commander';
 import { sanitizeLine } from '../errors/safe-text.js';
 import { type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
 import { type InboxStore } from '../inbox/inbox-store.js';
+import { isEncryptionStore } from '../inbox/inbox-work.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
   CliFailureError,
+  CliUsageError,
   collect,
   DEFAULT_ENDPOINT,
   type InboxFilterOptions,
@@ -16,7 +18,7 @@ import {
   readEntries,
   requireEvents,
 } from './cli-io.js';
-import { withInbox } from './open-inbox.js';
+import { INBOX_KEYS_VARIABLE, withInbox } from './open-inbox.js';
 
 const DEFAULT_LIMIT = 1000;
 
@@ -154,4 +156,69 @@ function countText({ state, count, oldestReceivedAt }: InboxRunCount): string {
   return state === 'done'
     ? `${state} ${count}`
     : `${state} ${count} (oldest ${oldestReceivedAt.toISOString()})`;
+}
+
+interface ReencryptOptions extends InboxStoreOptions {
+  readonly cursor?: string;
+}
+
+const REENCRYPT_PAGE = 200;
+const PROGRESS_EVERY = 10_000;
+
+/** `inbox reencrypt`: encrypts all payloads with the first key. */
+export function addInboxReencryptCommand(inbox: Command, context: CliContext): void {
+  const command = inbox
+    .command('reencrypt')
+    .summary('Encrypt all payloads with the first key.')
+    .description(
+      `Encrypt all payloads with the first key in ${INBOX_KEYS_VARIABLE}, also those that are plain text or have another key. Your application can keep running.\n\n` +
+        'The exit code is 1 if payloads cannot be decrypted.',
+    );
+  addStoreOptions(command)
+    .option('--cursor <cursor>', 'where to continue, as printed before it was interrupted')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ export ${INBOX_KEYS_VARIABLE}=2027-01:<new secret>,2026-01:<old secret>
+  $ scalekit-webhooks inbox reencrypt --store postgres://localhost/shop --application shop
+  $ scalekit-webhooks inbox reencrypt --store sqlite:inbox.db`,
+    )
+    .action(async (options: ReencryptOptions) => {
+      context.exitCode = (await reencrypt(options, context.io)) ? 0 : 1;
+    });
+}
+
+/** Resolves to whether all payloads could be decrypted. */
+function reencrypt({ cursor: start, ...options }: ReencryptOptions, io: CliIo): Promise<boolean> {
+  return withInbox(options, io, async (store) => {
+    if (!io.env[INBOX_KEYS_VARIABLE] || !isEncryptionStore(store)) {
+      throw new CliUsageError(CLI_MESSAGES.inboxKeysMissing(INBOX_KEYS_VARIABLE));
+    }
+    let [rewritten, unchanged, unreadable, reported] = [0, 0, 0, 0];
+    let cursor = start;
+    do {
+      const page = await store
+        .reencrypt({ limit: REENCRYPT_PAGE, ...(cursor !== undefined && { cursor }) })
+        .catch((error: unknown) => {
+          if (cursor !== undefined) io.stderr.write(`${CLI_MESSAGES.reencryptFailed(cursor)}\n`);
+          throw error;
+        });
+      rewritten += page.rewritten;
+      unchanged += page.unchanged;
+      unreadable += page.unreadable.length;
+      for (const { endpoint, eventId } of page.unreadable) {
+        const line = CLI_MESSAGES.unreadableEntry(sanitizeLine(endpoint), sanitizeLine(eventId));
+        io.stderr.write(`${line}\n`);
+      }
+      cursor = page.nextCursor;
+      const total = rewritten + unchanged + unreadable;
+      if (cursor !== undefined && total - reported >= PROGRESS_EVERY) {
+        io.stderr.write(`${CLI_MESSAGES.reencrypting(total, cursor)}\n`);
+        reported = total;
+      }
+    } while (cursor !== undefined);
+    io.stdout.write(`${CLI_MESSAGES.reencrypted(rewritten, unchanged, unreadable)}\n`);
+    return unreadable === 0;
+  });
 }

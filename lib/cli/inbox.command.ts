@@ -16,7 +16,11 @@ import {
   readEntries,
 } from './cli-io.js';
 import { addInboxReplayCommand } from './inbox-replay.command.js';
-import { addInboxDismissCommand, addInboxStatsCommand } from './inbox-runs.command.js';
+import {
+  addInboxDismissCommand,
+  addInboxReencryptCommand,
+  addInboxStatsCommand,
+} from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';
 
 /** `inbox`: inspects, replays and prunes the events in an application's inbox. */
@@ -41,6 +45,7 @@ Examples:
   addInboxReplayCommand(inbox, context);
   addInboxDismissCommand(inbox, context);
   addInboxPruneCommand(inbox, context);
+  addInboxReencryptCommand(inbox, context);
 }
 
 interface ListOptions extends InboxStoreOptions, InboxFilterOptions {

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { PayloadUnreadableError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { PAYLOAD_CHECKS, type PayloadOptions } from '../inbox/inbox-options.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { PostgresInboxStore } from '../postgres/postgres-inbox.store.js';
 import { RedisInboxStore } from '../redis/redis-inbox.store.js';
@@ -18,6 +19,9 @@ import {
   type InboxStoreOptions,
   reasonOf,
 } from './cli-io.js';
+
+/** The environment variable with the keys of payloads: `<id>:<base64>`, separated by commas. The first one encrypts. */
+export const INBOX_KEYS_VARIABLE = 'SCALEKIT_INBOX_KEYS';
 
 interface OpenInbox {
   readonly store: InboxStore;
@@ -40,7 +44,7 @@ export async function withInbox<T>(
   const url = options.store ?? io.env[INBOX_URL_VARIABLE];
   if (!url) throw new CliUsageError(CLI_MESSAGES.inboxMissing(INBOX_URL_VARIABLE));
   try {
-    const { store, close } = await openInbox(url, options);
+    const { store, close } = await openInbox(url, options, payloadOptions(io.env[INBOX_KEYS_VARIABLE]));
     try {
       return await work(store);
     } finally {
@@ -51,11 +55,29 @@ export async function withInbox<T>(
   }
 }
 
+/** @throws CliUsageError when the variable has no keys. It shows none of them. */
+function payloadOptions(variable: string | undefined): PayloadOptions {
+  if (!variable) return {};
+  const keys = variable.split(',').map((text) => {
+    const [id = '', secret = ''] = text.trim().split(':');
+    return { id, secret };
+  });
+  try {
+    PAYLOAD_CHECKS.encryption(INBOX_KEYS_VARIABLE, { keys });
+  } catch {
+    throw new CliUsageError(CLI_MESSAGES.inboxKeysInvalid(INBOX_KEYS_VARIABLE));
+  }
+  return { encryption: { keys } };
+}
+
 // Postgres: the schema or the table does not exist.
 const NO_TABLES = new Set(['3F000', '42P01']);
 
 function toCliError(error: unknown): Error {
   if (error instanceof CliUsageError || error instanceof CliFailureError) return error;
+  if (error instanceof PayloadUnreadableError) {
+    return new CliFailureError(CLI_MESSAGES.payloadUnreadable(INBOX_KEYS_VARIABLE, error.keyId));
+  }
   if (error instanceof ScalekitWebhooksConfigurationError) return new CliUsageError(error.message);
   if (NO_TABLES.has(errorField(error, 'code') ?? '')) {
     return new CliFailureError(CLI_MESSAGES.inboxNotFound('the database'));
@@ -64,22 +86,26 @@ function toCliError(error: unknown): Error {
 }
 
 /** Opens an inbox without creating any file or table, so that a mistyped URL leaves nothing behind. */
-function openInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+function openInbox(url: string, options: InboxStoreOptions, payloads: PayloadOptions): Promise<OpenInbox> {
   switch (/^[a-z]+:/.exec(url)?.[0]) {
     case 'postgres:':
     case 'postgresql:':
-      return openPostgresInbox(url, options);
+      return openPostgresInbox(url, options, payloads);
     case 'redis:':
     case 'rediss:':
-      return openRedisInbox(url, options);
+      return openRedisInbox(url, options, payloads);
     case 'sqlite:':
-      return openSqliteInbox(url, options);
+      return openSqliteInbox(url, options, payloads);
     default:
       throw new CliUsageError(CLI_MESSAGES.inboxUrlUnknown);
   }
 }
 
-async function openPostgresInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+async function openPostgresInbox(
+  url: string,
+  options: InboxStoreOptions,
+  payloads: PayloadOptions,
+): Promise<OpenInbox> {
   const { schema, prefix } = options;
   const application = requireApplicationOption('Postgres', options);
   if (prefix !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--prefix', 'Postgres'));
@@ -87,7 +113,7 @@ async function openPostgresInbox(url: string, options: InboxStoreOptions): Promi
   const pool = new Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // Without a listener, an idle connection that ends would end the process.
   pool.on('error', () => {});
-  const store = new PostgresInboxStore({ client: pool, application, migrate: false, schema });
+  const store = new PostgresInboxStore({ client: pool, application, migrate: false, schema, ...payloads });
   return {
     store,
     async close() {
@@ -97,7 +123,11 @@ async function openPostgresInbox(url: string, options: InboxStoreOptions): Promi
   };
 }
 
-async function openRedisInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+async function openRedisInbox(
+  url: string,
+  options: InboxStoreOptions,
+  payloads: PayloadOptions,
+): Promise<OpenInbox> {
   const { schema, prefix } = options;
   const application = requireApplicationOption('Redis', options);
   if (schema !== undefined) throw new CliUsageError(CLI_MESSAGES.optionOfOtherStore('--schema', 'Redis'));
@@ -108,7 +138,7 @@ async function openRedisInbox(url: string, options: InboxStoreOptions): Promise<
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
   });
-  const store = new RedisInboxStore({ client, application, keyPrefix: prefix });
+  const store = new RedisInboxStore({ client, application, keyPrefix: prefix, ...payloads });
   let cause: unknown;
   // The rejection of connect() does not say why; this event does.
   client.on('error', (error) => {
@@ -138,7 +168,11 @@ type SqliteConnection = new (path: string) => SqliteDatabase & { close(): void }
 const SQLITE_DRIVERS = ['libsql', 'better-sqlite3', 'node:sqlite'];
 const DEFAULT_TABLE_PREFIX = 'scalekit_webhooks_';
 
-async function openSqliteInbox(url: string, options: InboxStoreOptions): Promise<OpenInbox> {
+async function openSqliteInbox(
+  url: string,
+  options: InboxStoreOptions,
+  payloads: PayloadOptions,
+): Promise<OpenInbox> {
   const { prefix } = options;
   for (const option of ['application', 'schema'] as const) {
     if (options[option] === undefined) continue;
@@ -151,7 +185,7 @@ async function openSqliteInbox(url: string, options: InboxStoreOptions): Promise
     SQLITE_DRIVERS,
   );
   const database = new ('DatabaseSync' in driver ? driver.DatabaseSync : driver)(path);
-  const store = new SqliteInboxStore({ database, tablePrefix: prefix });
+  const store = new SqliteInboxStore({ database, tablePrefix: prefix, ...payloads });
   if (!hasTable(database, `${prefix ?? DEFAULT_TABLE_PREFIX}events`)) {
     database.close();
     throw new CliFailureError(CLI_MESSAGES.inboxNotFound(path));

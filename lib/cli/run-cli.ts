@@ -8,6 +8,7 @@ import { SECRET_VARIABLE } from '../verify/signing-secret.js';
 import { CLI_MESSAGES } from './cli.messages.js';
 import { type CliContext, CliFailureError, type CliIo, isMissing, readTextFile } from './cli-io.js';
 import { addInboxCommand } from './inbox.command.js';
+import { INBOX_KEYS_VARIABLE } from './open-inbox.js';
 import { addRecoverCommand } from './recover.command.js';
 import { addTriggerCommand } from './trigger.command.js';
 import { addVerifyCommand } from './verify.command.js';
@@ -92,27 +93,40 @@ Examples:
     });
 }
 
-// Standard Webhooks recommends 24 to 64.
+// Standard Webhooks recommends 24 to 64, and AES-256 needs exactly this many.
 const KEY_BYTES = 32;
 
-/** `secret`: makes a signing secret for development and tests. */
+/** `secret`: makes a signing secret for development and tests, or a key for payloads. */
 function addSecretCommand(program: Command, { io }: CliContext): void {
   program
     .command('secret')
-    .summary('Generate a signing secret for development and tests.')
+    .summary('Generate a signing secret for development and tests, or a key for payloads.')
     .description(
       'Generate a signing secret for development and tests that your application and `trigger` can share.\n\n' +
-        'Scalekit does not know it. In production, use the secret from the Scalekit dashboard.',
+        'Scalekit does not know it. In production, use the secret from the Scalekit dashboard.\n\n' +
+        'With --encryption, generate a key that encrypts the payloads in an inbox.',
     )
-    .option('--env', `print it as a line for a .env file: ${SECRET_VARIABLE}=whsec_...`)
+    .option('--encryption', 'generate a secret for the option encryption of an inbox: 32 bytes as base64')
+    .option(
+      '--env',
+      `print it as a line for a .env file: ${SECRET_VARIABLE}=whsec_..., or ${INBOX_KEYS_VARIABLE}=<date>:...`,
+    )
     .addHelpText(
       'after',
       `
 Examples:
   $ export ${SECRET_VARIABLE}=$(scalekit-webhooks secret)
-  $ scalekit-webhooks secret --env >> .env`,
+  $ scalekit-webhooks secret --env >> .env
+  $ scalekit-webhooks secret --encryption`,
     )
-    .action(({ env }: { env?: boolean }) => {
+    .action(({ env, encryption }: { env?: boolean; encryption?: boolean }) => {
+      if (encryption) {
+        const key = randomBytes(KEY_BYTES).toString('base64');
+        const today = new Date().toISOString().slice(0, 10);
+        io.stdout.write(env ? `${INBOX_KEYS_VARIABLE}=${today}:${key}\n` : `${key}\n`);
+        io.stderr.write(`${CLI_MESSAGES.encryptionSecretIsKey}\n`);
+        return;
+      }
       const secret = `whsec_${randomBytes(KEY_BYTES).toString('base64')}`;
       io.stdout.write(env ? `${SECRET_VARIABLE}=${secret}\n` : `${secret}\n`);
       io.stderr.write(`${CLI_MESSAGES.secretIsLocal}\n`);
