@@ -15,6 +15,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['dismiss', 'evt_1'],
   ['stats'],
   ['prune', '--before', '30d'],
+  ['reencrypt'],
 ];
 
 /** Runs each inbox command without --application. */
