@@ -96,7 +96,7 @@ export interface PayloadOptions {
    * - `keep`: as plain text. Payloads that were encrypted before can be read as long as `encryption` has their keys.
    * - `encrypt`: encrypted with the first key of `encryption`, which is then required. Payloads that were stored as plain text
    *   before can still be read.
-   * @default 'encrypt' with the option `encryption`, otherwise 'keep'
+   * @default 'keep', or 'encrypt' with the option `encryption`
    */
   readonly payloads?: 'keep' | 'encrypt';
   /** The keys for payloads. Event ids, types, times, organizations, entities and error texts are never encrypted. */
