@@ -143,7 +143,8 @@ SELECT event_id FROM replaced`;
 
   async read(key: InboxKey): Promise<StoredTexts | undefined> {
     const [row] = await this.connection.ask(this.#read, toKey(key));
-    return row && { payload: Buffer.from(String(row.payload), 'base64'), ...toDelivery(row) };
+    if (typeof row?.payload !== 'string') return undefined;
+    return { payload: Buffer.from(row.payload, 'base64'), ...toDelivery(row) };
   }
 
   async replace(key: InboxKey, old: Uint8Array, texts: StoredTexts): Promise<boolean> {

@@ -265,6 +265,27 @@ describe.each(ADAPTERS)('the dashboard on %s', (_name, adapter) => {
     expect(shown.text).toContain('The inbox does not keep this payload.');
   });
 
+  it('says why it cannot show a payload whose key is missing', async () => {
+    const database = openSqlite(':memory:');
+    const keysOf = (id: string) => ({
+      encryption: { keys: [{ id, secret: Buffer.alloc(32).toString('base64') }] },
+    });
+    const dashboard = { unsafeWithoutGuard: true, canReadPayload: () => true } as const;
+    const inbox = new SqliteInboxStore({ database, ...keysOf('lost') });
+    await store(inbox, 'evt_1', { welcome: 'dead' });
+    const other = new SqliteInboxStore({ database, ...keysOf('other') });
+    const app = await startDashboard(adapter, { inbox: other, dashboard });
+
+    const { status, text } = await send(app, {
+      method: 'GET',
+      path: `${BASE}/payload?endpoint=default&event=evt_1`,
+    });
+
+    expect(status).toBe(500);
+    expect(text).toContain('is encrypted with the key &quot;lost&quot;, which the store does not have');
+    expect((await new Operator(app).open('entry?endpoint=default&event=evt_1')).text).toContain('welcome');
+  });
+
   it('takes its permission from a factory, and gives it the dependencies of its imports', async () => {
     const inbox = new MemoryInboxStore();
     await store(inbox, 'evt_1', { welcome: 'dead' });

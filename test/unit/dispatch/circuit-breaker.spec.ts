@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { RedactionFailedError } from 'nestjs-scalekit-webhooks';
 import { CircuitBreaker } from '../../../lib/dispatch/timeout.js';
 import { holdClock } from '../../helpers/clock.js';
 
@@ -28,6 +29,17 @@ describe('a circuit breaker', () => {
       await call();
     }
   }
+
+  it('takes a failure that is about one event for no outage, and does not repeat its call', async () => {
+    const failure = new RedactionFailedError('evt_1', 'it threw a TypeError');
+    service.mockRejectedValue(failure);
+    for (let count = 0; count < 2 * OUTAGE; count += 1) {
+      await expect(breaker.retryWithin(service, () => 60_000)).rejects.toBe(failure);
+    }
+
+    expect(service).toHaveBeenCalledTimes(2 * OUTAGE);
+    expect(breaker.refusesForMs).toBe(0);
+  });
 
   it('lets calls through while only some of them fail', async () => {
     for (let count = 0; count < 10; count += 1) {
