@@ -21,7 +21,8 @@ import {
   type SettingCheck,
   withoutUndefined,
 } from './errors/settings.js';
-import { INBOX_METHODS, type InboxStore } from './inbox/inbox-store.js';
+import type { InboxStore } from './inbox/inbox-store.js';
+import { INBOX_METHODS } from './inbox/inbox-work.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 import type { ValidationMode } from './parse/parse-event.js';
 import {

@@ -1,4 +1,4 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { PayloadErasedError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
 import { type DueRun, type InboxWorkStore, isWorkStore, WORK_METHODS } from '../inbox/inbox-work.js';
@@ -289,9 +289,10 @@ function loggedEvent({ eventId: id, type, occurredAt, delivery }: DueRun) {
 }
 
 function toReceivedEvent(
-  { payload, delivery, receivedAt }: DueRun,
+  { eventId, payload, delivery, receivedAt }: DueRun,
   validation: ValidationMode,
 ): ReceivedEvent {
+  if (!payload) throw new PayloadErasedError(eventId);
   const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const { id: deliveryId, ...others } = delivery ?? {};
   const arrival = delivery ? { deliveryId, ...others } : {};

@@ -1,3 +1,4 @@
+import { PayloadErasedError } from '../errors/errors.js';
 import { organizationIdOf, scalekitEventEntity } from '../events/event-entity.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
@@ -204,7 +205,8 @@ function withRetry(settlement: RunSettlement, { retryInMs }: RunLease): RunSettl
   return { retryInMs, ...settlement };
 }
 
-/** The settlement of a run that was not executed. A retry can claim it. */
+/** The settlement of a run that was not executed. A retry can claim it, unless the payload of its event is gone. */
 export function failedSettlement(handlerId: string, error: unknown): RunSettlement {
-  return { handlerId, state: 'failed', error: toRunError(error) };
+  const state = error instanceof PayloadErasedError ? 'dead' : 'failed';
+  return { handlerId, state, error: toRunError(error) };
 }

@@ -174,13 +174,28 @@ export class TransactionTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
+ * A run is dead because the inbox no longer has the payload of its event: it was erased, or dropped when all runs were done.
+ * The inbox records the name of this error, and `scalekit-webhooks inbox show` says when the entry was erased.
+ */
+export class PayloadErasedError extends ScalekitWebhooksError {
+  override readonly code = 'payload_erased';
+
+  constructor(readonly eventId: string) {
+    super(
+      `The inbox no longer has the payload of ${eventId}, because it was erased, so the run cannot be executed. Dismiss the run. If its work is still needed, do it by hand, or let Scalekit deliver the event again without a worker.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed or dismissed:
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
+ * - `payload_erased`: the payload of the event was erased
  * - `handler_unknown`: a handler that you named does not exist or, for a dismissal, has no run of the event
  */
-export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'handler_unknown';
+export type InboxReplayErrorCode = 'event_unknown' | 'payload_missing' | 'payload_erased' | 'handler_unknown';
 
 /** A replay or a dismissal is not possible. Nothing was changed. */
 export class InboxReplayError extends ScalekitWebhooksError {

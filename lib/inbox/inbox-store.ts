@@ -1,5 +1,6 @@
 import type {
   InboxEntry,
+  InboxErasure,
   InboxFilter,
   InboxKey,
   InboxPage,
@@ -179,6 +180,17 @@ export interface InboxStore {
   prune(before: Date): Promise<number>;
 
   /**
+   * Erases the entries of an organization or an entity: their payloads, how they were delivered, and the messages of their
+   * errors. What guards against duplicates stays: ids, states, attempts and times. An erased entry never gets a payload again,
+   * and later settlements keep only the names of their errors: see `erasedError`.
+   *
+   * It works in batches, so that it holds no lock for long, and can be repeated. Optional: without it, nothing can be erased.
+   *
+   * @returns how many entries were erased, without those that were already
+   */
+  erase?(which: InboxErasure): Promise<number>;
+
+  /**
    * Registers a function that is called with problems in the background, which no method call reports: for example, that
    * old events cannot be deleted. The module logs them as warnings. Only the function that was registered last is called,
    * at most once an hour for each problem.
@@ -282,18 +294,7 @@ export interface RunSettlement {
 /** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
 export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** The methods that every store must have. */
-export const INBOX_METHODS = [
-  'claim',
-  'settle',
-  'payload',
-  'reopen',
-  'dismiss',
-  'stats',
-  'get',
-  'list',
-  'count',
-  'prune',
-  'ping',
-  'close',
-] as const satisfies (keyof InboxStore)[];
+export const PAYLOAD_RETENTIONS = ['keep', 'drop-when-done'] as const;
+
+/** How long a durable inbox keeps payloads: as long as the event, or until all of its runs are done. */
+export type PayloadRetention = (typeof PAYLOAD_RETENTIONS)[number];

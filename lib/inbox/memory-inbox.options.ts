@@ -1,5 +1,6 @@
 import {
   checkOptions,
+  describeValue,
   integerUpTo,
   type OptionChecks,
   optional,
@@ -54,6 +55,10 @@ type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Pro
 /** Runs the work without a transaction. What it gets instead throws an error that says so when it is used. */
 const withoutDatabase: TransactionOpener = (work) =>
   work(new Proxy({}, { get: () => refuseSetting('transaction', NO_DATABASE) }));
+
+export function notATransaction(found: unknown): string {
+  return `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`;
+}
 
 const NO_DATABASE =
   'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open one on your own database: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).';

@@ -3,6 +3,7 @@ import { toStorableText } from '../errors/safe-text.js';
 import { answerInTime } from '../inbox/batcher.js';
 import {
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -32,18 +33,19 @@ import { PostgresConnection } from './postgres.connection.js';
 import { type PostgresInboxOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
-import { readCount, readPage, readStats, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
+import { readCount, readPage, readStats, textOf, toInboxEntry } from './postgres.reads.js';
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
-import { toDueRuns, workStatements } from './postgres.work.js';
+import { toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
 import {
   PostgresRecovery,
   SharedStatement,
-  toClaimRow,
+  toClaims,
   toKey,
+  toKeyOfRuns,
   toLeasedRun,
-  toQueuedRow,
+  toQueued,
   toSettlementRow,
 } from './postgres.writes.js';
 import { completeRun, type PostgresQueryable, requireOtherClient, transact } from './postgres-queryable.js';
@@ -74,16 +76,17 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
     this.#options = resolveOptions(options);
-    const { application, schema, retentionMs } = this.#options;
+    const { application, schema, retentionMs, payloads } = this.#options;
+    const drops = payloads === 'drop-when-done';
     this.#connection = new PostgresConnection(this.#options);
     this.application = application;
     this.#tables = postgresTables(schema, application);
-    this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#statements = { ...postgresStatements(this.#tables, drops), ...workStatements(this.#tables, drops) };
     this.#claims = new SharedStatement(this.#connection, this.#statements.claim);
     this.#enqueued = new SharedStatement(this.#connection, this.#statements.enqueue);
     this.#settlements = new SharedStatement(this.#connection, this.#statements.settle);
     this.#order = new PostgresOrder(this.#tables, this.#connection);
-    this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
+    this.#retention = new PostgresRetention(this.#tables, retentionMs, drops, this.#connection);
     this.#recovery = new PostgresRecovery(this.#tables, this.#connection);
   }
 
@@ -100,11 +103,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = await this.#claims.askForEach(handlerIds, event, {
-      toRow: (id) => toClaimRow(event, id, lease),
-      read: toRunClaim,
-      changing: { state: 'running', leaseEndsInMs: lease.durationMs },
-    });
+    const claims = await this.#claims.askForEach(handlerIds, event, toClaims(event, lease));
     this.#retention.pruneExpired();
     return claims;
   }
@@ -114,8 +113,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const asked = settlements.map((settlement) => toSettlementRow(key, settlement, lease));
-    const rows = await this.#settlements.ask(asked);
+    const rows = await this.#settlements.ask(settlements.map((one) => toSettlementRow(key, one, lease)));
+    if (settlements.some(({ state }) => state === 'done')) await this.#retention.dropIfDone(key);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -174,15 +173,14 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#connection.ask(this.#statements.reopen, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.reopen, toKeyOfRuns(key, handlerIds));
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#connection.ask(this.#statements.dismiss, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.dismiss, toKeyOfRuns(key, handlerIds));
     await this.#order.wake(key);
+    await this.#retention.dropIfDone(key);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -208,24 +206,22 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#retention.pruneBefore(before);
   }
 
+  erase(which: InboxErasure): Promise<number> {
+    return this.#retention.erase(which);
+  }
+
   async enqueue(
     event: InboxEvent,
     handlerIds: readonly string[],
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
-    const states = await this.#enqueued.askForEach<RunState>(handlerIds, event, {
-      toRow: (id) => toQueuedRow(event, id, places?.get(id)),
-      read: (row) => row.state as RunState,
-      changing: 'running',
-    });
+    const states = await this.#enqueued.askForEach(handlerIds, event, toQueued(event, places));
     this.#retention.pruneExpired();
     return states;
   }
 
-  async takeDue({ endpoint, handlerIds, limit, lease }: DueRequest): Promise<DueRuns> {
-    const ids = handlerIds.map(toStorableText);
-    const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
-    return toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+  async takeDue(request: DueRequest): Promise<DueRuns> {
+    return toDueRuns(await this.#connection.ask(this.#statements.takeDue, toDueValues(request)));
   }
 
   endTurn(key: InboxKey, handlerId: string, orderKey: string, lease: InboxLease): Promise<boolean> {
@@ -243,8 +239,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     dueForMs: number,
   ): Promise<ReadonlyMap<string, number>> {
     const values = [toStorableText(endpoint), handlerIds.map(toStorableText), dueForMs];
-    const rows = await this.#connection.query(this.#statements.stranded, values);
-    return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
+    return toRunCounts(await this.#connection.query(this.#statements.stranded, values));
   }
 
   async setPaused(endpoint: string, isPaused: boolean): Promise<void> {
@@ -293,7 +288,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
     lease: InboxLease,
   ): Promise<void> {
     const run = toLeasedRun(key, handlerId, lease);
-    const isHeld = await completeRun(client, this.#statements.complete, run);
-    if (!isHeld) throw new LeaseLostError(key.eventId, handlerId);
+    if (await completeRun(client, this.#statements.complete, run)) return;
+    throw new LeaseLostError(key.eventId, handlerId);
   }
 }

@@ -1,13 +1,14 @@
 import {
   checkOptions,
   type OptionChecks,
+  oneOf,
   optional,
   refuseSetting,
   requireApplication,
   requireBoolean,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
 import { MESSAGES } from './postgres.messages.js';
 import { DEFAULT_SCHEMA, requireSchemaName } from './postgres.schema.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';
@@ -42,6 +43,12 @@ export interface PostgresInboxOptions {
    */
   retentionMs?: number;
   /**
+   * How long to keep an event's payload, and how it was delivered: `'keep'` as long as the event, or `'drop-when-done'` until
+   * all of its runs are done. Without its payload, an event cannot be replayed. Dropping takes a statement for each settlement.
+   * @default 'keep'
+   */
+  payloads?: PayloadRetention;
+  /**
    * Whether the store creates and updates its tables before it first uses them. Set it to `false` to run the SQL of
    * `postgresSchemaSql()` yourself.
    * @default true
@@ -61,6 +68,7 @@ const CHECKS: OptionChecks<PostgresInboxOptions> = {
   application: requireApplication,
   schema: optional(requireSchemaName),
   retentionMs: optional(requireRetentionMs),
+  payloads: optional(oneOf(PAYLOAD_RETENTIONS)),
   migrate: optional(requireBoolean),
   preparedStatements: optional(requireBoolean),
 };
@@ -76,10 +84,11 @@ export function resolveOptions(options: PostgresInboxOptions): Readonly<Required
     application,
     schema = DEFAULT_SCHEMA,
     retentionMs = DEFAULT_RETENTION_MS,
+    payloads = 'keep',
     migrate = true,
     preparedStatements = true,
   } = checkOptions(options, CHECKS);
-  return { client, application, schema, retentionMs, migrate, preparedStatements };
+  return { client, application, schema, retentionMs, payloads, migrate, preparedStatements };
 }
 
 function requireClient(setting: string, value: unknown): void {

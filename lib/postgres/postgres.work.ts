@@ -1,16 +1,16 @@
-import { fromStorableText } from '../errors/safe-text.js';
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxDelivery } from '../inbox/inbox-store.js';
-import type { DueRun, DueRuns } from '../inbox/inbox-work.js';
+import type { DueRequest, DueRun, DueRuns } from '../inbox/inbox-work.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
 /** The statements for workers. */
-export function workStatements(tables: PostgresTables) {
+export function workStatements(tables: PostgresTables, dropsPayloads = false) {
   const { pauses, application } = tables;
   return Object.freeze({
-    enqueue: enqueueSql(tables),
+    enqueue: enqueueSql(tables, dropsPayloads),
     takeDue: takeDueSql(tables),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
@@ -30,13 +30,14 @@ export function workStatements(tables: PostgresTables) {
  * Values: a lock timeout, and as JSON the runs, as `QueuedRow`, and the events, as `EventRow`; see `givenSql`. Returns the
  * state of each run, and nothing for a run if another transaction inserted it or its event during the statement.
  */
-function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
+function enqueueSql(tables: PostgresTables, dropsPayloads: boolean): string {
+  const { runs, keys, application } = tables;
   // Keys are locked before runs, as when runs are taken, so that no statements deadlock. A new version tells a statement that
   // takes runs that it does not see all of them.
   return `
 WITH asked AS MATERIALIZED (
   ${givenSql('$2', 'endpoint text, event_id text, handler_id text, order_key text, order_at float8')}
-), ${recordSql(events, application)}, woken AS (
+), ${recordSql(tables, dropsPayloads)}, woken AS (
   INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
   SELECT ${application}, endpoint, handler_id, order_key, clock_timestamp()
   FROM asked WHERE order_key IS NOT NULL
@@ -228,6 +229,17 @@ FROM (
 GROUP BY handler_id`;
 }
 
+/** Reads the rows of the statement that counts runs. */
+export function toRunCounts(rows: readonly PostgresRow[]): ReadonlyMap<string, number> {
+  return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
+}
+
+/** The values of the statement that takes due runs. */
+export function toDueValues({ endpoint, handlerIds, limit, lease }: DueRequest): unknown[] {
+  const ids = handlerIds.map(toStorableText);
+  return [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
+}
+
 /** Reads the rows of the statement that takes due runs. */
 export function toDueRuns(rows: readonly PostgresRow[]): DueRuns {
   const taken = rows.filter((row) => row.handler_id !== null);
@@ -241,7 +253,7 @@ function toDueRun(row: PostgresRow): DueRun {
     eventId: textOf(row, 'event_id'),
     type: textOf(row, 'type'),
     occurredAt: textOf(row, 'occurred_at'),
-    payload: Buffer.from(String(row.payload), 'base64'),
+    ...(typeof row.payload === 'string' && { payload: Buffer.from(row.payload, 'base64') }),
     ...(delivery && { delivery }),
     receivedAt: new Date(Number(row.received_at)),
     handlerId: textOf(row, 'handler_id'),

@@ -1,5 +1,6 @@
 import type {
   InboxEntry,
+  InboxErasure,
   InboxFilter,
   InboxKey,
   InboxPage,
@@ -73,6 +74,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
   readonly #database: SqliteDatabase;
   readonly #tables: SqliteTables;
   readonly #busyTimeoutMs: number;
+  readonly #dropsPayloads: boolean;
   readonly #writes: SqliteWriteQueue;
   readonly #transactions: SqliteTransactions;
   readonly #retention: SqliteRetention;
@@ -80,13 +82,16 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: SqliteInboxOptions) {
-    const { database, tablePrefix, retentionMs, busyTimeoutMs } = resolveOptions(options);
+    const { database, tablePrefix, retentionMs, busyTimeoutMs, payloads } = resolveOptions(options);
     this.#database = preparingOnce(database);
     this.#tables = sqliteTables(tablePrefix);
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#dropsPayloads = payloads === 'drop-when-done';
     this.#writes = new SqliteWriteQueue(this.#database, busyTimeoutMs);
     this.#transactions = new SqliteTransactions(database, this.#tables, this.#writes);
-    this.#retention = new SqliteRetention(this.#tables, retentionMs, (work) => this.#write(work));
+    this.#retention = new SqliteRetention(this.#tables, retentionMs, this.#dropsPayloads, (work) =>
+      this.#write(work),
+    );
   }
 
   async claim(
@@ -198,6 +203,10 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#retention.pruneBefore(before);
   }
 
+  erase(which: InboxErasure): Promise<number> {
+    return this.#retention.erase(which);
+  }
+
   async enqueue(
     event: InboxEvent,
     handlerIds: readonly string[],
@@ -264,7 +273,9 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
 
   async #write<T>(work: (writer: SqliteWriter) => T): Promise<T> {
     await this.#prepare();
-    return this.#writes.write((database) => work(new SqliteWriter(database, this.#tables)));
+    return this.#writes.write((database) =>
+      work(new SqliteWriter(database, this.#tables, this.#dropsPayloads)),
+    );
   }
 
   async #read<T>(work: (database: SqliteDatabase) => T): Promise<T> {

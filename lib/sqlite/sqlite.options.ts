@@ -1,12 +1,13 @@
 import {
   checkOptions,
   type OptionChecks,
+  oneOf,
   optional,
   refuseSetting,
   requireDurationMs,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 
@@ -28,6 +29,12 @@ export interface SqliteInboxOptions {
    */
   retentionMs?: number;
   /**
+   * How long to keep an event's payload, and how it was delivered: `'keep'` as long as the event, or `'drop-when-done'` until
+   * all of its runs are done. Without its payload, an event cannot be replayed.
+   * @default 'keep'
+   */
+  payloads?: PayloadRetention;
+  /**
    * How long a claim or a settlement waits for other transactions before it rejects, in milliseconds. Waiting does not
    * block the event loop.
    * @default 5000
@@ -45,6 +52,7 @@ const CHECKS: OptionChecks<SqliteInboxOptions> = {
   database: requireDatabase,
   tablePrefix: optional(requireTablePrefix),
   retentionMs: optional(requireRetentionMs),
+  payloads: optional(oneOf(PAYLOAD_RETENTIONS)),
   busyTimeoutMs: optional(requireDurationMs),
 };
 
@@ -69,8 +77,9 @@ export function resolveOptions(
     database,
     tablePrefix = DEFAULT_TABLE_PREFIX,
     retentionMs = DEFAULT_RETENTION_MS,
+    payloads = 'keep',
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
   } = checkOptions(options, CHECKS);
   requireDatabase('database', database);
-  return { database, tablePrefix, retentionMs, busyTimeoutMs };
+  return { database, tablePrefix, retentionMs, payloads, busyTimeoutMs };
 }

@@ -2,7 +2,7 @@ import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns, OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
-import { claimRun, enqueueRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
+import { claimRun, enqueueRun, erasedRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
 import {
   beginTurn,
   type DueEvent,
@@ -33,6 +33,7 @@ export function claim(
     if (claimed.run) writer.writeRun(eventNumber, event.endpoint, handlerId, claimed.run);
     answers.set(handlerId, claimed.claim);
   }
+  if ([...answers.values()].some(({ state }) => state !== 'done')) writer.restorePayload(eventNumber, event);
   return answers;
 }
 
@@ -47,14 +48,18 @@ export function settle(
   const eventNumber = writer.findEvent(key);
   if (eventNumber === undefined) return [];
   const runs = writer.readRuns(eventNumber);
-  return settlements.flatMap((settlement) => {
+  const isErased = settlements.some(({ error }) => error) && writer.isErased(eventNumber);
+  const written = settlements.flatMap((settlement) => {
     const { handlerId } = settlement;
     const run = runs.get(handlerId);
     const settled = settleRun(run, settlement, lease, now);
     if (!settled) return [];
-    if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, settled);
+    const kept = isErased ? erasedRun(settled) : settled;
+    if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, kept);
     return [handlerId];
   });
+  writer.dropIfDone(eventNumber);
+  return written;
 }
 
 /** Records the event, and hands its runs to the workers. */
@@ -78,6 +83,7 @@ export function enqueue(
     if (place) wakeKey(writer, event.endpoint, handlerId, place.key, now);
     states.set(handlerId, (queued ?? run)?.state ?? 'queued');
   }
+  if ([...states.values()].some((state) => state !== 'done')) writer.restorePayload(eventNumber, event);
   return states;
 }
 
@@ -104,7 +110,7 @@ export function takeDue(writer: SqliteWriter, request: DueRequest): DueRuns {
     if (event.orderKey !== undefined)
       beginTurn(writer, { ...event, orderKey: event.orderKey }, handlerId, taken);
     const { attempts: attempt, workerAttempts: workerAttempt } = taken;
-    const payload = selectPayload(database, tables, event) ?? new Uint8Array();
+    const payload = selectPayload(database, tables, event);
     const lastError = run.error && { lastError: run.error };
     return [{ ...event, payload, handlerId, attempt, workerAttempt, ...lastError }];
   });

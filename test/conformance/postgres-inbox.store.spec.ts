@@ -16,14 +16,15 @@ await describeWithService('postgres', 'on a Postgres database', () => {
 
     afterAll(() => database.drop());
 
-    describeInboxStore('PostgresInboxStore', async () => {
+    const harness = async (payloads: 'keep' | 'drop-when-done') => {
       const { pool } = database;
-      const store = new PostgresInboxStore({ client: pool, application: 'test', schema });
+      const store = new PostgresInboxStore({ client: pool, application: 'test', schema, payloads });
       await store.migrate();
       await emptyInbox(pool, schema);
       return {
         store,
-        advance: (ms) => passTime(pool, schema, ms),
+        dropsPayloads: payloads === 'drop-when-done',
+        advance: (ms: number) => passTime(pool, schema, ms),
         begin: async () => {
           const transaction = await pool.connect();
           await transaction.query('BEGIN');
@@ -34,6 +35,11 @@ await describeWithService('postgres', 'on a Postgres database', () => {
           return { transaction, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
         },
       };
-    });
+    };
+
+    describeInboxStore('PostgresInboxStore', () => harness('keep'));
+    if (encoding === 'UTF8') {
+      describeInboxStore('PostgresInboxStore that drops payloads', () => harness('drop-when-done'));
+    }
   });
 });

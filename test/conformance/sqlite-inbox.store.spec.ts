@@ -4,10 +4,11 @@ import { holdDate } from '../helpers/clock.js';
 import { openSqlite, sqliteDrivers, sqliteFile } from '../helpers/sqlite-files.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
-function harnessOn(database: SqliteDatabase) {
+function harnessOn(database: SqliteDatabase, dropsPayloads = false) {
   holdDate();
   return {
-    store: new SqliteInboxStore({ database }),
+    store: new SqliteInboxStore({ database, payloads: dropsPayloads ? 'drop-when-done' : 'keep' }),
+    dropsPayloads,
     advance: async (ms: number) => {
       jest.setSystemTime(Date.now() + ms);
     },
@@ -29,3 +30,7 @@ for (const [driver, open] of sqliteDrivers('SqliteInboxStore')) {
 }
 
 describeInboxStore('SqliteInboxStore with libsql in memory', async () => harnessOn(openSqlite(':memory:')));
+
+describeInboxStore('SqliteInboxStore that drops payloads', async () =>
+  harnessOn(openSqlite(await sqliteFile()), true),
+);
