@@ -1,2 +1,2 @@
-export { type RedisClientLike, RedisInboxError } from './redis-inbox.connection.js';
-export { type RedisInboxOptions, RedisInboxStore } from './redis-inbox.store.js';
+export { type RedisClientLike, RedisInboxError, type RedisInboxOptions } from './redis-inbox.connection.js';
+export { RedisInboxStore } from './redis-inbox.store.js';

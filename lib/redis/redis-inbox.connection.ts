@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { ScalekitWebhooksError } from '../errors/errors.js';
-import { describeValue } from '../errors/settings.js';
+import {
+  checkOptions,
+  describeValue,
+  type OptionChecks,
+  oneOf,
+  optional,
+  refuseSetting,
+  requireApplication,
+  requireRetentionMs,
+} from '../errors/settings.js';
 import { answerInTime } from '../inbox/batcher.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {
@@ -15,6 +25,37 @@ export interface RedisClientLike {
   readonly status?: string;
   once?(event: 'ready' | 'close', listener: () => void): unknown;
 }
+
+/** Options of `RedisInboxStore`. */
+export interface RedisInboxOptions {
+  /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
+  readonly client: RedisClientLike;
+  /**
+   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
+   * that share a Redis server keep their events separate. All processes of one application use the same name. Do not change
+   * it: under another name, the store does not find the events that it has stored.
+   */
+  readonly application: string;
+  /**
+   * The prefix of every key, before a colon.
+   * @default 'scalekit-webhooks'
+   */
+  readonly keyPrefix?: string;
+  /**
+   * How long to keep an event after its last claim or settlement, in milliseconds. Keep events for longer than Scalekit
+   * retries them: 28 hours.
+   * @default 2592000000 (30 days)
+   */
+  readonly retentionMs?: number;
+  /**
+   * How long to keep an event's payload, and how it was delivered: `'keep'` as long as the event, or `'drop-when-done'` until
+   * all of its runs are done. Without its payload, an event cannot be replayed.
+   * @default 'keep'
+   */
+  readonly payloads?: PayloadRetention;
+}
+
+const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
 
 /**
  * The store could not reach Redis, or Redis refused a command. The message contains the reason that Redis or the client
@@ -173,3 +214,35 @@ export const MESSAGES = {
   cursorInvalid: (found: unknown) =>
     `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
 } as const;
+
+const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
+
+const CHECKS: OptionChecks<RedisInboxOptions> = {
+  client: requireClient,
+  application: requireApplication,
+  keyPrefix: optional(requireKeyPrefix),
+  retentionMs: optional(requireRetentionMs),
+  payloads: optional(oneOf(PAYLOAD_RETENTIONS)),
+};
+
+function requireClient(setting: string, value: unknown): void {
+  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
+  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
+}
+
+function requireKeyPrefix(setting: string, value: unknown): void {
+  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
+  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
+}
+
+/** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
+export function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
+  const {
+    client,
+    application,
+    keyPrefix = DEFAULT_KEY_PREFIX,
+    retentionMs = DEFAULT_RETENTION_MS,
+    payloads = 'keep',
+  } = checkOptions(options, CHECKS);
+  return { client, application, keyPrefix, retentionMs, payloads };
+}

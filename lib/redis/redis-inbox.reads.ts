@@ -4,6 +4,7 @@ import {
   DEFAULT_PAGE_SIZE,
   eventMatches,
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -17,7 +18,7 @@ import {
   type RunState,
   runMatches,
 } from '../inbox/inbox-queries.js';
-import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
+import { MESSAGES, type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
 import {
   ALWAYS,
   facet,
@@ -29,13 +30,30 @@ import {
   withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
-import { DELETE_EVENT } from './redis-inbox.scripts.js';
+import { DELETE_EVENT, EVENT } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
 // Of names only.
 const LARGEST_BATCH = 5000;
 const SEARCHED_AT_ONCE = 1000;
 const MICROS_PER_MS = 1000;
+
+/**
+ * Erases an event. One that no longer exists is removed from the indexes. ARGV: member. Returns how many events were erased that
+ * were not before.
+ */
+const ERASE = new RedisScript(`${EVENT}
+if not exists then
+  unlist({ member })
+  return 0
+end
+redis.call('DEL', PAYLOAD)
+redis.call('HDEL', EVENT, 'delivery')
+for field, failure in pairs(fields) do
+  if string.sub(field, 1, 6) == 'error:' then redis.call('HSET', EVENT, field, erasedError(failure)) end
+end
+return redis.call('HSETNX', EVENT, 'erasedAt', now)
+`);
 
 interface FoundEntry {
   readonly entry: InboxEntry;
@@ -119,6 +137,22 @@ export class RedisEntryReader {
     return pruned;
   }
 
+  async erase({ endpoint, organizationId, entity }: InboxErasure): Promise<number> {
+    const listing =
+      organizationId === undefined
+        ? facet('e', toStorableText(entity))
+        : facet('o', toStorableText(organizationId));
+    let erased = 0;
+    for await (const listed of this.#index.batches(listing, BATCH_SIZE)) {
+      const own = listed.filter(({ key }) => key.endpoint === endpoint);
+      const counts = await Promise.all(
+        own.map(({ key, member }) => this.connection.run(ERASE, this.keys.ofEvent(key), [member])),
+      );
+      erased += counts.reduce((total, [count]) => total + Number(count), 0);
+    }
+    return erased;
+  }
+
   async *#matching(filter: InboxFilter, batchSize: number, after?: IndexPlace): AsyncGenerator<FoundEntry[]> {
     const { listing } = listingFor(filter);
     const size = filter.error === undefined ? batchSize : SEARCHED_AT_ONCE;
@@ -193,7 +227,7 @@ function toInboxEntry(
   { endpoint, eventId }: InboxKey,
   hash: Readonly<Record<string, string>>,
 ): InboxEntry | undefined {
-  const { type, occurredAt, organization, entity, receivedAt } = hash;
+  const { type, occurredAt, organization, entity, receivedAt, erasedAt } = hash;
   if (type === undefined || occurredAt === undefined || receivedAt === undefined) return undefined;
   const runs = Object.keys(hash)
     .filter((field) => field.startsWith(RUN_FIELD))
@@ -208,6 +242,7 @@ function toInboxEntry(
     ...(organization !== undefined && { organizationId: fromStorableText(organization) }),
     ...(entity !== undefined && { entity: fromStorableText(entity) }),
     receivedAt: new Date(Math.floor(Number(receivedAt) / MICROS_PER_MS)),
+    ...(erasedAt !== undefined && { erasedAt: new Date(Number(erasedAt)) }),
     runs,
   };
 }

@@ -1,14 +1,7 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
-  checkOptions,
-  type OptionChecks,
-  optional,
-  refuseSetting,
-  requireApplication,
-  requireRetentionMs,
-} from '../errors/settings.js';
-import {
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -18,7 +11,6 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
-  DEFAULT_RETENTION_MS,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -29,10 +21,10 @@ import {
 import type { InboxRecoveryStore, RecoveryStart } from '../inbox/inbox-work.js';
 import { entityKey } from '../inbox/run-states.js';
 import {
-  MESSAGES,
-  type RedisClientLike,
   RedisInboxConnection,
+  type RedisInboxOptions,
   type RedisScript,
+  resolveOptions,
 } from './redis-inbox.connection.js';
 import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader } from './redis-inbox.reads.js';
@@ -46,31 +38,6 @@ import {
   REOPEN,
   SETTLE,
 } from './redis-inbox.scripts.js';
-
-/** Options of {@link RedisInboxStore}. */
-export interface RedisInboxOptions {
-  /** An `ioredis` client, `Redis` or `Cluster`. The store never closes it. */
-  readonly client: RedisClientLike;
-  /**
-   * The name of your application: 1 to 64 letters, digits, ".", "_" and "-". It is part of every key, so that applications
-   * that share a Redis server keep their events separate. All processes of one application use the same name. Do not change
-   * it: under another name, the store does not find the events that it has stored.
-   */
-  readonly application: string;
-  /**
-   * The prefix of every key, before a colon.
-   * @default 'scalekit-webhooks'
-   */
-  readonly keyPrefix?: string;
-  /**
-   * How long to keep an event after its last claim or settlement, in milliseconds. Keep events for longer than Scalekit
-   * retries them: 28 hours.
-   * @default 2592000000 (30 days)
-   */
-  readonly retentionMs?: number;
-}
-
-const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
 
 /**
  * An inbox in Redis 5 or later, or in a Redis Cluster. It is durable, and many processes can share it. A claim and a
@@ -101,17 +68,19 @@ export class RedisInboxStore implements InboxRecoveryStore {
   readonly #keys: RedisInboxKeys;
   readonly #reader: RedisEntryReader;
   readonly #retentionMs: string;
+  readonly #dropsPayloads: boolean;
   readonly #reported = new Set<string>();
   #warn: InboxWarningReporter = () => {};
 
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: RedisInboxOptions) {
-    const { client, application, keyPrefix, retentionMs } = resolveOptions(options);
+    const { client, application, keyPrefix, retentionMs, payloads } = resolveOptions(options);
     this.application = application;
     this.#connection = new RedisInboxConnection(client);
     this.#keys = new RedisInboxKeys(keyPrefix, application);
     this.#reader = new RedisEntryReader(this.#connection, this.#keys);
     this.#retentionMs = String(retentionMs);
+    this.#dropsPayloads = payloads === 'drop-when-done';
   }
 
   async claim(
@@ -130,6 +99,7 @@ export class RedisInboxStore implements InboxRecoveryStore {
       Buffer.from(buffer, byteOffset, byteLength),
       toStorableText(event.organizationId ?? ''),
       toStorableText(event.entity ?? ''),
+      event.delivery ? toStorableText(JSON.stringify(event.delivery)) : '',
       ...handlerIds.map(toStorableText),
     ]);
     return new Map(handlerIds.map((handlerId, position) => [handlerId, toRunClaim(replies[position])]));
@@ -218,6 +188,10 @@ export class RedisInboxStore implements InboxRecoveryStore {
     return this.#reader.prune(before);
   }
 
+  erase(which: InboxErasure): Promise<number> {
+    return this.#reader.erase(which);
+  }
+
   async beginRecovery(
     endpoint: string,
     { token, durationMs }: InboxLease,
@@ -258,37 +232,9 @@ export class RedisInboxStore implements InboxRecoveryStore {
   async close(): Promise<void> {}
 
   #run(script: RedisScript, key: InboxKey, args: readonly (string | Buffer)[]): Promise<string[]> {
-    return this.#connection.run(script, this.#keys.ofEvent(key), [memberOf(key), this.#retentionMs, ...args]);
+    const common = [memberOf(key), this.#retentionMs, this.#dropsPayloads ? 'drop' : ''];
+    return this.#connection.run(script, this.#keys.ofEvent(key), [...common, ...args]);
   }
-}
-
-const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
-
-const CHECKS: OptionChecks<RedisInboxOptions> = {
-  client: requireClient,
-  application: requireApplication,
-  keyPrefix: optional(requireKeyPrefix),
-  retentionMs: optional(requireRetentionMs),
-};
-
-function requireClient(setting: string, value: unknown): void {
-  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
-  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
-}
-
-function requireKeyPrefix(setting: string, value: unknown): void {
-  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
-  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
-}
-
-function resolveOptions(options: RedisInboxOptions): Required<RedisInboxOptions> {
-  const {
-    client,
-    application,
-    keyPrefix = DEFAULT_KEY_PREFIX,
-    retentionMs = DEFAULT_RETENTION_MS,
-  } = checkOptions(options, CHECKS);
-  return { client, application, keyPrefix, retentionMs };
 }
 
 /** Reads one reply of the claim script. */
