@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Pace } from '../dispatch/timeout.js';
 import { sanitizeLine } from '../errors/safe-text.js';
-import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxEntry } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
@@ -136,12 +136,12 @@ async function replayAll(
  */
 async function resend(
   store: InboxStore,
-  key: InboxKey,
+  entry: InboxEntry,
   target: DeliveryTarget,
   handlers: readonly string[] | undefined,
 ): Promise<DeliveryResponse> {
-  const payload = await store.payload(key);
-  if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
+  const payload = await store.payload(entry);
+  if (!payload) return { reason: missingPayload(entry) };
   const response = await sendDelivery(payload, { ...target, id: replayRequestId({ handlers }) });
   if (response.status === undefined || !response.endpoint) return response;
   if (response.status === 401) return { ...response, advice: CLI_MESSAGES.replayRefused };
@@ -157,13 +157,20 @@ function replayAdvice(
   return received && replay === undefined ? CLI_MESSAGES.notReplayed : undefined;
 }
 
+/** Why an event has no payload. */
+export function missingPayload({ erasedAt }: InboxEntry): string {
+  return erasedAt ? CLI_MESSAGES.payloadErased : CLI_MESSAGES.payloadMissing;
+}
+
+const WITHOUT_PAYLOAD: readonly unknown[] = [CLI_MESSAGES.payloadMissing, CLI_MESSAGES.payloadErased];
+
 function nameOf({ type, eventId }: InboxEntry): string {
   return sanitizeLine(`${type} ${eventId}`);
 }
 
 /** Whether the response shows that the URL, the secret, a handler or the inbox is wrong, rather than this one event. */
 function isNotAccepted(response: DeliveryResponse): boolean {
-  if (response.status === undefined) return response.reason !== CLI_MESSAGES.payloadMissing;
+  if (response.status === undefined) return !WITHOUT_PAYLOAD.includes(response.reason);
   if (response.endpoint?.replay === undefined)
     return response.endpoint === undefined || response.status < 500;
   return response.endpoint.replay !== 'done';

@@ -59,8 +59,8 @@ export type ErasureTarget =
   | { readonly organizationId: string; readonly entity?: undefined }
   | { readonly entity: string; readonly organizationId?: undefined };
 
-/** Which entries of an endpoint to erase. */
-export type InboxErasure = { readonly endpoint: string } & ErasureTarget;
+/** Which entries to erase. Without an endpoint, those of all endpoints. */
+export type InboxErasure = { readonly endpoint?: string | undefined } & ErasureTarget;
 
 /** A run of an entry. */
 export interface InboxRun {
@@ -236,3 +236,11 @@ export class RunCounter {
     return [...this.#counts.values()];
   }
 }
+
+/** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
+export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
+
+export const PAYLOAD_RETENTIONS = ['keep', 'drop-when-done'] as const;
+
+/** How long a durable inbox keeps payloads: as long as the event, or until all of its runs are done. */
+export type PayloadRetention = (typeof PAYLOAD_RETENTIONS)[number];

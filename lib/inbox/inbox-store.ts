@@ -290,11 +290,3 @@ export interface RunSettlement {
   /** When a worker may take a `failed` or `queued` run, if workers have it: in milliseconds from now. By default, at once. */
   readonly retryInMs?: number;
 }
-
-/** How long durable inboxes keep an event by default: 30 days, longer than every retry schedule of Scalekit. */
-export const DEFAULT_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
-
-export const PAYLOAD_RETENTIONS = ['keep', 'drop-when-done'] as const;
-
-/** How long a durable inbox keeps payloads: as long as the event, or until all of its runs are done. */
-export type PayloadRetention = (typeof PAYLOAD_RETENTIONS)[number];

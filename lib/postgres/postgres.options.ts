@@ -8,7 +8,7 @@ import {
   requireBoolean,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-queries.js';
 import { MESSAGES } from './postgres.messages.js';
 import { DEFAULT_SCHEMA, requireSchemaName } from './postgres.schema.js';
 import { isPostgresQueryable, type PostgresQueryable } from './postgres-queryable.js';

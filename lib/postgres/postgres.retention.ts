@@ -96,7 +96,7 @@ export class PostgresRetention {
       organizationId === undefined
         ? (['entity', entity] as const)
         : (['organization_id', organizationId] as const);
-    const asked = [toStorableText(value), toStorableText(endpoint)];
+    const asked = [toStorableText(value), endpoint === undefined ? null : toStorableText(endpoint)];
     const { events, runs } = eraseSql(this.tables, column);
     let [total, after, mayHaveMore] = [0, '0', true];
     while (mayHaveMore) {
@@ -243,13 +243,14 @@ SELECT count(*)::float8 AS dropped FROM dropped`;
 /**
  * The statements that erase a batch of entries: first the events, then, in a statement that sees all of their runs, the runs.
  *
- * Values of both: the organization or the entity, the endpoint, and the number of the last event of the batch before. Then
+ * Values of both: the organization or the entity, the endpoint or NULL, and the number of the last event of the batch before. Then
  * the size of the batch, and for the runs the number of its last event.
  */
 function eraseSql({ events, runs, application }: PostgresTables, column: 'organization_id' | 'entity') {
   const found = `SELECT event.seq, event.endpoint, event.event_id FROM ${events} AS event
   WHERE event.application = ${application} AND event.${column} = (SELECT $1::text) AND event.${column} IS NOT NULL
     AND event.seq > (SELECT $3::bigint)`;
+  const isAsked = '($2::text IS NULL OR event.endpoint = $2::text)';
   const ofEvent = `run.application = ${application} AND run.endpoint = found.endpoint AND run.event_id = found.event_id`;
   const isIt = `event.application = ${application} AND event.endpoint = found.endpoint AND event.event_id = found.event_id`;
   // LIMIT makes Postgres look them up by their key.
@@ -266,7 +267,7 @@ WITH found AS MATERIALIZED (
 ), locked AS MATERIALIZED (
   SELECT event.endpoint, event.event_id FROM found CROSS JOIN LATERAL (
     SELECT event.endpoint, event.event_id FROM ${events} AS event
-    WHERE ${isIt} AND event.endpoint = $2::text AND event.erased_at IS NULL LIMIT 1 FOR NO KEY UPDATE
+    WHERE ${isIt} AND ${isAsked} AND event.erased_at IS NULL LIMIT 1 FOR NO KEY UPDATE
   ) AS event
 ), erased AS (
   UPDATE ${events} AS event SET payload = NULL, delivery = NULL, drops_payload = NULL, erased_at = clock_timestamp()
@@ -278,7 +279,7 @@ SELECT (SELECT count(*) FROM found)::float8 AS seen, (SELECT max(seq) FROM found
   (SELECT count(*) FROM erased)::float8 AS erased`,
     runs: `
 WITH found AS MATERIALIZED (
-  ${found} AND event.seq <= (SELECT $4::bigint) AND event.endpoint = $2::text
+  ${found} AND event.seq <= (SELECT $4::bigint) AND ${isAsked}
 ), locked AS MATERIALIZED (
   SELECT run.* FROM ${leftOf('FOR UPDATE SKIP LOCKED')}
 ), erased AS (

@@ -11,7 +11,7 @@ import {
   requireRetentionMs,
 } from '../errors/settings.js';
 import { answerInTime } from '../inbox/batcher.js';
-import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-queries.js';
 
 /** The part of an `ioredis` client, `Redis` or `Cluster`, that the store uses. */
 export interface RedisClientLike {

@@ -144,7 +144,7 @@ export class RedisEntryReader {
         : facet('o', toStorableText(organizationId));
     let erased = 0;
     for await (const listed of this.#index.batches(listing, BATCH_SIZE)) {
-      const own = listed.filter(({ key }) => key.endpoint === endpoint);
+      const own = listed.filter(({ key }) => endpoint === undefined || key.endpoint === endpoint);
       const counts = await Promise.all(
         own.map(({ key, member }) => this.connection.run(ERASE, this.keys.ofEvent(key), [member])),
       );

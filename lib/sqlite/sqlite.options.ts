@@ -7,7 +7,7 @@ import {
   requireDurationMs,
   requireRetentionMs,
 } from '../errors/settings.js';
-import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-store.js';
+import { DEFAULT_RETENTION_MS, PAYLOAD_RETENTIONS, type PayloadRetention } from '../inbox/inbox-queries.js';
 import { MESSAGES } from './sqlite.messages.js';
 import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 

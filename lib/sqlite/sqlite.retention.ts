@@ -94,10 +94,10 @@ function eraseBatch(
       : (['organization_id', organizationId, 'organization'] as const);
   const found = selectJson<{ number: number; isAsked: 0 | 1 }>(
     database,
-    `SELECT json_object('number', number, 'isAsked', endpoint = ?) AS json
+    `SELECT json_object('number', number, 'isAsked', endpoint = ifnull(?, endpoint)) AS json
       FROM ${events} INDEXED BY ${events}_by_${index}
       WHERE ${column} = ? AND number > ? ORDER BY number LIMIT ?`,
-    toStorableText(endpoint),
+    endpoint === undefined ? null : toStorableText(endpoint),
     toStorableText(value),
     after,
     BATCH_SIZE,

@@ -89,6 +89,13 @@ export function describeErasure(harness: ConformanceHarness, runner: Conformance
       }
     });
 
+    test('erases the entries of all endpoints if it is given none', async (store) => {
+      await harness.record(ofOrganization(), 'failed');
+      await harness.record(ofOrganization({ endpoint: 'other' }), 'failed');
+
+      expect(await store.erase({ organizationId: 'org_1' })).toBe(2);
+    });
+
     test('can be repeated, and then erases only what is new', async (store) => {
       await harness.record(ofOrganization(), 'failed');
       expect(await store.erase(OWN)).toBe(1);

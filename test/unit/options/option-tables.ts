@@ -222,6 +222,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       application: required(TEXT),
       schema: row(['misspelt']),
       retentionMs: RETENTION,
+      payloads: row(['keep', 'drop-when-done']),
       migrate: BOOLEAN,
       preparedStatements: BOOLEAN,
     },
@@ -240,6 +241,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       database: required(row([SQLITE])),
       tablePrefix: row(['misspelt']),
       retentionMs: RETENTION,
+      payloads: row(['keep', 'drop-when-done']),
       busyTimeoutMs: DURATION,
     },
   },
@@ -252,6 +254,7 @@ export const OPTION_TABLES: readonly OptionTable[] = [
       application: required(TEXT),
       keyPrefix: TEXT,
       retentionMs: RETENTION,
+      payloads: row(['keep', 'drop-when-done']),
     },
   },
   {
