@@ -159,3 +159,11 @@ export function isOutage({ outcome, handlers }: DispatchResult): boolean {
 export function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
   return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
 }
+
+/** A retry should wait for the longest run that is in progress elsewhere. */
+export function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult, 'retryAfterSeconds'> {
+  const waits = [...claims.values()].flatMap((claim) =>
+    claim.state === 'running' ? claim.leaseEndsInMs : [],
+  );
+  return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
+}

@@ -3,16 +3,22 @@ import { organizationIdOf, scalekitEventEntity } from '../events/event-entity.js
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
+import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
 import type { RunLease } from './claimed-run.js';
 import type { LoggedEvent, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
+import type { QueuedRun, QueuedRunEnd } from './event-transport.js';
 import { toRunError } from './handler-failure.js';
 import type { RunFault } from './observers.js';
-import { type ReceivedEvent, withoutCredentials } from './received-event.js';
+import { ReceivedEvent, withoutCredentials } from './received-event.js';
 import { CircuitBreaker, TIMED_OUT, type Timeout, withTimeout } from './timeout.js';
 
 /** A worker is in no hurry, but must notice that the inbox does not respond. */
 export const WORKER_TIMEOUT_MS = 5000;
+// During a longer outage of the inbox, a worker's job goes back to the queue.
+export const QUEUED_RETRY_MS = 1000;
+// While the inbox is down, the jobs of a queue come back over this time instead of all at once.
+const QUEUED_SPREAD_MS = 1000;
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {
@@ -24,10 +30,18 @@ export interface RunInboxOptions {
 /** How long a claim may take, and how to release it if it takes longer. */
 export interface ClaimLimits {
   readonly timeout: Timeout;
+  /** Whether a worker may need to know how the event arrived. */
+  readonly keepsDelivery?: boolean;
   /** How long to retry a claim that fails. */
   readonly retryForMs: number;
   /** Releases a run whose claim came too late, so that a retry does not have to wait for its lease to end. */
   readonly release: (handlerId: string) => RunSettlement;
+}
+
+/** The event of a queued run. If the inbox no longer has its payload, only what its entry says. */
+export interface QueuedEvent {
+  readonly received: ReceivedEvent;
+  readonly gone?: PayloadErasedError;
 }
 
 /** Claims and settles runs in an endpoint's inbox, with retries and time limits. */
@@ -42,6 +56,12 @@ export class RunInbox {
   /** How long no more claims are made because claims have failed, in ms. 0 if they are. */
   get backsOffForMs(): number {
     return this.#claims.refusesForMs;
+  }
+
+  /** How an attempt at a queued run ends while the inbox does not respond. */
+  unavailable(): QueuedRunEnd {
+    const retryInMs = Math.ceil(this.backsOffForMs + Math.random() * QUEUED_SPREAD_MS);
+    return { state: 'unavailable', retryInMs };
   }
 
   /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
@@ -72,9 +92,9 @@ export class RunInbox {
     received: ReceivedEvent,
     handlerIds: readonly string[],
     lease: RunLease,
-    { timeout, retryForMs, release }: ClaimLimits,
+    { timeout, keepsDelivery = false, retryForMs, release }: ClaimLimits,
   ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
-    const event = this.#toInboxEvent(received, lease.retryInMs !== undefined);
+    const event = this.#toInboxEvent(received, keepsDelivery || lease.retryInMs !== undefined);
     const retryUntil = Date.now() + retryForMs;
     const claiming = this.#claims.retryWithin(
       () => this.options.inbox.claim(event, handlerIds, lease),
@@ -85,6 +105,48 @@ export class RunInbox {
       const released = claimed.map(([handlerId]) => release(handlerId));
       return this.#settle(received, released, lease);
     });
+  }
+
+  /**
+   * Reads the event of a queued run: from the inbox, or from the run if the inbox never kept it. Resolves to how the
+   * attempt ends if there is no event.
+   *
+   * @throws InvalidEventError when the event cannot be read
+   */
+  async readQueued(
+    run: QueuedRun,
+    validation: ValidationMode,
+  ): Promise<QueuedEvent | { readonly end: QueuedRunEnd }> {
+    if (this.backsOffForMs > 0) return { end: this.unavailable() };
+    const { eventId, type = '', rawBody } = run;
+    const { inbox } = this.options;
+    const fromRun = rawBody && (() => ({ received: toReceived(rawBody, run, validation) }));
+    if (fromRun && (eventId === undefined || (!inbox.delivery && !inbox.erase))) return fromRun();
+    const id = eventId ?? '';
+    const event = { event: { id, type } };
+    const read = await withTimeout(WORKER_TIMEOUT_MS, (timeout) => {
+      const reading = this.#claims.retryWithin(
+        () => this.#read(id),
+        () => timeout.timeLeftMs() - WORKER_TIMEOUT_MS + QUEUED_RETRY_MS,
+      );
+      return this.#inTime(event, this.#claims, 'claim_failed', timeout, reading);
+    });
+    if (!read) return { end: this.unavailable() };
+    const { payload, delivery, entry } = read;
+    if (payload) return { received: toReceived(payload, { ...run, ...delivery }, validation) };
+    if (fromRun && !entry?.erasedAt) return fromRun();
+    const gone = new PayloadErasedError(id);
+    if (!entry) return { end: { state: 'dead', error: toRunError(gone) } };
+    const { type: ofType, occurredAt } = entry;
+    const known = JSON.stringify({ id, type: ofType, occurred_at: occurredAt, data: {} });
+    return { received: toReceived(Buffer.from(known), run, 'off'), gone };
+  }
+
+  async #read(eventId: string) {
+    const { endpoint, inbox } = this.options;
+    const key = { endpoint, eventId };
+    const [payload, delivery] = await Promise.all([inbox.payload(key), inbox.delivery?.(key)]);
+    return { payload, delivery, entry: payload ? undefined : await inbox.get(key) };
   }
 
   /** Hands runs to the workers, with the retries and limits of a claim. */
@@ -190,6 +252,11 @@ export class RunInbox {
       .finally(() => this.#late.delete(late));
     this.#late.add(late);
   }
+}
+
+function toReceived(payload: Uint8Array, run: QueuedRun, validation: ValidationMode): ReceivedEvent {
+  const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  return new ReceivedEvent(parseReceivedEvent(rawBody, validation), { ...run, rawBody });
 }
 
 // A database refuses to index longer ones, and an event must not be lost because it has a strange id.

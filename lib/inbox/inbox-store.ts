@@ -138,6 +138,14 @@ export interface InboxStore {
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
+   * How an event arrived when it was first received, or undefined if the store does not know.
+   *
+   * Optional: a store that has it keeps the payload and the `delivery` of each event, so that the jobs of a queue need not
+   * contain them. Without it, they do.
+   */
+  delivery?(key: InboxKey): Promise<InboxDelivery | undefined>;
+
+  /**
    * Makes runs `failed`, so that the next claim gets them. Runs with an attempt in progress stay as they are.
    *
    * @param handlerIds the runs to reopen, even if they are `done`; by default every run that is not `done`
@@ -234,7 +242,7 @@ export interface InboxEvent extends InboxKey {
   readonly entity?: string;
   /** The exact bytes that were received. A store does not have to keep them, but without them it cannot replay events. */
   readonly payload: Uint8Array;
-  /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */
+  /** How the event arrived, if a worker may need it. */
   readonly delivery?: InboxDelivery;
 }
 

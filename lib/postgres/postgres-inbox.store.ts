@@ -13,6 +13,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
+  type InboxDelivery,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -37,7 +38,7 @@ import { readCount, readPage, readStats, textOf, toInboxEntry } from './postgres
 import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
-import { toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
+import { toDelivery, toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
 import {
   PostgresRecovery,
   SharedStatement,
@@ -170,6 +171,11 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore {
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
     const [row] = await this.#connection.ask(this.#statements.payload, toKey(key));
     return row && Buffer.from(String(row.payload), 'base64');
+  }
+
+  async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    const [row] = await this.#connection.ask(this.#statements.delivery, toKey(key));
+    return toDelivery(row);
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {

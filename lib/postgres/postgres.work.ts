@@ -8,12 +8,14 @@ import type { PostgresRow } from './postgres-queryable.js';
 
 /** The statements for workers. */
 export function workStatements(tables: PostgresTables, dropsPayloads = false) {
-  const { pauses, application } = tables;
+  const { events, pauses, application } = tables;
   return Object.freeze({
     enqueue: enqueueSql(tables, dropsPayloads),
     takeDue: takeDueSql(tables),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
+    delivery: `SELECT delivery FROM ${events}
+  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`,
     isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
     pause: `WITH paused AS (
   INSERT INTO ${pauses} (application, endpoint) VALUES (${application}, $1::text) ON CONFLICT DO NOTHING
@@ -246,8 +248,13 @@ export function toDueRuns(rows: readonly PostgresRow[]): DueRuns {
   return { runs: taken.map(toDueRun), isPaused: rows[0]?.is_paused === true };
 }
 
+/** Reads how the event of a row arrived. */
+export function toDelivery(row: PostgresRow | undefined): InboxDelivery | undefined {
+  return JSON.parse(fromStorableText(String(row?.delivery ?? null))) ?? undefined;
+}
+
 function toDueRun(row: PostgresRow): DueRun {
-  const delivery: InboxDelivery | null = JSON.parse(fromStorableText(String(row.delivery ?? null)));
+  const delivery = toDelivery(row);
   return {
     endpoint: textOf(row, 'endpoint'),
     eventId: textOf(row, 'event_id'),

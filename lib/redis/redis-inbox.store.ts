@@ -11,6 +11,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
+  type InboxDelivery,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -145,6 +146,11 @@ export class RedisInboxStore implements InboxRecoveryStore {
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
     return (await this.#connection.bytes(this.#keys.payload(key))) ?? undefined;
+  }
+
+  async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    const { delivery } = await this.#connection.hash(this.#keys.event(key));
+    return delivery === undefined ? undefined : JSON.parse(fromStorableText(delivery));
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {

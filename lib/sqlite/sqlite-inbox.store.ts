@@ -10,6 +10,7 @@ import type {
 } from '../inbox/inbox-queries.js';
 import type {
   Admission,
+  InboxDelivery,
   InboxEntity,
   InboxEvent,
   InboxLease,
@@ -26,21 +27,29 @@ import type {
   OrderPlace,
   RecoveryStart,
 } from '../inbox/inbox-work.js';
-import { dismissRun, reopenRun } from '../inbox/run-states.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
-import { admit, endTurn, wakeKeys } from './sqlite.order.js';
-import { countEntries, selectEntry, selectPage, selectPayload, selectRunCounts } from './sqlite.reads.js';
+import { admit, endTurn } from './sqlite.order.js';
+import {
+  countEntries,
+  selectDelivery,
+  selectEntry,
+  selectPage,
+  selectPayload,
+  selectRunCounts,
+} from './sqlite.reads.js';
 import { SqliteRetention } from './sqlite.retention.js';
 import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import {
   beginRecovery,
   claim,
   countStranded,
+  dismiss,
   endRecovery,
   enqueue,
   extend,
   hasDueRuns,
   isPaused,
+  reopen,
   setPaused,
   settle,
   takeDue,
@@ -89,9 +98,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     this.#dropsPayloads = payloads === 'drop-when-done';
     this.#writes = new SqliteWriteQueue(this.#database, busyTimeoutMs);
     this.#transactions = new SqliteTransactions(database, this.#tables, this.#writes);
-    this.#retention = new SqliteRetention(this.#tables, retentionMs, this.#dropsPayloads, (work) =>
-      this.#write(work),
-    );
+    this.#retention = new SqliteRetention(this.#tables, retentionMs, (work) => this.#write(work));
   }
 
   async claim(
@@ -159,23 +166,16 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore {
     return this.#read((database) => selectPayload(database, this.#tables, key));
   }
 
+  delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    return this.#read((database) => selectDelivery(database, this.#tables, key));
+  }
+
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) =>
-      writer.changeRuns(key, (run, handlerId) => {
-        const asked = handlerIds?.includes(handlerId) ?? false;
-        return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
-      }),
-    );
+    return this.#write((writer) => reopen(writer, key, handlerIds));
   }
 
   dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    return this.#write((writer) => {
-      const dismissed = writer.changeRuns(key, (run, handlerId) =>
-        handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
-      );
-      wakeKeys(writer, key);
-      return dismissed;
-    });
+    return this.#write((writer) => dismiss(writer, key, handlerIds));
   }
 
   stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {

@@ -17,6 +17,7 @@ import {
   type RunState,
   runMatches,
 } from '../inbox/inbox-queries.js';
+import type { InboxDelivery } from '../inbox/inbox-store.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { column, type SqliteDatabase, type SqliteValue, selectJson } from './sqlite-database.js';
 
@@ -123,6 +124,21 @@ export function selectPayload(
     )
     .all(toStorableText(endpoint), toStorableText(eventId));
   return row === undefined ? undefined : toBuffer(column(row, 'payload'));
+}
+
+export function selectDelivery(
+  database: SqliteDatabase,
+  { payloads, events }: SqliteTables,
+  { endpoint, eventId }: InboxKey,
+): InboxDelivery | undefined {
+  const [stored] = selectJson<{ delivery: string | null }>(
+    database,
+    `SELECT json_object('delivery', delivery) AS json FROM ${payloads}
+      WHERE event_number = (SELECT number FROM ${events} WHERE endpoint = ? AND event_id = ?)`,
+    toStorableText(endpoint),
+    toStorableText(eventId),
+  );
+  return stored?.delivery == null ? undefined : JSON.parse(fromStorableText(stored.delivery));
 }
 
 /** A condition of a statement, and its parameters. */

@@ -22,7 +22,6 @@ export class SqliteRetention {
   constructor(
     private readonly tables: SqliteTables,
     private readonly retentionMs: number,
-    private readonly dropsPayloads: boolean,
     private readonly write: <T>(work: (writer: SqliteWriter) => T) => Promise<T>,
   ) {}
 
@@ -34,7 +33,9 @@ export class SqliteRetention {
   async pruneBefore(time: Date): Promise<number> {
     let total = 0;
     for (;;) {
-      const pruned = await this.#pruneBatch(time.getTime(), Date.now());
+      const pruned = await this.write((writer) =>
+        deleteEvents(writer, time.getTime(), Date.now(), BATCH_SIZE),
+      );
       total += pruned;
       if (pruned < BATCH_SIZE) return total;
     }
@@ -46,10 +47,10 @@ export class SqliteRetention {
     if (now < this.#nextPruneAt) return;
     this.#nextPruneAt = now + PRUNE_INTERVAL_MS;
     try {
-      const pruned = await this.#pruneBatch(now - this.retentionMs, now);
-      if (this.dropsPayloads) {
-        this.#sweptUntil = await this.write((writer) => dropPayloads(writer, this.#sweptUntil));
-      }
+      const pruned = await this.write((writer) => {
+        if (writer.dropsPayloads) this.#sweptUntil = dropPayloads(writer, this.#sweptUntil);
+        return deleteEvents(writer, now - this.retentionMs, now, BATCH_SIZE);
+      });
       if (pruned === BATCH_SIZE) this.#nextPruneAt = now;
     } catch (error) {
       this.#nextPruneAt = now + PRUNE_RETRY_MS;
@@ -68,10 +69,6 @@ export class SqliteRetention {
       after = batch.last;
     }
     return total;
-  }
-
-  #pruneBatch(before: number, now: number): Promise<number> {
-    return this.write((writer) => deleteEvents(writer, before, now, BATCH_SIZE));
   }
 }
 

@@ -2,7 +2,16 @@ import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { DueRequest, DueRun, DueRuns, OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
-import { claimRun, enqueueRun, erasedRun, extendRun, settleRun, takeRun } from '../inbox/run-states.js';
+import {
+  claimRun,
+  dismissRun,
+  enqueueRun,
+  erasedRun,
+  extendRun,
+  reopenRun,
+  settleRun,
+  takeRun,
+} from '../inbox/run-states.js';
 import {
   beginTurn,
   type DueEvent,
@@ -11,6 +20,7 @@ import {
   selectDueEvents,
   selectTurns,
   wakeKey,
+  wakeKeys,
 } from './sqlite.order.js';
 import { selectPayload } from './sqlite.reads.js';
 import type { SqliteTables } from './sqlite.schema.js';
@@ -85,6 +95,31 @@ export function enqueue(
   }
   if ([...states.values()].some((state) => state !== 'done')) writer.restorePayload(eventNumber, event);
   return states;
+}
+
+/** Makes runs of an event claimable again. Returns the ids of the handlers whose runs were changed, as `dismiss` does. */
+export function reopen(
+  writer: SqliteWriter,
+  key: InboxKey,
+  handlerIds: readonly string[] | undefined,
+): readonly string[] {
+  return writer.changeRuns(key, (run, handlerId) => {
+    const asked = handlerIds?.includes(handlerId) ?? false;
+    return handlerIds && !asked ? undefined : reopenRun(run, asked, Date.now());
+  });
+}
+
+/** Makes dead and failed runs of an event done. */
+export function dismiss(
+  writer: SqliteWriter,
+  key: InboxKey,
+  handlerIds: readonly string[] | undefined,
+): readonly string[] {
+  const dismissed = writer.changeRuns(key, (run, handlerId) =>
+    handlerIds?.includes(handlerId) === false ? undefined : dismissRun(run, Date.now()),
+  );
+  wakeKeys(writer, key);
+  return dismissed;
 }
 
 /** Renews the lease of a run. Returns whether the lease still holds it. */

@@ -17,7 +17,7 @@ export class SqliteWriter {
   constructor(
     readonly database: SqliteDatabase,
     readonly tables: SqliteTables,
-    private readonly dropsPayloads: boolean,
+    readonly dropsPayloads: boolean,
   ) {}
 
   /** The number of an event, or undefined if it is new. */
