@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import {
+  type EventTransport,
+  type InboxStore,
+  OnScalekitEvent,
+  type ScalekitEvent,
+  ScalekitInbox,
+  ScalekitWebhooksModule,
+} from 'nestjs-scalekit-webhooks';
+import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
+import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
+import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
+import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
+import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { cleanUpAfterTest } from '../../helpers/cleanup.js';
+import { type Deferred, deferred } from '../../helpers/deferred.js';
+import { type Dump, postgresDump, redisDump, sqliteDump } from '../../helpers/dumps.js';
+import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
+import { closeAfterTest } from '../../helpers/running-app.js';
+import { serviceUrl } from '../../helpers/service-url.js';
+import { describeWithService } from '../../helpers/services.js';
+import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
+import { ADAPTERS, type AdapterFactory, SECRET, startApp } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
+
+/** A store, and everything that it and the queue hold. */
+interface Opened {
+  readonly inbox: InboxStore;
+  readonly dump: Dump;
+  readonly transport?: EventTransport;
+}
+
+async function openPostgres(): Promise<Opened> {
+  const [pool, schema] = [openPool(), aSchemaName()];
+  cleanUpAfterTest(async () => {
+    await dropSchema(pool, schema);
+    await pool.end();
+  });
+  return {
+    inbox: new PostgresInboxStore({ client: pool, application: 'test', schema }),
+    dump: postgresDump(pool, schema),
+  };
+}
+
+async function openSqliteInbox(): Promise<Opened> {
+  const database = openSqlite(await sqliteFile());
+  return { inbox: new SqliteInboxStore({ database }), dump: sqliteDump(database) };
+}
+
+async function openRedis(): Promise<Opened> {
+  const client = new Redis(serviceUrl('redis'));
+  const keyPrefix = `test:${randomUUID()}`;
+  const { dump, clear } = { dump: redisDump(client, keyPrefix), clear: () => client.keys(`${keyPrefix}*`) };
+  cleanUpAfterTest(async () => {
+    await client.del(await clear());
+    await client.quit();
+  });
+  return { inbox: new RedisInboxStore({ client, application: 'test', keyPrefix }), dump };
+}
+
+/** With jobs below the same prefix, so that they are part of the dump. */
+async function openBullMq(): Promise<Opened> {
+  const connection = { url: serviceUrl('redis') };
+  const client = new Redis(connection.url);
+  const keyPrefix = `test:${randomUUID()}`;
+  const queue = new Queue('scalekit', { connection, prefix: `${keyPrefix}:jobs` });
+  cleanUpAfterTest(async () => {
+    await queue.close();
+    await client.del(await client.keys(`${keyPrefix}*`));
+    await client.quit();
+  });
+  return {
+    inbox: new RedisInboxStore({ client, application: 'test', keyPrefix }),
+    dump: redisDump(client, keyPrefix),
+    transport: new BullMqTransport({ queue, attempts: 1 }),
+  };
+}
+
+/** Fails with the email address of the user, when the test lets it. */
+class Handlers {
+  readonly waiting = new Map<string, Deferred<void>>();
+  isFailing = true;
+
+  @OnScalekitEvent('user.created')
+  async handle(event: ScalekitEvent<'user.created'>): Promise<void> {
+    const { external_id, email } = event.data.user ?? {};
+    if (external_id === 'waits') {
+      const gate = deferred();
+      this.waiting.set(event.id, gate);
+      await gate.promise;
+    }
+    if (external_id !== 'succeeds' && this.isFailing) throw new TypeError(`no account for ${email}`);
+  }
+}
+
+async function start(adapter: AdapterFactory, { inbox, transport }: Opened) {
+  const options = { signingSecret: SECRET, inbox, ...(transport && { transport }) };
+  const module = ScalekitWebhooksModule.forRoot(options);
+  const app = await startApp(adapter, { imports: [module], providers: [Handlers] });
+  closeAfterTest(app);
+  const scalekit = new ScalekitWebhookTester(app);
+  return { handlers: app.get(Handlers), scalekit, own: app.get(ScalekitInbox, { strict: false }) };
+}
+
+const express = () => new ExpressAdapter();
+const MARKER = 'jane.doe.marker@example.com';
+const OTHER = 'john.roe.marker@example.com';
+
+function anEvent(externalId: string, organizationId = 'org_1', email = MARKER) {
+  return createScalekitEvent('user.created', {
+    organization_id: organizationId,
+    data: { user: { external_id: externalId, email } },
+  });
+}
+
+function describeErasure(open: () => Promise<Opened>): void {
+  describe('erasing an organization', () => {
+    it.each(ADAPTERS)(
+      'leaves none of its texts, while a delivery is in progress, on %s',
+      async (_name, adapter) => {
+        const opened = await open();
+        const { handlers, scalekit, own } = await start(adapter, opened);
+        const [done, failed, waits] = [anEvent('succeeds'), anEvent('fails'), anEvent('waits')];
+        await scalekit.deliver(anEvent('fails', 'org_2', OTHER));
+        expect((await scalekit.deliver(done)).status).toBe(201);
+        expect((await scalekit.deliver(failed)).status).toBe(500);
+        const delivery = scalekit.deliver(waits);
+        await until(
+          () => handlers.waiting.has(waits.id),
+          (isWaiting) => isWaiting,
+        );
+        expect(await opened.dump()).toContain(MARKER);
+
+        expect(await own.erase({ organizationId: 'org_1' })).toBe(3);
+        handlers.waiting.get(waits.id)?.resolve();
+
+        expect((await delivery).status).toBe(500);
+        expect(await opened.dump()).not.toContain(MARKER);
+        expect(await opened.dump()).toContain(OTHER);
+      },
+    );
+
+    it.each(ADAPTERS)(
+      'still recognizes duplicates, and lets a retry succeed, on %s',
+      async (_name, adapter) => {
+        const opened = await open();
+        const { handlers, scalekit, own } = await start(adapter, opened);
+        const [done, failed] = [anEvent('succeeds'), anEvent('fails')];
+        for (const event of [done, failed]) await scalekit.deliver(event);
+        await own.erase({ organizationId: 'org_1' });
+
+        expect((await scalekit.deliver(done)).body).toEqual({ received: true, status: 'duplicate' });
+        handlers.isFailing = false;
+        expect((await scalekit.deliver(failed)).body).toEqual({ received: true, status: 'processed' });
+
+        expect(await opened.dump()).not.toContain(MARKER);
+      },
+    );
+
+    it('refuses a replay, and says that the payload was erased', async () => {
+      const opened = await open();
+      const { scalekit, own } = await start(express, opened);
+      const event = anEvent('fails');
+      await scalekit.deliver(event);
+      await own.erase({ organizationId: 'org_1' });
+
+      await expect(own.replay(event.id)).rejects.toMatchObject({
+        code: 'payload_erased',
+        message: expect.stringMatching(/was erased at \d{4}-/),
+      });
+      await expect(own.replay({ state: 'failed' })).rejects.toMatchObject({ code: 'payload_erased' });
+    });
+  });
+}
+
+await describeWithService('postgres', 'In Postgres,', () => describeErasure(openPostgres));
+await describeWithService('redis', 'In Redis,', () => describeErasure(openRedis));
+describe('In SQLite,', () => describeErasure(openSqliteInbox));
+
+await describeWithService('redis', 'Erasing an organization, with BullMQ', () => {
+  it.each(ADAPTERS)('leaves none of its texts in the inbox and the jobs, on %s', async (_name, adapter) => {
+    const opened = await openBullMq();
+    const { scalekit, own } = await start(adapter, opened);
+    const [done, failed] = [anEvent('succeeds'), anEvent('fails')];
+    for (const event of [done, failed]) expect((await scalekit.deliver(event)).status).toBe(202);
+    await until(
+      () => own.count({ state: 'dead' }),
+      (count) => count === 1,
+    );
+    expect(await opened.dump()).toContain(MARKER);
+
+    expect(await own.erase({ organizationId: 'org_1' })).toBe(2);
+
+    expect(await opened.dump()).not.toContain(MARKER);
+  });
+});
+
+describe('ScalekitInbox.erase', () => {
+  it.each([
+    [{}, /found neither/],
+    [{ organizationId: 'org_1', entity: 'user:usr_1' }, /found both/],
+    [{ organizationId: '' }, /organizationId/],
+    [{ user: 'usr_1' }, /user/],
+  ])('refuses %j', async (target, message) => {
+    const { own } = await start(express, await openSqliteInbox());
+
+    await expect(own.erase(target as never)).rejects.toThrow(message);
+  });
+
+  it('refuses an inbox that cannot erase', async () => {
+    const opened = await openSqliteInbox();
+    const inbox = Object.assign(opened.inbox, { erase: undefined });
+    const { own } = await start(express, { ...opened, inbox });
+
+    await expect(own.erase({ organizationId: 'org_1' })).rejects.toMatchObject({ setting: 'inbox' });
+  });
+
+  it('erases only entries of its own endpoint', async () => {
+    const opened = await openSqliteInbox();
+    const { own, scalekit } = await start(express, opened);
+    await scalekit.deliver(anEvent('succeeds'));
+    const { data: _, ...event } = anEvent('succeeds');
+    const key = { endpoint: 'other', eventId: event.id };
+    const recorded = { ...key, type: event.type, occurredAt: event.occurred_at, organizationId: 'org_1' };
+    await opened.inbox.claim({ ...recorded, payload: Buffer.from('{}') }, [], { token: 't', durationMs: 1 });
+
+    expect(await own.erase({ organizationId: 'org_1' })).toBe(1);
+    expect(await opened.inbox.get(key)).not.toHaveProperty('erasedAt');
+  });
+});
