@@ -1,84 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
 import {
-  type EventTransport,
-  type InboxStore,
   OnScalekitEvent,
   type ScalekitEvent,
   ScalekitInbox,
   ScalekitWebhooksModule,
 } from 'nestjs-scalekit-webhooks';
-import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
-import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
-import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
-import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
-import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { type Deferred, deferred } from '../../helpers/deferred.js';
-import { type Dump, postgresDump, redisDump, sqliteDump } from '../../helpers/dumps.js';
-import { aSchemaName, dropSchema, openPool } from '../../helpers/postgres.js';
+import {
+  type DumpedInbox,
+  openBullMq,
+  openPostgres,
+  openRedis,
+  openSqliteInbox,
+} from '../../helpers/dumped-inboxes.js';
 import { closeAfterTest } from '../../helpers/running-app.js';
-import { serviceUrl } from '../../helpers/service-url.js';
 import { describeWithService } from '../../helpers/services.js';
-import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';
 import { ADAPTERS, type AdapterFactory, SECRET, startApp } from '../../helpers/test-app.js';
 import { until } from '../../helpers/until.js';
-
-/** A store, and everything that it and the queue hold. */
-interface Opened {
-  readonly inbox: InboxStore;
-  readonly dump: Dump;
-  readonly transport?: EventTransport;
-}
-
-async function openPostgres(): Promise<Opened> {
-  const [pool, schema] = [openPool(), aSchemaName()];
-  cleanUpAfterTest(async () => {
-    await dropSchema(pool, schema);
-    await pool.end();
-  });
-  return {
-    inbox: new PostgresInboxStore({ client: pool, application: 'test', schema }),
-    dump: postgresDump(pool, schema),
-  };
-}
-
-async function openSqliteInbox(): Promise<Opened> {
-  const database = openSqlite(await sqliteFile());
-  return { inbox: new SqliteInboxStore({ database }), dump: sqliteDump(database) };
-}
-
-async function openRedis(): Promise<Opened> {
-  const client = new Redis(serviceUrl('redis'));
-  const keyPrefix = `test:${randomUUID()}`;
-  const { dump, clear } = { dump: redisDump(client, keyPrefix), clear: () => client.keys(`${keyPrefix}*`) };
-  cleanUpAfterTest(async () => {
-    await client.del(await clear());
-    await client.quit();
-  });
-  return { inbox: new RedisInboxStore({ client, application: 'test', keyPrefix }), dump };
-}
-
-/** With jobs below the same prefix, so that they are part of the dump. */
-async function openBullMq(): Promise<Opened> {
-  const connection = { url: serviceUrl('redis') };
-  const client = new Redis(connection.url);
-  const keyPrefix = `test:${randomUUID()}`;
-  const queue = new Queue('scalekit', { connection, prefix: `${keyPrefix}:jobs` });
-  cleanUpAfterTest(async () => {
-    await queue.close();
-    await client.del(await client.keys(`${keyPrefix}*`));
-    await client.quit();
-  });
-  return {
-    inbox: new RedisInboxStore({ client, application: 'test', keyPrefix }),
-    dump: redisDump(client, keyPrefix),
-    transport: new BullMqTransport({ queue, attempts: 1 }),
-  };
-}
 
 /** Fails with the email address of the user, when the test lets it. */
 class Handlers {
@@ -97,7 +37,10 @@ class Handlers {
   }
 }
 
-async function start(adapter: AdapterFactory, { inbox, transport }: Opened) {
+async function start(
+  adapter: AdapterFactory,
+  { inbox, transport }: Pick<DumpedInbox, 'inbox' | 'transport'>,
+) {
   const options = { signingSecret: SECRET, inbox, ...(transport && { transport }) };
   const module = ScalekitWebhooksModule.forRoot(options);
   const app = await startApp(adapter, { imports: [module], providers: [Handlers] });
@@ -117,7 +60,7 @@ function anEvent(externalId: string, organizationId = 'org_1', email = MARKER) {
   });
 }
 
-function describeErasure(open: () => Promise<Opened>): void {
+function describeErasure(open: () => Promise<DumpedInbox>): void {
   describe('erasing an organization', () => {
     it.each(ADAPTERS)(
       'leaves none of its texts, while a delivery is in progress, on %s',
