@@ -174,15 +174,15 @@ export class TransactionTimeoutError extends ScalekitWebhooksError {
 }
 
 /**
- * A run is dead because the inbox no longer has the payload of its event: it was erased, or dropped when all runs were done.
- * The inbox records the name of this error, and `scalekit-webhooks inbox show` says when the entry was erased.
+ * A run that waited for a worker is dead, because the inbox no longer has the payload of its event. The inbox records this error
+ * with the run. It is never thrown to your code.
  */
 export class PayloadErasedError extends ScalekitWebhooksError {
   override readonly code = 'payload_erased';
 
   constructor(readonly eventId: string) {
     super(
-      `The inbox no longer has the payload of ${eventId}, because it was erased, so the run cannot be executed. Dismiss the run. If its work is still needed, do it by hand, or let Scalekit deliver the event again without a worker.`,
+      `The inbox no longer has the payload of ${eventId}, because it was erased or deleted, so the run cannot be executed. Dismiss the run. If its work is still needed, do it by hand.`,
     );
   }
 }

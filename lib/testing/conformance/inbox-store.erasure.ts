@@ -54,6 +54,17 @@ export function describeErasure(harness: ConformanceHarness, runner: Conformance
       expect((await store.list({ organizationId: 'org_1' })).entries).toEqual([entry]);
     });
 
+    test('removes how the event arrived', async (store) => {
+      if (!store.delivery) return;
+      const event = ofOrganization();
+      await harness.claim(event);
+      expect(await store.delivery(event)).toEqual(event.delivery);
+
+      await store.erase(OWN);
+
+      expect(await store.delivery(event)).toBeUndefined();
+    });
+
     test('says of no other entry that it was erased', async () => {
       const event = ofOrganization();
       await harness.claim(event);
@@ -247,8 +258,8 @@ export function describeDrops(harness: ConformanceHarness, runner: ConformanceRu
   const hasPayload = async (key: InboxKey) => (await harness.store.payload(key)) !== undefined;
 
   describe("payloads: 'drop-when-done'", () => {
-    test('drops the payload when the last run is done', async (store) => {
-      const event = anEvent();
+    test('drops the payload and the delivery when the last run is done', async (store) => {
+      const event = ofOrganization();
       const lease = aLease();
       await harness.claim(event, lease, ['A.run', 'B.run']);
       await store.settle(event, [A_DONE], lease);
@@ -257,6 +268,7 @@ export function describeDrops(harness: ConformanceHarness, runner: ConformanceRu
       await store.settle(event, [{ ...A_DONE, handlerId: 'B.run' }], lease);
 
       expect(await hasPayload(event)).toBe(false);
+      expect(await store.delivery?.(event)).toBeUndefined();
       expect((await harness.entryOf(event)).erasedAt).toBeUndefined();
     });
 

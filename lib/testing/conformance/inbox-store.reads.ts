@@ -203,4 +203,29 @@ export function describeReads(
       expect(await harness.store.payload(anEvent())).toBeUndefined();
     });
   });
+
+  describe('delivery', () => {
+    it('is how the event was first received, and only then', async () => {
+      const { store } = harness;
+      if (!store.delivery) return;
+      const delivery = {
+        id: 'msg_1',
+        headers: { 'x-tag': ['a', '\u0000\ud800'] },
+        carried: { trace: 'one' },
+      };
+      const event = anEvent({ delivery });
+      await harness.claim(event);
+      await harness.claim({ ...event, delivery: { id: 'msg_2', headers: {} } });
+
+      expect(await store.delivery(event)).toEqual(delivery);
+    });
+
+    it('is undefined for an unknown event, and for one that was recorded without it', async () => {
+      const event = anEvent();
+      await harness.claim(event);
+
+      expect(await harness.store.delivery?.(event)).toBeUndefined();
+      expect(await harness.store.delivery?.(anEvent())).toBeUndefined();
+    });
+  });
 }
