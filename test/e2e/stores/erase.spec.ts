@@ -1,12 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import {
+  type InboxKey,
   OnScalekitEvent,
   type ScalekitEvent,
   ScalekitInbox,
   ScalekitWebhooksModule,
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
+import { aLease, anEvent as recorded } from '../../conformance/inbox-store.harness.js';
 import { type Deferred, deferred } from '../../helpers/deferred.js';
 import {
   type DumpedInbox,
@@ -15,6 +17,7 @@ import {
   openRedis,
   openSqliteInbox,
 } from '../../helpers/dumped-inboxes.js';
+import { PostgresFixture } from '../../helpers/postgres-fixture.js';
 import { closeAfterTest } from '../../helpers/running-app.js';
 import { describeWithService } from '../../helpers/services.js';
 import { ADAPTERS, type AdapterFactory, SECRET, startApp } from '../../helpers/test-app.js';
@@ -121,6 +124,63 @@ function describeErasure(open: () => Promise<DumpedInbox>): void {
 }
 
 await describeWithService('postgres', 'In Postgres,', () => describeErasure(openPostgres));
+await describeWithService('postgres', 'Erasing in Postgres', () => {
+  const postgres = PostgresFixture.use();
+  const event = () => recorded({ organizationId: 'org_1' });
+  const failure = {
+    handlerId: 'A.run',
+    state: 'failed',
+    error: { name: 'TypeError', message: MARKER },
+  } as const;
+  const errorOf = async (key: InboxKey, handlerId = 'A.run') => {
+    const entry = await postgres.store.get(key);
+    return entry?.runs.find((run) => run.handlerId === handlerId)?.error;
+  };
+  const erased = { name: 'TypeError', message: '' };
+
+  it('waits for a settlement that began before it, and erases its text', async () => {
+    const [one, lease] = [event(), aLease()];
+    await postgres.store.claim(one, ['A.run'], lease);
+    const transaction = await postgres.begin();
+    await transaction.query(`SELECT FROM "${postgres.schema}".inbox_runs FOR UPDATE`);
+    const settling = postgres.store.settle(one, [failure], lease);
+    await postgres.untilBlocked();
+
+    const erasing = postgres.store.erase({ organizationId: 'org_1' });
+    await until(
+      () => postgres.store.get(one),
+      (entry) => entry?.erasedAt !== undefined,
+    );
+    await postgres.commit(transaction);
+    await settling;
+
+    expect(await erasing).toBe(1);
+    expect(await errorOf(one)).toEqual(erased);
+  });
+
+  it('keeps away the text of a run whose claim it did not see', async () => {
+    const [one, lease] = [event(), aLease()];
+    await postgres.store.claim(one, ['A.run'], aLease());
+    const transaction = await postgres.begin();
+    await postgres.storeIn(transaction).claim(one, ['B.run'], lease);
+
+    expect(await postgres.store.erase({ organizationId: 'org_1' })).toBe(1);
+    await postgres.commit(transaction);
+    await postgres.store.settle(one, [{ ...failure, handlerId: 'B.run' }], lease);
+
+    expect(await errorOf(one, 'B.run')).toEqual(erased);
+  });
+
+  it('does not wait for transactions of other entries', async () => {
+    const [one, other, lease] = [event(), recorded({ organizationId: 'org_2' }), aLease()];
+    await postgres.store.claim(one, ['A.run'], aLease());
+    await postgres.store.claim(other, ['A.run'], lease);
+    const transaction = await postgres.begin();
+    await postgres.storeIn(transaction).settle(other, [failure], lease);
+
+    expect(await postgres.store.erase({ organizationId: 'org_1' })).toBe(1);
+  });
+});
 await describeWithService('redis', 'In Redis,', () => describeErasure(openRedis));
 describe('In SQLite,', () => describeErasure(openSqliteInbox));
 
