@@ -73,7 +73,9 @@ export type {
   RedactedEvent,
 } from './inbox/inbox-options.js';
 export type {
+  ErasureTarget,
   InboxEntry,
+  InboxErasure,
   InboxFilter,
   InboxKey,
   InboxPage,
@@ -133,6 +135,7 @@ export {
   type InvalidEventErrorCode,
   LeaseLostError,
   NonRetryableEventError,
+  PayloadErasedError,
   PayloadUnreadableError,
   RedactionFailedError,
   ScalekitWebhooksConfigurationError,

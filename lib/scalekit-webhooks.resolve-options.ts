@@ -1,8 +1,8 @@
 import type { DynamicModule } from '@nestjs/common';
 import { RetryFailedTransport } from './background/inbox.transport.js';
 import type { EventTransport } from './dispatch/event-transport.js';
+import { InlineTransport } from './dispatch/event-transport.js';
 import type { ScalekitWebhooksObserver } from './dispatch/observers.js';
-import { InlineTransport } from './dispatch/run.engine.js';
 import {
   checkOptions,
   describeValue,
@@ -21,7 +21,8 @@ import {
   type SettingCheck,
   withoutUndefined,
 } from './errors/settings.js';
-import { INBOX_METHODS, type InboxStore } from './inbox/inbox-store.js';
+import type { InboxStore } from './inbox/inbox-store.js';
+import { INBOX_METHODS } from './inbox/inbox-work.js';
 import { MemoryInboxStore } from './inbox/memory-inbox.store.js';
 import type { ValidationMode } from './parse/parse-event.js';
 import {

@@ -1,14 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { leaseMsFor } from '../dispatch/claimed-run.js';
-import type {
-  EndpointRuns,
-  EventTransport,
-  HandlerRetries,
-  InboxWork,
-  TakenRun,
-  WorkLimits,
+import {
+  type EndpointRuns,
+  type EventTransport,
+  type HandlerRetries,
+  type InboxWork,
+  InlineTransport,
+  type TakenRun,
+  type WorkLimits,
 } from '../dispatch/event-transport.js';
-import { InlineTransport } from '../dispatch/run.engine.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import {
   checkOptions,

@@ -7,19 +7,19 @@ import type {
   QueuedRunner,
 } from '../dispatch/event-transport.js';
 
-/** What a job holds: the event as it was received, and the key of its run in the inbox. */
+/** What a job holds: the key of its run in the inbox. */
 export interface RunJobData {
   readonly endpoint: string;
   readonly eventId: string;
   readonly handlerId: string;
-  /** The body as text. Accepted bodies are UTF-8, so the text yields the same bytes. */
-  readonly body: string;
   readonly deliveryId: string;
   /** ISO 8601. */
   readonly receivedAt: string;
+  readonly leaseToken: string;
+  /** The body as text, if the inbox does not keep it. Accepted bodies are UTF-8, so the text yields the same bytes. */
+  readonly body?: string;
   readonly headers?: HandlerBatch['headers'];
   readonly carried?: HandlerBatch['carried'];
-  readonly leaseToken: string;
   /** Since when no process could run it, ISO 8601. */
   readonly unrunnableSince?: string | undefined;
 }
@@ -30,25 +30,27 @@ export function toJobData(batch: HandlerBatch, handlerId: string): RunJobData {
     endpoint,
     eventId: event.id,
     handlerId,
-    body: rawBody.toString('utf8'),
     deliveryId,
     receivedAt: receivedAt.toISOString(),
-    headers,
-    ...(carried && { carried }),
     leaseToken,
+    // What is erased in the inbox must not stay in a job.
+    ...(!batch.isInInbox && { body: rawBody.toString('utf8'), headers, ...(carried && { carried }) }),
   };
 }
 
-export function toQueuedRun({ body, receivedAt, headers = {}, ...run }: RunJobData): QueuedRun {
-  const { handlerId, deliveryId, carried, leaseToken } = run;
+/** @param type the name of the job */
+export function toQueuedRun({ body, receivedAt, headers = {}, ...run }: RunJobData, type: string): QueuedRun {
+  const { eventId, handlerId, deliveryId, carried, leaseToken } = run;
   return {
+    eventId,
+    type,
     headers,
     handlerId,
     deliveryId,
     carried,
     leaseToken,
-    rawBody: Buffer.from(body, 'utf8'),
     receivedAt: new Date(receivedAt),
+    ...(body !== undefined && { rawBody: Buffer.from(body, 'utf8') }),
   };
 }
 

@@ -30,6 +30,8 @@ const MESSAGES = {
     `This process has no endpoint "${endpoint}", which the job is for. Add the endpoint to every worker of the queue, then retry the jobs that have failed.`,
   jobUnreadable: (name: string, message: string) =>
     `The job's event cannot be read (${name}: ${message}). Replay the event from the inbox.`,
+  errorIsInInbox: (eventId: string) =>
+    `The inbox has the message of this error: see the entry of ${eventId}, or the log.`,
   jobPutBack: (reason: string) => `A job goes back to the queue. ${reason}`,
   jobGivenUp: (reason: string) => `No process could run the job for an hour. ${reason}`,
 } as const;
@@ -85,7 +87,7 @@ const CHECKS: OptionChecks<BullMqTransportOptions> = {
   handlerTimeoutMs: optional(requireDurationMs),
 };
 
-// Jobs hold payloads, so finished jobs are not kept forever.
+// The inbox knows how runs ended, so finished jobs are not kept forever.
 const KEEP_FINISHED = { age: 24 * 60 * 60, count: 10_000 };
 // How long a worker keeps a job while no inbox can be reached, so that it does not take and put back the whole queue.
 const HOLD_BACK_MS = 500;
@@ -98,7 +100,8 @@ const CLOSE_GRACE_MS = 2000;
 
 /**
  * Runs handlers as jobs of a BullMQ queue, one job for each event and handler. A delivery is answered with 202 once
- * Redis holds all of its jobs. The inbox must be one that all processes share.
+ * Redis holds all of its jobs. The inbox must be one that all processes share. Jobs hold ids, and workers read the event from
+ * the inbox. Only with an inbox of your own that has no `delivery()`, jobs hold the event.
  */
 export class BullMqTransport implements EventTransport {
   readonly spansProcesses = true;
@@ -200,9 +203,12 @@ export class BullMqTransport implements EventTransport {
     if (!owner) return this.#postpone(job, MESSAGES.endpointGone(endpoint));
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     try {
-      const end = await owner.attempt(toQueuedRun(job.data), isLast);
+      const end = await owner.attempt(toQueuedRun(job.data, job.name), isLast);
       if (unrunnableSince !== undefined) await this.#setUnrunnableSince(job, undefined);
-      return end;
+      // BullMQ stores the error in the job, where it could not be erased.
+      return 'error' in end
+        ? { ...end, error: { ...end.error, message: MESSAGES.errorIsInInbox(job.data.eventId) } }
+        : end;
     } catch (error) {
       const { name, message } = toRunError(error);
       return this.#postpone(job, MESSAGES.jobUnreadable(name, message));

@@ -220,12 +220,12 @@ export function addFilterOptions(command: Command): Command {
     .option('--received-before <time>', 'only events before this ISO 8601 date or age', parsePastTime);
 }
 
-function parseText(text: string): string {
+export function parseText(text: string): string {
   if (text !== '') return text;
   throw new InvalidArgumentError(CLI_MESSAGES.emptyText);
 }
 
-function parseEntity(text: string): string {
+export function parseEntity(text: string): string {
   if (/^[a-z-]+:./.test(text)) return text;
   throw new InvalidArgumentError(CLI_MESSAGES.notAnEntity);
 }

@@ -95,6 +95,11 @@ export const CLI_MESSAGES = {
   unreadableEntry: (endpoint: string, eventId: string) => `cannot be decrypted  ${endpoint}  ${eventId}`,
   encryptionSecretIsKey:
     'Keep it as safe as a password, and back it up: without it, the payloads that it encrypted are lost.',
+  payloadErased: 'the payload of this event was erased',
+  notOneToErase: 'Use either --organization or --entity.',
+  notErased: (count: number) =>
+    `Nothing was erased. ${counted(count, 'event')} would be: add --yes to erase for good.`,
+  erased: (count: number) => `Erased ${counted(count, 'event')}.`,
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
   eventsMissing: 'Specify either an event ID, or at least one condition, such as --state dead.',
   receivedNever: '--received-after must be before --received-before.',
@@ -119,7 +124,7 @@ export const CLI_MESSAGES = {
   entryField: (name: string, value: string) => `${name.padEnd(10)}${value}`,
   runState: (state: string, attempts: number, time: string, note?: string) =>
     `          ${note ? `${state} (${note})` : state}, ${counted(attempts, 'attempt')}, updated ${time}`,
-  runError: (name: string, message: string) => `          ${name}: ${message}`,
+  runError: (name: string, message: string) => `          ${message ? `${name}: ${message}` : name}`,
 
   bodyRead: (bytes: number) => `Body        ${counted(bytes, 'byte')}`,
   schemeFound: (scheme: string) => `Scheme      ${scheme}`,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Pace } from '../dispatch/timeout.js';
 import { PayloadUnreadableError } from '../errors/errors.js';
 import { sanitizeLine } from '../errors/safe-text.js';
-import type { InboxEntry, InboxKey } from '../inbox/inbox-queries.js';
+import type { InboxEntry } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import { replayRequestId } from '../verify/signature-headers.js';
 import { SECRET_VARIABLE } from '../verify/signing-secret.js';
@@ -138,16 +138,16 @@ async function replayAll(
  */
 async function resend(
   store: InboxStore,
-  key: InboxKey,
+  entry: InboxEntry,
   target: DeliveryTarget,
   handlers: readonly string[] | undefined,
 ): Promise<DeliveryResponse> {
-  const payload = await store.payload(key).catch((error: unknown) => {
+  const payload = await store.payload(entry).catch((error: unknown) => {
     if (error instanceof PayloadUnreadableError) return 'unreadable' as const;
     throw error;
   });
   if (payload === 'unreadable') return { reason: NOT_DECRYPTED };
-  if (!payload) return { reason: CLI_MESSAGES.payloadMissing };
+  if (!payload) return { reason: missingPayload(entry) };
   const response = await sendDelivery(payload, { ...target, id: replayRequestId({ handlers }) });
   if (response.status === undefined || !response.endpoint) return response;
   if (response.status === 401) return { ...response, advice: CLI_MESSAGES.replayRefused };
@@ -163,15 +163,24 @@ function replayAdvice(
   return received && replay === undefined ? CLI_MESSAGES.notReplayed : undefined;
 }
 
+/** Why an event has no payload. */
+export function missingPayload({ erasedAt }: InboxEntry): string {
+  return erasedAt ? CLI_MESSAGES.payloadErased : CLI_MESSAGES.payloadMissing;
+}
+
+const WITHOUT_PAYLOAD: readonly unknown[] = [
+  CLI_MESSAGES.payloadMissing,
+  CLI_MESSAGES.payloadErased,
+  NOT_DECRYPTED,
+];
+
 function nameOf({ type, eventId }: InboxEntry): string {
   return sanitizeLine(`${type} ${eventId}`);
 }
 
 /** Whether the response shows that the URL, the secret, a handler or the inbox is wrong, rather than this one event. */
 function isNotAccepted(response: DeliveryResponse): boolean {
-  if (response.status === undefined) {
-    return response.reason !== CLI_MESSAGES.payloadMissing && response.reason !== NOT_DECRYPTED;
-  }
+  if (response.status === undefined) return !WITHOUT_PAYLOAD.includes(response.reason);
   if (response.endpoint?.replay === undefined)
     return response.endpoint === undefined || response.status < 500;
   return response.endpoint.replay !== 'done';

@@ -2,20 +2,23 @@ import type { Command } from 'commander';
 import { sanitizeLine, sanitizeText } from '../errors/safe-text.js';
 import type { InboxEntry } from '../inbox/inbox-queries.js';
 import { CLI_MESSAGES } from './cli.messages.js';
-import type { CliContext } from './cli-io.js';
+import type { CliContext, CliIo } from './cli-io.js';
 import {
   addFilterOptions,
   addStoreOptions,
   CliFailureError,
+  CliUsageError,
   DEFAULT_ENDPOINT,
   INBOX_URL_VARIABLE,
   type InboxFilterOptions,
   type InboxStoreOptions,
+  parseEntity,
   parsePastTime,
   parsePositiveInteger,
+  parseText,
   readEntries,
 } from './cli-io.js';
-import { addInboxReplayCommand } from './inbox-replay.command.js';
+import { addInboxReplayCommand, missingPayload } from './inbox-replay.command.js';
 import {
   addInboxDismissCommand,
   addInboxReencryptCommand,
@@ -23,11 +26,11 @@ import {
 } from './inbox-runs.command.js';
 import { withInbox } from './open-inbox.js';
 
-/** `inbox`: inspects, replays and prunes the events in an application's inbox. */
+/** `inbox`: inspects, replays, erases and prunes the events in an application's inbox. */
 export function addInboxCommand(program: Command, context: CliContext): void {
   const inbox = program
     .command('inbox')
-    .description("Inspect, replay and prune the events in your application's inbox.")
+    .description("Inspect, replay, erase and prune the events in your application's inbox.")
     .addHelpText(
       'after',
       `
@@ -37,6 +40,7 @@ Examples:
   $ scalekit-webhooks inbox show evt_123 --application shop
   $ scalekit-webhooks inbox replay evt_123 --application shop
   $ scalekit-webhooks inbox dismiss evt_123 --application shop
+  $ scalekit-webhooks inbox erase --organization org_1 --application shop
   $ scalekit-webhooks inbox prune --before 30d --application shop`,
     );
   addInboxListCommand(inbox, context);
@@ -44,6 +48,7 @@ Examples:
   addInboxStatsCommand(inbox, context);
   addInboxReplayCommand(inbox, context);
   addInboxDismissCommand(inbox, context);
+  addInboxEraseCommand(inbox, context);
   addInboxPruneCommand(inbox, context);
   addInboxReencryptCommand(inbox, context);
 }
@@ -85,9 +90,10 @@ Examples:
     });
 }
 
-function entryLine({ receivedAt, endpoint, eventId, type, runs }: InboxEntry): string {
+function entryLine({ receivedAt, endpoint, eventId, type, erasedAt, runs }: InboxEntry): string {
   const states = runs.map(({ handlerId, state }) => `${handlerId} ${state}`).join(', ');
-  return [receivedAt.toISOString(), endpoint, eventId, type, states].map(sanitizeLine).join('  ').trimEnd();
+  const parts = [receivedAt.toISOString(), endpoint, eventId, type, ...(erasedAt ? ['erased'] : []), states];
+  return parts.map(sanitizeLine).join('  ').trimEnd();
 }
 
 interface ShowOptions extends InboxStoreOptions {
@@ -128,7 +134,7 @@ Examples:
       }
       const lines = entryLines(entry);
       if (options.payload) {
-        lines.push('', payload === undefined ? CLI_MESSAGES.payloadMissing : sanitizeText(payload));
+        lines.push('', payload === undefined ? missingPayload(entry) : sanitizeText(payload));
       }
       io.stdout.write(`${lines.join('\n')}\n`);
     });
@@ -140,6 +146,7 @@ function entryLines({
   runs,
   organizationId,
   entity,
+  erasedAt,
   ...entry
 }: InboxEntry): string[] {
   return [
@@ -150,6 +157,7 @@ function entryLines({
     ...(entity === undefined ? [] : [CLI_MESSAGES.entryField('Entity', entity)]),
     CLI_MESSAGES.entryField('Occurred', occurredAt),
     CLI_MESSAGES.entryField('Received', receivedAt.toISOString()),
+    ...(erasedAt ? [CLI_MESSAGES.entryField('Erased', erasedAt.toISOString())] : []),
     ...runs.flatMap(({ handlerId, state, attempts, updatedAt, error, note }) => [
       CLI_MESSAGES.entryField('Handler', handlerId),
       CLI_MESSAGES.runState(state, attempts, updatedAt.toISOString(), note),
@@ -157,6 +165,58 @@ function entryLines({
     ]),
     // Not sanitizeLine, which would remove the indentation.
   ].map((line) => line.replaceAll(/[\p{C}\s]/gu, ' '));
+}
+
+interface EraseOptions extends InboxStoreOptions {
+  readonly endpoint?: string;
+  readonly organization?: string;
+  readonly entity?: string;
+  readonly yes?: boolean;
+}
+
+function addInboxEraseCommand(inbox: Command, context: CliContext): void {
+  const command = inbox
+    .command('erase')
+    .summary('Erase the personal data of an organization or an entity.')
+    .description(
+      'Erase the payloads and headers of the events of an organization, or of those about an entity, and the messages of their errors. Ids, states and times stay, so that a duplicate is still recognized.\n\n' +
+        'Without --yes, it says how many events match, erases nothing, and the exit code is 1.',
+    )
+    .option('--organization <id>', 'events of this organization', parseText)
+    .option('--entity <entity>', 'events about this entity, for example user:usr_1', parseEntity)
+    .option('--endpoint <name>', 'only events of this endpoint (default: all endpoints)');
+  addStoreOptions(command)
+    .option('--yes', 'erase them for good')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ scalekit-webhooks inbox erase --organization org_1 --store postgres://localhost/shop --application shop
+  $ scalekit-webhooks inbox erase --entity user:usr_1 --store sqlite:inbox.db --yes`,
+    )
+    .action(async (options: EraseOptions) => {
+      context.exitCode = await erase(options, context.io);
+    });
+}
+
+/** Resolves to the exit code. */
+function erase({ organization, entity, ...options }: EraseOptions, io: CliIo): Promise<number> {
+  const target =
+    organization !== undefined && entity === undefined
+      ? { organizationId: organization }
+      : entity !== undefined && organization === undefined
+        ? { entity }
+        : undefined;
+  if (!target) throw new CliUsageError(CLI_MESSAGES.notOneToErase);
+  const which = { ...target, endpoint: options.endpoint };
+  return withInbox(options, io, async (store) => {
+    if (!options.yes) {
+      io.stdout.write(`${CLI_MESSAGES.notErased(await store.count(which))}\n`);
+      return 1;
+    }
+    io.stdout.write(`${CLI_MESSAGES.erased((await store.erase?.(which)) ?? 0)}\n`);
+    return 0;
+  });
 }
 
 interface PruneOptions extends InboxStoreOptions {

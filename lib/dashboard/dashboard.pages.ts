@@ -192,7 +192,7 @@ export function entry(
   canReadPayload: boolean,
   done: string | undefined,
 ): Html {
-  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = found;
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, erasedAt, runs } = found;
   const target = { endpoint, event: eventId };
   const isOpen = runs.some(({ state }) => state !== 'done');
   const canDismiss = runs.some(isDismissible);
@@ -204,9 +204,11 @@ export function entry(
 <dt>Happened</dt><dd>${occurredAt}</dd>
 <dt>Received</dt><dd>${time(receivedAt)}</dd>
 <dt>Payload</dt><dd>${
-    canReadPayload
-      ? html`<a href="${addressTo('payload', target)}">Show the payload</a>`
-      : 'You may not read payloads (see the option canReadPayload).'
+    erasedAt
+      ? html`Erased at ${time(erasedAt)}`
+      : canReadPayload
+        ? html`<a href="${addressTo('payload', target)}">Show the payload</a>`
+        : 'You may not read payloads (see the option canReadPayload).'
   }</dd>
 </dl>
 ${table(
@@ -227,7 +229,7 @@ function runRow(run: InboxRun, target: Params, key: ActionKey): Html {
   return html`<tr><th scope="row">${handlerId}</th>
 <td><span class="${state}">${state}</span>${isDismissed && ' (dismissed)'}${note && ` (${note})`}</td>
 <td class="number">${attempts}</td><td>${time(updatedAt)}</td>
-<td class="error">${error && `${error.name}: ${error.message}`}</td>
+<td class="error">${error && (error.message ? `${error.name}: ${error.message}` : error.name)}</td>
 <td>${
     isDismissible(run) && [
       actionButton(key, { action: 'replay', ...own }, 'Replay', handlerId),

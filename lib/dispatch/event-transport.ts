@@ -1,6 +1,6 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunError } from '../inbox/inbox-queries.js';
-import type { RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a worker retries a failed run. */
@@ -35,12 +35,22 @@ export interface HandlerBatch {
   /** The lease under which the runs were claimed. */
   readonly leaseToken: string;
   readonly runs: readonly HandlerRun[];
+  /**
+   * Whether the inbox keeps the event, so that workers can read `rawBody`, `headers` and `carried` there. A queue should not
+   * store them then: what is erased or dropped in the inbox would stay in its jobs.
+   */
+  readonly isInInbox?: boolean;
 }
 
-/** A run in a queue. It contains the event, but never a secret. */
+/** A run in a queue. It has the id of its event, or contains the event. It never contains a secret. */
 export interface QueuedRun
-  extends Pick<HandlerBatch, 'rawBody' | 'deliveryId' | 'receivedAt' | 'headers' | 'carried' | 'leaseToken'> {
+  extends Pick<HandlerBatch, 'deliveryId' | 'receivedAt' | 'leaseToken'>,
+    Partial<Pick<HandlerBatch, 'rawBody' | 'headers' | 'carried'>> {
   readonly handlerId: string;
+  /** The id of the event, which the worker reads from the inbox. It can be left out if there is a `rawBody`. */
+  readonly eventId?: string;
+  /** The type of the event, for the log. */
+  readonly type?: string;
 }
 
 /** The limits of one attempt at a queued run. */
@@ -89,6 +99,23 @@ export interface EventTransport {
    * @internal
    */
   readonly inboxWork?: InboxWork;
+}
+
+/** The default transport: runs all handlers of an event concurrently, within the request. */
+export class InlineTransport implements EventTransport {
+  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
+    return runs.map((run) => run.execute());
+  }
+}
+
+/** Whether the inbox keeps events for the workers of a queue, so that its jobs need not contain them. */
+export function keepsDelivery(options: { transport: EventTransport; inbox: InboxStore }): boolean {
+  return !(options.transport instanceof InlineTransport) && options.inbox.delivery !== undefined;
+}
+
+/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
+export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
+  return application === undefined ? endpoint : `${application}/${endpoint}`;
 }
 
 /** How runs are taken from the inbox itself. */

@@ -1,8 +1,8 @@
-import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
+import { PayloadErasedError, ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
 import { type DueRun, type InboxWorkStore, isWorkStore, WORK_METHODS } from '../inbox/inbox-work.js';
-import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
+import type { ValidationMode } from '../parse/parse-event.js';
 import { ClaimedRun, leaseMsFor, RunLease } from './claimed-run.js';
 import type { WorkLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -17,6 +17,7 @@ import {
   type HandlerReport,
   type HandlerReportState,
   ReceivedEvent,
+  toReceived,
 } from './received-event.js';
 import { failedSettlement, RunInbox, WORKER_TIMEOUT_MS } from './run.inbox.js';
 import { backoffMs, CircuitBreaker, TIMED_OUT, waitAtMost, withTimeout } from './timeout.js';
@@ -212,18 +213,8 @@ export class InboxRuns implements EndpointRuns {
       const context = new ScalekitEventContext(received, endpoint);
       const running = this.#running;
       const limits = { timeoutMs, source: 'inbox', patienceMs: WORKER_PATIENCE_MS } as const;
-      const claimed = new ClaimedRun({
-        handler,
-        attempt,
-        received,
-        context,
-        lease,
-        inbox,
-        log,
-        running,
-        retryable,
-        ...limits,
-      });
+      const given = { handler, attempt, received, context, lease, inbox, log, running, retryable };
+      const claimed = new ClaimedRun({ ...given, ...limits });
       const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
       const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
       const heldBack = { handlerId, state: 'queued', retryInMs: heldBackForMs() } as const;
@@ -299,12 +290,12 @@ function loggedEvent({ eventId: id, type, occurredAt, delivery }: DueRun) {
 }
 
 function toReceivedEvent(
-  { payload, unreadable, delivery, receivedAt }: DueRun,
+  { eventId, payload, unreadable, delivery, receivedAt }: DueRun,
   validation: ValidationMode,
 ): ReceivedEvent {
   if (unreadable) throw unreadable;
-  const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  if (!payload) throw new PayloadErasedError(eventId);
   const { id: deliveryId, ...others } = delivery ?? {};
-  const arrival = delivery ? { deliveryId, ...others } : {};
-  return new ReceivedEvent(parseReceivedEvent(rawBody, validation), { rawBody, receivedAt, ...arrival });
+  const arrival = { receivedAt, isStored: true, ...(delivery && { deliveryId, ...others }) };
+  return toReceived(payload, arrival, validation);
 }

@@ -3,7 +3,7 @@ import type { EventIssue } from '../errors/errors.js';
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunError } from '../inbox/inbox-queries.js';
 import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
-import type { ParsedEvent } from '../parse/parse-event.js';
+import { type ParsedEvent, parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
 import type { Outcome } from '../respond/outcome.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
@@ -55,6 +55,20 @@ export class ReceivedEvent {
     this.isAwaited = isAwaited;
     this.isStored = isStored;
   }
+}
+
+/**
+ * An event from the bytes of its body.
+ *
+ * @throws InvalidEventError when they are not an event
+ */
+export function toReceived(
+  payload: Uint8Array,
+  arrival: Omit<Arrival, 'rawBody'>,
+  validation: ValidationMode,
+): ReceivedEvent {
+  const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  return new ReceivedEvent(parseReceivedEvent(rawBody, validation), { ...arrival, rawBody });
 }
 
 // Headers that grant access to whoever has them. Stored headers outlive the request.
@@ -163,4 +177,12 @@ export function isOutage({ outcome, handlers }: DispatchResult): boolean {
 /** The handlers whose runs are dead since an earlier delivery. */
 export function deadOf(handlers: DispatchResult['handlers']): readonly string[] {
   return handlers.filter(({ state }) => state === 'already_dead').map(({ handlerId }) => handlerId);
+}
+
+/** A retry should wait for the longest run that is in progress elsewhere. */
+export function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult, 'retryAfterSeconds'> {
+  const waits = [...claims.values()].flatMap((claim) =>
+    claim.state === 'running' ? claim.leaseEndsInMs : [],
+  );
+  return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
 }

@@ -1,8 +1,17 @@
-import type { InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunClaim, RunSettlement } from '../inbox/inbox-store.js';
+import type { ValidationMode } from '../parse/parse-event.js';
 import { ClaimedRun, type ClaimedRunOptions, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
-import type { EventTransport, HandlerBatch, QueuedAttempt, QueuedRunEnd } from './event-transport.js';
+import {
+  type EventTransport,
+  InlineTransport,
+  keepsDelivery,
+  type QueuedAttempt,
+  type QueuedRun,
+  type QueuedRunEnd,
+  transportEndpoint,
+} from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
 import {
@@ -12,9 +21,17 @@ import {
   type ReceivedEvent,
   reportClaim,
   reportRun,
+  retryAfter,
   withoutCredentials,
 } from './received-event.js';
-import { failedSettlement, RunInbox, type RunInboxOptions, WORKER_TIMEOUT_MS } from './run.inbox.js';
+import {
+  failedSettlement,
+  QUEUED_RETRY_MS,
+  type QueuedEvent,
+  RunInbox,
+  type RunInboxOptions,
+  WORKER_TIMEOUT_MS,
+} from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
 
 /** What the engine works with. */
@@ -32,10 +49,6 @@ interface RunEnd {
   readonly limit?: string;
 }
 
-// During a longer outage of the inbox, a worker's job goes back to the queue.
-const QUEUED_CLAIM_RETRY_MS = 1000;
-// While the inbox is down, the jobs come back over this time instead of all at once.
-const QUEUED_SPREAD_MS = 1000;
 // How much longer than its handlers a delivery waits for the inbox, so that the response leaves within Scalekit's 10 s.
 const INBOX_GRACE_MS = 500;
 
@@ -76,6 +89,7 @@ export class RunEngine {
     try {
       const claims = await this.#inbox.claim(received, ids, lease, {
         timeout,
+        keepsDelivery: keepsDelivery(this.options),
         retryForMs: timeout.timeLeftMs(),
         release: (handlerId) => failedSettlement(handlerId, new Error(MESSAGES.claimedTooLate)),
       });
@@ -93,26 +107,31 @@ export class RunEngine {
     }
   }
 
+  /** Reads the event of a queued run: see `RunInbox.readQueued`. */
+  readQueued(run: QueuedRun, validation: ValidationMode): ReturnType<RunInbox['readQueued']> {
+    return this.#inbox.readQueued(run, validation);
+  }
+
   /**
    * Makes one attempt at a run that a delivery has queued. Never rejects.
    *
    * @param queuedUnder the token of the lease under which the delivery queued the run
    */
   async attemptQueued(
-    received: ReceivedEvent,
+    { received, refused }: QueuedEvent,
     handlerId: string,
     { timeoutMs, isLast }: QueuedAttempt,
     queuedUnder: string,
   ): Promise<QueuedRunEnd> {
-    if (this.#inbox.backsOffForMs > 0) return this.#unavailable();
+    if (this.#inbox.backsOffForMs > 0) return this.#inbox.unavailable();
     const lease = new RunLease(leaseMsFor(timeoutMs), { takesOver: queuedUnder });
     const claims = await withTimeout(WORKER_TIMEOUT_MS, (timeout) => {
       // Queued without an error, so that the attempt does not count.
       const release = (): RunSettlement => ({ handlerId, state: 'queued' });
-      const limits = { timeout, retryForMs: QUEUED_CLAIM_RETRY_MS, release };
+      const limits = { timeout, retryForMs: QUEUED_RETRY_MS, release };
       return this.#inbox.claim(received, [handlerId], lease, limits);
     });
-    if (!claims) return this.#unavailable();
+    if (!claims) return this.#inbox.unavailable();
     const claim = claims.get(handlerId);
     if (claim?.state === 'running') return { state: 'busy', retryInMs: claim.leaseEndsInMs };
     if (claim?.state === 'dead')
@@ -120,11 +139,11 @@ export class RunEngine {
     if (claim?.state !== 'claimed') return { state: 'done' };
 
     const handler = this.registry.byId(handlerId);
-    const handlers = handler ? [handler] : [];
+    const handlers = handler && !refused ? [handler] : [];
     const limits = { timeoutMs, source: 'queue', patienceMs: WORKER_PATIENCE_MS } as const;
     const [run] = this.#prepare(received, handlers, claims, lease, limits);
     // Another version of the application may have the handler, so the run keeps its remaining attempts.
-    let end = failedSettlement(handlerId, new Error(MESSAGES.handlerGone(handlerId)));
+    let end = failedSettlement(handlerId, refused ?? new Error(MESSAGES.handlerGone(handlerId)));
     if (run) {
       // A run cannot be settled after its lease, so waiting longer would only block the worker.
       const executed = await waitAtMost(run.execute(), lease.durationMs);
@@ -150,14 +169,9 @@ export class RunEngine {
       : log.observers?.begin(endpoint, received, { handlerId, attempt, source: 'queue' });
     observation?.end(settlement);
     const settled = await this.#inbox.settleWithinLease(received, settlement, lease);
-    if (!settled) return this.#unavailable();
+    if (!settled) return this.#inbox.unavailable();
     if (!settlement.error) return { state: 'done' };
     return { state: settlement.state === 'dead' ? 'dead' : 'failed', error: settlement.error };
-  }
-
-  #unavailable(): QueuedRunEnd {
-    const retryInMs = Math.ceil(this.#inbox.backsOffForMs + Math.random() * QUEUED_SPREAD_MS);
-    return { state: 'unavailable', retryInMs };
   }
 
   /** The runs that are executed in this process now: handler and event. */
@@ -214,6 +228,7 @@ export class RunEngine {
           ? { headers }
           : { headers: withoutCredentials(headers), carried: this.options.log.observers?.carry() }),
         leaseToken,
+        isInInbox: keepsDelivery(this.options),
         runs,
       });
     } catch (error) {
@@ -276,24 +291,4 @@ export class RunEngine {
 
 function reportOf(handlerId: string, ends: readonly RunEnd[]): HandlerReport | undefined {
   return ends.find(({ report }) => report.handlerId === handlerId)?.report;
-}
-
-/** A retry should wait for the longest run that is in progress elsewhere. */
-function retryAfter(claims: ReadonlyMap<string, RunClaim>): Pick<DispatchResult, 'retryAfterSeconds'> {
-  const waits = [...claims.values()].flatMap((claim) =>
-    claim.state === 'running' ? claim.leaseEndsInMs : [],
-  );
-  return waits.length === 0 ? {} : { retryAfterSeconds: Math.ceil(Math.max(...waits) / 1000) };
-}
-
-/** The default transport: runs all handlers of an event concurrently, within the request. */
-export class InlineTransport implements EventTransport {
-  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
-    return runs.map((run) => run.execute());
-  }
-}
-
-/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
-export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
-  return application === undefined ? endpoint : `${application}/${endpoint}`;
 }

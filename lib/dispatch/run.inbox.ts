@@ -1,17 +1,24 @@
+import { PayloadErasedError, PayloadUnreadableError } from '../errors/errors.js';
 import { organizationIdOf, scalekitEventEntity } from '../events/event-entity.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { InboxWorkStore, OrderPlace } from '../inbox/inbox-work.js';
+import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
 import type { RunLease } from './claimed-run.js';
 import type { LoggedEvent, RunLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
+import type { QueuedRun, QueuedRunEnd } from './event-transport.js';
 import { toRunError } from './handler-failure.js';
 import type { RunFault } from './observers.js';
-import { type ReceivedEvent, withoutCredentials } from './received-event.js';
+import { ReceivedEvent, toReceived, withoutCredentials } from './received-event.js';
 import { CircuitBreaker, TIMED_OUT, type Timeout, withTimeout } from './timeout.js';
 
 /** A worker is in no hurry, but must notice that the inbox does not respond. */
 export const WORKER_TIMEOUT_MS = 5000;
+// During a longer outage of the inbox, a worker's job goes back to the queue.
+export const QUEUED_RETRY_MS = 1000;
+// While the inbox is down, the jobs of a queue come back over this time instead of all at once.
+const QUEUED_SPREAD_MS = 1000;
 
 /** What an endpoint's inbox needs to know. */
 export interface RunInboxOptions {
@@ -23,10 +30,19 @@ export interface RunInboxOptions {
 /** How long a claim may take, and how to release it if it takes longer. */
 export interface ClaimLimits {
   readonly timeout: Timeout;
+  /** Whether a worker may need to know how the event arrived. */
+  readonly keepsDelivery?: boolean;
   /** How long to retry a claim that fails. */
   readonly retryForMs: number;
   /** Releases a run whose claim came too late, so that a retry does not have to wait for its lease to end. */
   readonly release: (handlerId: string) => RunSettlement;
+}
+
+/** The event of a queued run. If the inbox no longer has its payload or cannot read it, only what its entry says. */
+export interface QueuedEvent {
+  readonly received: ReceivedEvent;
+  /** Why the run cannot be executed. */
+  readonly refused?: PayloadErasedError | PayloadUnreadableError;
 }
 
 /** Claims and settles runs in an endpoint's inbox, with retries and time limits. */
@@ -41,6 +57,12 @@ export class RunInbox {
   /** How long no more claims are made because claims have failed, in ms. 0 if they are. */
   get backsOffForMs(): number {
     return this.#claims.refusesForMs;
+  }
+
+  /** How an attempt at a queued run ends while the inbox does not respond. */
+  unavailable(): QueuedRunEnd {
+    const retryInMs = Math.ceil(this.backsOffForMs + Math.random() * QUEUED_SPREAD_MS);
+    return { state: 'unavailable', retryInMs };
   }
 
   /** Retries until it succeeds or the lease ends: a settlement is fenced by its lease, so repeating it is safe. */
@@ -71,9 +93,9 @@ export class RunInbox {
     received: ReceivedEvent,
     handlerIds: readonly string[],
     lease: RunLease,
-    { timeout, retryForMs, release }: ClaimLimits,
+    { timeout, keepsDelivery = false, retryForMs, release }: ClaimLimits,
   ): Promise<ReadonlyMap<string, RunClaim> | undefined> {
-    const event = this.#toInboxEvent(received, lease.retryInMs !== undefined);
+    const event = this.#toInboxEvent(received, keepsDelivery || lease.retryInMs !== undefined);
     const retryUntil = Date.now() + retryForMs;
     const claiming = this.#claims.retryWithin(
       () => this.options.inbox.claim(event, handlerIds, lease),
@@ -84,6 +106,56 @@ export class RunInbox {
       const released = claimed.map(([handlerId]) => release(handlerId));
       return this.#settle(received, released, lease);
     });
+  }
+
+  /**
+   * Reads the event of a queued run: from the inbox, or from the run if the inbox never kept it. Resolves to how the
+   * attempt ends if there is no event.
+   *
+   * @throws InvalidEventError when the event cannot be read
+   */
+  async readQueued(
+    run: QueuedRun,
+    validation: ValidationMode,
+  ): Promise<QueuedEvent | { readonly end: QueuedRunEnd }> {
+    if (this.backsOffForMs > 0) return { end: this.unavailable() };
+    const { eventId, type = '', rawBody } = run;
+    const { inbox } = this.options;
+    const fromRun = rawBody && (() => ({ received: toReceived(rawBody, run, validation) }));
+    if (fromRun && (eventId === undefined || (!inbox.delivery && !inbox.erase))) return fromRun();
+    const id = eventId ?? '';
+    const event = { event: { id, type } };
+    const read = await withTimeout(WORKER_TIMEOUT_MS, (timeout) => {
+      const reading = this.#claims.retryWithin(
+        () => this.#read(id),
+        () => timeout.timeLeftMs() - WORKER_TIMEOUT_MS + QUEUED_RETRY_MS,
+      );
+      return this.#inTime(event, this.#claims, 'claim_failed', timeout, reading);
+    });
+    if (!read) return { end: this.unavailable() };
+    const { payload, delivery, entry, unreadable } = read;
+    if (payload)
+      return { received: toReceived(payload, { ...run, ...delivery, isStored: true }, validation) };
+    if (fromRun && !entry?.erasedAt) return fromRun();
+    const refused = unreadable ?? new PayloadErasedError(id);
+    if (!entry) return { end: { state: 'dead', error: toRunError(refused) } };
+    const { type: ofType, occurredAt } = entry;
+    const known = JSON.stringify({ id, type: ofType, occurred_at: occurredAt, data: {} });
+    const parsed = parseReceivedEvent(Buffer.from(known), 'off');
+    // Without a body, nothing that looks like the event can be stored.
+    return { received: new ReceivedEvent(parsed, { ...run, rawBody: Buffer.of(), isStored: true }), refused };
+  }
+
+  async #read(eventId: string) {
+    const { endpoint, inbox } = this.options;
+    const key = { endpoint, eventId };
+    try {
+      const [payload, delivery] = await Promise.all([inbox.payload(key), inbox.delivery?.(key)]);
+      return { payload, delivery, entry: payload ? undefined : await inbox.get(key) };
+    } catch (error) {
+      if (!(error instanceof PayloadUnreadableError)) throw error;
+      return { unreadable: error, entry: await inbox.get(key) };
+    }
   }
 
   /** Hands runs to the workers, with the retries and limits of a claim. */
@@ -205,7 +277,8 @@ function withRetry(settlement: RunSettlement, { retryInMs }: RunLease): RunSettl
   return { retryInMs, ...settlement };
 }
 
-/** The settlement of a run that was not executed. A retry can claim it. */
+/** The settlement of a run that was not executed. A retry can claim it, unless the payload of its event is gone. */
 export function failedSettlement(handlerId: string, error: unknown): RunSettlement {
-  return { handlerId, state: 'failed', error: toRunError(error) };
+  const state = error instanceof PayloadErasedError ? 'dead' : 'failed';
+  return { handlerId, state, error: toRunError(error) };
 }

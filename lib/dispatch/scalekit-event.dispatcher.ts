@@ -10,7 +10,7 @@ import { InvalidEventError, ScalekitWebhooksConfigurationError } from '../errors
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import { MemoryInboxStore } from '../inbox/memory-inbox.store.js';
-import { parseEvent, parseReceivedEvent } from '../parse/parse-event.js';
+import { parseEvent } from '../parse/parse-event.js';
 import { isJsonObject } from '../parse/validate-event.js';
 import { toWebhookEvent } from '../parse/webhook-event.js';
 import { isAcknowledged } from '../respond/outcome.js';
@@ -18,11 +18,11 @@ import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, Drain, RESOLVED_OPTIONS } from './dispatch.providers.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
-import type { QueuedRunner } from './event-transport.js';
+import { type QueuedRunner, transportEndpoint } from './event-transport.js';
 import { InboxRuns } from './inbox.runs.js';
 import { observedEvent } from './observers.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
-import { RunEngine, transportEndpoint } from './run.engine.js';
+import { RunEngine } from './run.engine.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
 
 // How often a slow shutdown logs what it is waiting for.
@@ -81,9 +81,10 @@ export class ScalekitEventDispatcher implements OnModuleInit, OnApplicationBoots
     const engine = this.#engine;
     if (!engine) return;
     const runner: QueuedRunner = async (run, attempt) => {
-      const received = new ReceivedEvent(parseReceivedEvent(run.rawBody, this.#options.validation), run);
+      const found = await engine.readQueued(run, this.#options.validation);
+      if ('end' in found) return found.end;
       await this.#handlers.loadMore();
-      return engine.attemptQueued(received, run.handlerId, attempt, run.leaseToken);
+      return engine.attemptQueued(found, run.handlerId, attempt, run.leaseToken);
     };
     const { name, transport, inbox } = this.#options;
     transport.work?.(transportEndpoint(name, inbox), runner);

@@ -213,17 +213,33 @@ export class RedactionFailedError extends ScalekitWebhooksError {
 }
 
 /**
+ * A run that waited for a worker is dead, because the inbox no longer has the payload of its event. The inbox records this error
+ * with the run. It is never thrown to your code.
+ */
+export class PayloadErasedError extends ScalekitWebhooksError {
+  override readonly code = 'payload_erased';
+
+  constructor(readonly eventId: string) {
+    super(
+      `The inbox no longer has the payload of ${eventId}, because it was erased or deleted, so the run cannot be executed. Dismiss the run. If its work is still needed, do it by hand.`,
+    );
+  }
+}
+
+/**
  * Why an event cannot be replayed or dismissed:
  *
  * - `event_unknown`: the endpoint's inbox never had the event, or has deleted it
  * - `payload_missing`: the inbox has the event, but not its payload
  * - `payload_unreadable`: the inbox cannot decrypt the payload; the `cause` is a {@link PayloadUnreadableError}
+ * - `payload_erased`: the payload of the event was erased
  * - `handler_unknown`: a handler that you named does not exist or, for a dismissal, has no run of the event
  */
 export type InboxReplayErrorCode =
   | 'event_unknown'
   | 'payload_missing'
   | 'payload_unreadable'
+  | 'payload_erased'
   | 'handler_unknown';
 
 /** A replay or a dismissal is not possible. Nothing was changed. */

@@ -1,5 +1,6 @@
 import {
   checkOptions,
+  describeValue,
   integerUpTo,
   type OptionChecks,
   oneOf,
@@ -60,6 +61,10 @@ type TransactionOpener = <Result>(work: (tx: unknown) => Promise<Result>) => Pro
 const withoutDatabase: TransactionOpener = (work) =>
   work(new Proxy({}, { get: () => refuseSetting('transaction', NO_DATABASE) }));
 
+export function notATransaction(found: unknown): string {
+  return `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`;
+}
+
 const NO_DATABASE =
   'A handler used the transaction that delivery.transaction() gave it, but MemoryInboxStore has no database. Let it open one on your own database: new MemoryInboxStore({ transaction: (work) => dataSource.transaction(work) }).';
 
@@ -91,14 +96,17 @@ export interface RedactedEvent {
 /** The options about payloads that all durable stores have. */
 export interface PayloadOptions {
   /**
-   * How the store keeps payloads:
+   * How the store keeps payloads, and how their events arrived:
    *
-   * - `keep`: as plain text. Payloads that were encrypted before can be read as long as `encryption` has their keys.
-   * - `encrypt`: encrypted with the first key of `encryption`, which is then required. Payloads that were stored as plain text
-   *   before can still be read.
+   * - `keep`: as long as the event, as plain text. Payloads that were encrypted before can be read as long as `encryption` has
+   *   their keys.
+   * - `encrypt`: as long as the event, encrypted with the first key of `encryption`, which is then required. Payloads that were
+   *   stored as plain text before can still be read.
+   * - `drop-when-done`: until all runs of the event are done, and encrypted until then if `encryption` is given. Without its
+   *   payload, an event cannot be replayed. In Postgres, dropping takes a statement for each settlement.
    * @default 'keep', or 'encrypt' with the option `encryption`
    */
-  readonly payloads?: 'keep' | 'encrypt';
+  readonly payloads?: 'keep' | 'encrypt' | 'drop-when-done';
   /** The keys for payloads. Event ids, types, times, organizations, entities and error texts are never encrypted. */
   readonly encryption?: InboxEncryption;
   /**
@@ -113,7 +121,7 @@ export interface PayloadOptions {
 
 /** The checks of {@link PayloadOptions}. */
 export const PAYLOAD_CHECKS: OptionChecks<PayloadOptions> = {
-  payloads: optional(oneOf(['keep', 'encrypt'])),
+  payloads: optional(oneOf(['keep', 'encrypt', 'drop-when-done'])),
   encryption: optional(requireEncryption),
   redact: optional(requireFunction),
 };

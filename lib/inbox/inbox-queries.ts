@@ -49,8 +49,18 @@ export interface InboxEntry extends InboxKey {
   readonly entity?: string;
   /** When it was first received, by the store's clock. */
   readonly receivedAt: Date;
+  /** When its payload and the texts of its errors were erased. Undefined if they were not. */
+  readonly erasedAt?: Date;
   readonly runs: readonly InboxRun[];
 }
+
+/** Whose entries to erase: those of an organization, or those of an entity. Exactly one of the two is set. */
+export type ErasureTarget =
+  | { readonly organizationId: string; readonly entity?: undefined }
+  | { readonly entity: string; readonly organizationId?: undefined };
+
+/** Which entries to erase. Without an endpoint, those of all endpoints. */
+export type InboxErasure = { readonly endpoint?: string | undefined } & ErasureTarget;
 
 /** A run of an entry. */
 export interface InboxRun {

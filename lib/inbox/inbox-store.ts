@@ -1,5 +1,6 @@
 import type {
   InboxEntry,
+  InboxErasure,
   InboxFilter,
   InboxKey,
   InboxPage,
@@ -137,6 +138,14 @@ export interface InboxStore {
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
+   * How an event arrived when it was first received, or undefined if the store does not know.
+   *
+   * Optional: a store that has it keeps the payload and the `delivery` of each event, so that the jobs of a queue need not
+   * contain them. Without it, they do.
+   */
+  delivery?(key: InboxKey): Promise<InboxDelivery | undefined>;
+
+  /**
    * Makes runs `failed`, so that the next claim gets them. Runs with an attempt in progress stay as they are.
    *
    * @param handlerIds the runs to reopen, even if they are `done`; by default every run that is not `done`
@@ -177,6 +186,17 @@ export interface InboxStore {
    * @returns how many entries were forgotten
    */
   prune(before: Date): Promise<number>;
+
+  /**
+   * Erases the entries of an organization or an entity: their payloads, how they were delivered, and the messages of their
+   * errors. What guards against duplicates stays: ids, states, attempts and times. An erased entry never gets a payload again,
+   * and later settlements keep only the names of their errors: see `erasedError`.
+   *
+   * It works in batches, so that it holds no lock for long, and can be repeated. Optional: without it, nothing can be erased.
+   *
+   * @returns how many entries were erased, without those that were already
+   */
+  erase?(which: InboxErasure): Promise<number>;
 
   /**
    * Registers a function that is called with problems in the background, which no method call reports: for example, that
@@ -224,7 +244,7 @@ export interface InboxEvent extends InboxKey {
   readonly payload: Uint8Array;
   /** Whether the payload was read from this inbox, so that the store does not redact it again. */
   readonly isStored?: boolean;
-  /** How the event arrived, if a worker may need it. Only an `InboxWorkStore` keeps it. */
+  /** How the event arrived, if a worker may need it. */
   readonly delivery?: InboxDelivery;
 }
 
@@ -280,19 +300,3 @@ export interface RunSettlement {
   /** When a worker may take a `failed` or `queued` run, if workers have it: in milliseconds from now. By default, at once. */
   readonly retryInMs?: number;
 }
-
-/** The methods that every store must have. */
-export const INBOX_METHODS = [
-  'claim',
-  'settle',
-  'payload',
-  'reopen',
-  'dismiss',
-  'stats',
-  'get',
-  'list',
-  'count',
-  'prune',
-  'ping',
-  'close',
-] as const satisfies (keyof InboxStore)[];

@@ -105,8 +105,10 @@ export interface DueRuns {
 }
 
 /** A run that a worker took, with its event. */
-export interface DueRun extends InboxEvent {
+export interface DueRun extends Omit<InboxEvent, 'payload'> {
   readonly handlerId: string;
+  /** Undefined if the store no longer has it, for example because it was erased. The run cannot be executed then. */
+  readonly payload?: Uint8Array | undefined;
   /** When the event was first received, by the store's clock. */
   readonly receivedAt: Date;
   /** The number of this attempt, from 1. */
@@ -117,9 +119,25 @@ export interface DueRun extends InboxEvent {
   readonly lastError?: RunError;
   /** The key of the run's place, if it has one. */
   readonly orderKey?: string;
-  /** Why the store cannot read the payload, if so. The payload is then empty, and the attempt fails with this error. */
+  /** Why the store cannot read the payload, if so. There is no payload then, and the attempt fails with this error. */
   readonly unreadable?: PayloadUnreadableError;
 }
+
+/** The methods that every store must have. */
+export const INBOX_METHODS = [
+  'claim',
+  'settle',
+  'payload',
+  'reopen',
+  'dismiss',
+  'stats',
+  'get',
+  'list',
+  'count',
+  'prune',
+  'ping',
+  'close',
+] as const satisfies (keyof InboxStore)[];
 
 /** The methods that a store needs for workers, next to those of every store. */
 export const WORK_METHODS = [

@@ -8,7 +8,14 @@ import {
 } from './inbox-queries.js';
 import type { Admission, InboxDelivery, InboxEntity, InboxEvent, InboxLease } from './inbox-store.js';
 import type { OrderPlace } from './inbox-work.js';
-import { admitRun, type EntityRecord, entityKey, isRunning, type RunRecord } from './run-states.js';
+import {
+  admitRun,
+  type EntityRecord,
+  entityKey,
+  erasedRun,
+  isRunning,
+  type RunRecord,
+} from './run-states.js';
 
 /** An event as the memory store keeps it. */
 export interface StoredEvent extends Omit<InboxEvent, 'payload' | 'delivery'> {
@@ -20,6 +27,7 @@ export interface StoredEvent extends Omit<InboxEvent, 'payload' | 'delivery'> {
   /** Kept only while workers have runs of the event. */
   payload: Uint8Array | undefined;
   delivery: InboxDelivery | undefined;
+  erasedAt: number | undefined;
   /** The next event in the same queue. */
   next: StoredEvent | undefined;
 }
@@ -89,6 +97,7 @@ export class MemoryEvents {
       runs: [],
       payload: undefined,
       delivery: undefined,
+      erasedAt: undefined,
       next: undefined,
     };
     const ofEndpoint = this.#byKey.get(endpoint) ?? new Map<string, StoredEvent>();
@@ -173,6 +182,14 @@ export class MemoryEntities {
   }
 }
 
+/** Erases an event, and returns whether it was not erased before. */
+export function eraseEvent(event: StoredEvent, now: number): boolean {
+  const isNew = event.erasedAt === undefined;
+  Object.assign(event, { payload: undefined, delivery: undefined, erasedAt: event.erasedAt ?? now });
+  for (const run of event.runs) run.record = erasedRun(run.record);
+  return isNew;
+}
+
 /** The run as `complete` found it: only a run that is not settled yet has a lease that ends. */
 export function unsettled(run: RunRecord): RunRecord {
   return run.state === 'done' && run.leaseEndsAt !== undefined ? { ...run, state: 'running' } : run;
@@ -194,7 +211,7 @@ export function hasWorkLeft(event: StoredEvent, now: number): boolean {
 }
 
 export function toEntry(event: StoredEvent): InboxEntry {
-  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = event;
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, erasedAt, runs } = event;
   return {
     endpoint,
     eventId,
@@ -203,6 +220,7 @@ export function toEntry(event: StoredEvent): InboxEntry {
     ...(organizationId !== undefined && { organizationId }),
     ...(entity !== undefined && { entity }),
     receivedAt: new Date(receivedAt),
+    ...(erasedAt !== undefined && { erasedAt: new Date(erasedAt) }),
     runs: runs.map(({ handlerId, record: { state, attempts, updatedAt, error, note } }) => ({
       handlerId,
       state,

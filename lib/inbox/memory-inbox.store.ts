@@ -1,9 +1,10 @@
 import { LeaseLostError } from '../errors/errors.js';
-import { describeValue, refuseSetting } from '../errors/settings.js';
-import { type MemoryInboxOptions, resolveOptions } from './inbox-options.js';
+import { refuseSetting } from '../errors/settings.js';
+import { type MemoryInboxOptions, notATransaction, resolveOptions } from './inbox-options.js';
 import {
   DEFAULT_PAGE_SIZE,
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -24,6 +25,7 @@ import {
 } from './inbox-store.js';
 import type { DueRequest, DueRuns, InboxWorkStore, OrderPlace } from './inbox-work.js';
 import {
+  eraseEvent,
   hasRunInProgress,
   hasWorkLeft,
   MemoryEntities,
@@ -38,6 +40,7 @@ import {
   completeRun,
   dismissRun,
   enqueueRun,
+  erasedRun,
   extendRun,
   reopenRun,
   settleRun,
@@ -91,13 +94,13 @@ export class MemoryInboxStore implements InboxWorkStore {
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const runs = this.#events.find(key)?.runs ?? [];
+    const { runs = [], erasedAt } = this.#events.find(key) ?? {};
     const written: string[] = [];
     for (const settlement of settlements) {
       const run = runs.find(({ handlerId }) => handlerId === settlement.handlerId);
       const settled = settleRun(run && unsettled(run.record), settlement, lease, Date.now());
       if (!run || !settled) continue;
-      run.record = settled;
+      run.record = erasedAt === undefined ? settled : erasedRun(settled);
       written.push(run.handlerId);
     }
     return written;
@@ -117,7 +120,7 @@ export class MemoryInboxStore implements InboxWorkStore {
     lease: InboxLease,
   ): Promise<void> {
     if (typeof transaction !== 'object' || transaction === null) {
-      refuseSetting('transaction', MESSAGES.notATransaction(transaction));
+      refuseSetting('transaction', notATransaction(transaction));
     }
     this.#complete(key, handlerId, lease);
   }
@@ -210,6 +213,11 @@ export class MemoryInboxStore implements InboxWorkStore {
     return size - this.#events.size;
   }
 
+  async erase(which: InboxErasure): Promise<number> {
+    const now = Date.now();
+    return [...this.#events.matching(which)].filter((event) => eraseEvent(event, now)).length;
+  }
+
   async enqueue(
     event: InboxEvent,
     handlerIds: readonly string[],
@@ -287,9 +295,3 @@ export class MemoryInboxStore implements InboxWorkStore {
     this.#events.forget(isDue, (event) => hasWorkLeft(event, now));
   }
 }
-
-/** Error texts: what happened, then what to do. */
-const MESSAGES = {
-  notATransaction: (found: unknown) =>
-    `transaction must be the client or connection that holds your transaction; found ${describeValue(found)}.`,
-} as const;

@@ -10,8 +10,10 @@ export class MemoryWork {
   readonly #paused = new Set<string>();
 
   add(stored: StoredEvent, { payload, delivery }: InboxEvent): void {
-    stored.payload ??= payload;
-    stored.delivery ??= delivery;
+    if (stored.erasedAt === undefined) {
+      stored.payload ??= payload;
+      stored.delivery ??= delivery;
+    }
     const ofEndpoint = this.#events.get(stored.endpoint) ?? new Set();
     this.#events.set(stored.endpoint, ofEndpoint.add(stored));
   }
@@ -95,7 +97,7 @@ interface DueEntry {
 }
 
 function toDueRun(event: StoredEvent, { handlerId, record, place }: StoredRun): DueRun {
-  const { endpoint, eventId, type, occurredAt, receivedAt, payload = new Uint8Array(), delivery } = event;
+  const { endpoint, eventId, type, occurredAt, receivedAt, payload, delivery } = event;
   return {
     endpoint,
     eventId,

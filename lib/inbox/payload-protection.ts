@@ -40,6 +40,8 @@ const DEFAULT_PAGE = 100;
 
 /** Redacts, encrypts and decrypts what a store keeps of events. Its keys are not visible from outside. */
 export class PayloadProtection {
+  /** Whether the store drops a payload once all runs of its event are done. */
+  readonly dropsPayloads: boolean;
   readonly #keys: ReadonlyMap<string, KeyObject>;
   /** The id of the key that encrypts, unless payloads are plain. */
   readonly #writer: string | undefined;
@@ -52,6 +54,7 @@ export class PayloadProtection {
     if (payloads === 'encrypt' && keys.length === 0) refuseSetting('payloads', MESSAGES.keysMissing);
     this.#keys = new Map(keys.map(({ id, secret }) => [id, createSecretKey(Buffer.from(secret, 'base64'))]));
     this.#writer = payloads === 'keep' ? undefined : keys[0]?.id;
+    this.dropsPayloads = payloads === 'drop-when-done';
     this.#redact = redact;
     this.#application = application;
   }
@@ -112,7 +115,7 @@ export class PayloadProtection {
     if (bytes.every((text) => text[0] === SEALED && keyIdOf(text) === this.#writer)) return 'unchanged';
     try {
       const payload = this.open(key, found.payload);
-      const delivery = this.#openDelivery(key, found.delivery);
+      const delivery = this.openDelivery(key, found.delivery);
       const sealed = this.#sealed(key, { payload, ...(delivery && { delivery }) });
       return (await texts.replace(key, found.payload, sealed)) ? 'rewritten' : 'unchanged';
     } catch (error) {
@@ -124,15 +127,16 @@ export class PayloadProtection {
   #openRun(run: StoredRun): DueRun {
     const { delivery, payload, ...others } = run;
     try {
-      const opened = this.#openDelivery(run, delivery);
+      const opened = this.openDelivery(run, delivery);
       return { ...others, payload: this.open(run, payload), ...(opened && { delivery: opened }) };
     } catch (error) {
       if (!(error instanceof PayloadUnreadableError)) throw error;
-      return { ...others, payload: new Uint8Array(), unreadable: error };
+      return { ...others, unreadable: error };
     }
   }
 
-  #openDelivery(key: InboxKey, delivery: StoredDelivery | undefined): InboxDelivery | undefined {
+  /** How an event arrived, as it was before it was encrypted. @throws PayloadUnreadableError as `open` does */
+  openDelivery(key: InboxKey, delivery: StoredDelivery | undefined): InboxDelivery | undefined {
     if (!delivery || !('sealed' in delivery)) return delivery;
     return JSON.parse(asBuffer(this.#unsealed('delivery', key, sealedBytes(delivery))).toString());
   }

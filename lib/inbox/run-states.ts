@@ -21,6 +21,19 @@ export interface RunRecord {
   readonly workerAttempts: number;
 }
 
+/** The name of the only error whose message an erased entry keeps: it contains nothing of the event but its id. */
+export const KEPT_ERROR = 'PayloadErasedError';
+
+/** What an erased entry keeps of an error: its name. */
+export function erasedError({ name, message }: RunError): RunError {
+  return { name, message: name === KEPT_ERROR ? message : '' };
+}
+
+/** What an erased entry keeps of a run. */
+export function erasedRun(run: RunRecord): RunRecord {
+  return run.error ? { ...run, error: erasedError(run.error) } : run;
+}
+
 /** Whether an attempt is in progress: the run is claimed, and its lease has not ended. */
 export function isRunning(run: RunRecord, now: number): boolean {
   return run.state === 'running' && (run.leaseEndsAt ?? 0) > now;

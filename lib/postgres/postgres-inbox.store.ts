@@ -3,6 +3,7 @@ import { toStorableText } from '../errors/safe-text.js';
 import { answerInTime } from '../inbox/batcher.js';
 import {
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -12,6 +13,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
+  type InboxDelivery,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -34,19 +36,20 @@ import { PostgresConnection } from './postgres.connection.js';
 import { type PostgresInboxOptions, type ResolvedOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
-import { readCount, readPage, readStats, textOf, toInboxEntry, toRunClaim } from './postgres.reads.js';
+import { readCount, readPage, readStats, textOf, toInboxEntry } from './postgres.reads.js';
 import { PostgresRetention, PostgresTexts } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
-import { toDueRuns, workStatements } from './postgres.work.js';
+import { toDelivery, toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
 import {
   completeLeased,
   PostgresRecovery,
   SharedStatement,
-  toClaimRow,
+  toClaims,
   toKey,
+  toKeyOfRuns,
   toLeasedRun,
-  toQueuedRow,
+  toQueued,
   toSettlementRow,
 } from './postgres.writes.js';
 import { requireOtherClient, transact } from './postgres-queryable.js';
@@ -78,16 +81,17 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
   /** @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid */
   constructor(options: PostgresInboxOptions) {
     this.#options = resolveOptions(options);
-    const { application, schema, retentionMs } = this.#options;
+    const { application, schema, retentionMs, protection } = this.#options;
+    const drops = protection.dropsPayloads;
     this.#connection = new PostgresConnection(this.#options);
     this.application = application;
     this.#tables = postgresTables(schema, application);
-    this.#statements = { ...postgresStatements(this.#tables), ...workStatements(this.#tables) };
+    this.#statements = { ...postgresStatements(this.#tables, drops), ...workStatements(this.#tables, drops) };
     this.#claims = new SharedStatement(this.#connection, this.#statements.claim);
     this.#enqueued = new SharedStatement(this.#connection, this.#statements.enqueue);
     this.#settlements = new SharedStatement(this.#connection, this.#statements.settle);
     this.#order = new PostgresOrder(this.#tables, this.#connection);
-    this.#retention = new PostgresRetention(this.#tables, retentionMs, this.#connection);
+    this.#retention = new PostgresRetention(this.#tables, retentionMs, drops, this.#connection);
     this.#recovery = new PostgresRecovery(this.#tables, this.#connection);
     this.#texts = new PostgresTexts(this.#tables, this.#connection);
   }
@@ -105,11 +109,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const claims = await this.#claims.askForEach(handlerIds, this.#options.protection.toStored(event), {
-      toRow: (id) => toClaimRow(event, id, lease),
-      read: toRunClaim,
-      changing: { state: 'running', leaseEndsInMs: lease.durationMs },
-    });
+    const stored = this.#options.protection.toStored(event);
+    const claims = await this.#claims.askForEach(handlerIds, stored, toClaims(event, lease));
     this.#retention.pruneExpired();
     return claims;
   }
@@ -119,8 +120,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
     settlements: readonly RunSettlement[],
     lease: InboxLease,
   ): Promise<readonly string[]> {
-    const asked = settlements.map((settlement) => toSettlementRow(key, settlement, lease));
-    const rows = await this.#settlements.ask(asked);
+    const rows = await this.#settlements.ask(settlements.map((one) => toSettlementRow(key, one, lease)));
+    if (settlements.some(({ state }) => state === 'done')) await this.#retention.dropIfDone(key);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -177,16 +178,20 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
     return this.#options.protection.open(key, (await this.#texts.read(key))?.payload);
   }
 
+  async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    const [row] = await this.#connection.ask(this.#statements.delivery, toKey(key));
+    return this.#options.protection.openDelivery(key, toDelivery(row));
+  }
+
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#connection.ask(this.#statements.reopen, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.reopen, toKeyOfRuns(key, handlerIds));
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
   async dismiss(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
-    const ids = handlerIds?.map(toStorableText) ?? null;
-    const rows = await this.#connection.ask(this.#statements.dismiss, [...toKey(key), ids]);
+    const rows = await this.#connection.ask(this.#statements.dismiss, toKeyOfRuns(key, handlerIds));
     await this.#order.wake(key);
+    await this.#retention.dropIfDone(key);
     return rows.map((row) => textOf(row, 'handler_id'));
   }
 
@@ -212,25 +217,23 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
     return this.#retention.pruneBefore(before);
   }
 
+  erase(which: InboxErasure): Promise<number> {
+    return this.#retention.erase(which);
+  }
+
   async enqueue(
     event: InboxEvent,
     handlerIds: readonly string[],
     places?: ReadonlyMap<string, OrderPlace>,
   ): Promise<ReadonlyMap<string, RunState>> {
     const stored = this.#options.protection.toStored(event);
-    const states = await this.#enqueued.askForEach<RunState>(handlerIds, stored, {
-      toRow: (id) => toQueuedRow(event, id, places?.get(id)),
-      read: (row) => row.state as RunState,
-      changing: 'running',
-    });
+    const states = await this.#enqueued.askForEach(handlerIds, stored, toQueued(event, places));
     this.#retention.pruneExpired();
     return states;
   }
 
-  async takeDue({ endpoint, handlerIds, limit, lease }: DueRequest): Promise<DueRuns> {
-    const ids = handlerIds.map(toStorableText);
-    const values = [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
-    const taken = toDueRuns(await this.#connection.ask(this.#statements.takeDue, values));
+  async takeDue(request: DueRequest): Promise<DueRuns> {
+    const taken = toDueRuns(await this.#connection.ask(this.#statements.takeDue, toDueValues(request)));
     return this.#options.protection.openDue(taken);
   }
 
@@ -249,8 +252,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
     dueForMs: number,
   ): Promise<ReadonlyMap<string, number>> {
     const values = [toStorableText(endpoint), handlerIds.map(toStorableText), dueForMs];
-    const rows = await this.#connection.query(this.#statements.stranded, values);
-    return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
+    return toRunCounts(await this.#connection.query(this.#statements.stranded, values));
   }
 
   async setPaused(endpoint: string, isPaused: boolean): Promise<void> {

@@ -18,6 +18,10 @@ export const MESSAGES = {
     `Events older than retentionMs could not be deleted from ${table}, so it keeps growing. The role of the client needs the rights UPDATE and DELETE on this table: GRANT UPDATE, DELETE ON ${table} TO <role>. The store tries again in an hour.`,
   nothingDeleted: (table: string) =>
     `Postgres deleted none of the events older than retentionMs from ${table} and reported no error, so the table keeps growing. Check its triggers and its row-level security policies. The store tries again in an hour.`,
+  dropFailed: (table: string) =>
+    `The payloads of events whose runs are done could not be dropped from ${table}. The role of the client needs the right UPDATE on this table: GRANT UPDATE ON ${table} TO <role>. The store tries again in an hour.`,
+  runsLocked: (count: number) =>
+    `${count} runs of the entries to erase are locked by transactions that stay open, so their errors could not be erased. End these transactions, or wait for them, and erase again.`,
   cursorInvalid: (found: unknown) =>
     `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
 } as const;

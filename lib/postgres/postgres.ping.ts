@@ -14,7 +14,7 @@ const NEEDED = [
   {
     table: 'inbox_events',
     columns:
-      'application,seq,endpoint,event_id,type,occurred_at,received_at,payload,delivery,organization_id,entity',
+      'application,seq,endpoint,event_id,type,occurred_at,received_at,payload,delivery,organization_id,entity,erased_at,drops_payload',
     rights: 'SELECT,INSERT',
   },
   {
@@ -40,7 +40,7 @@ const NEEDED = [
   {
     table: 'inbox_runs',
     columns:
-      'application,endpoint,event_id,handler_id,state,attempts,updated_at,lease_token,lease_ends_at,error_name,error_message,due_at,worker_attempts,note,order_key,order_at,seq',
+      'application,endpoint,event_id,handler_id,state,attempts,updated_at,lease_token,lease_ends_at,error_name,error_message,due_at,worker_attempts,note,order_key,order_at,seq,erased_at',
     rights: 'SELECT,INSERT,UPDATE',
   },
 ] as const;

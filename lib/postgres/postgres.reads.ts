@@ -36,7 +36,7 @@ WHERE event.application = ${tables.application} AND event.endpoint = $1::text AN
 export function payloadSql({ events, application }: PostgresTables): string {
   return `
 SELECT encode(payload, 'base64') AS payload, delivery FROM ${events}
-WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`;
+WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND payload IS NOT NULL`;
 }
 
 /** How many runs are in which state. An index has the runs that are not done. */
@@ -112,6 +112,7 @@ function entriesSql({ runs }: PostgresTables, from: string): string {
   return `
 SELECT event.seq::text AS seq, event.endpoint, event.event_id, event.type, event.occurred_at,
   event.organization_id, event.entity, ${ms('event.received_at')} AS received_at,
+  ${ms('event.erased_at')} AS erased_at,
   coalesce((
     SELECT json_agg(json_build_object(
       'handlerId', run.handler_id, 'state', run.state, 'attempts', run.attempts,
@@ -259,6 +260,7 @@ export function toInboxEntry(row: PostgresRow): InboxEntry {
     ...(typeof row.organization_id === 'string' && { organizationId: textOf(row, 'organization_id') }),
     ...(typeof row.entity === 'string' && { entity: textOf(row, 'entity') }),
     receivedAt: new Date(Number(row.received_at)),
+    ...(row.erased_at !== null && { erasedAt: new Date(Number(row.erased_at)) }),
     runs: runs.map(toInboxRun),
   };
 }

@@ -179,6 +179,12 @@ const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
     CREATE INDEX inbox_runs_not_done ON ${runs} (application, state, seq, handler_id) WHERE state <> 'done';
     CREATE INDEX inbox_runs_by_handler ON ${runs} (application, handler_id, seq) WHERE seq > 0;
     CREATE INDEX inbox_runs_with_error ON ${runs} (application, seq) WHERE error_name IS NOT NULL;`,
+  // A payload that was erased or dropped is NULL. Only entries that drop theirs are in the index, until they have.
+  ({ events, runs }) => `
+    ALTER TABLE ${events} ALTER COLUMN payload DROP NOT NULL,
+      ADD COLUMN erased_at timestamptz, ADD COLUMN drops_payload boolean;
+    CREATE INDEX inbox_events_to_drop ON ${events} (application, seq) WHERE drops_payload;
+    ALTER TABLE ${runs} ADD COLUMN erased_at timestamptz;`,
 ];
 
 /** The names of the tables and of the store's application, quoted for SQL. */

@@ -1,3 +1,4 @@
+import { KEPT_ERROR } from '../inbox/run-states.js';
 import { getSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { TRANSACTION_MARK } from './postgres-queryable.js';
@@ -6,9 +7,9 @@ import { TRANSACTION_MARK } from './postgres-queryable.js';
  * The store's statements. Each one is a SELECT at the top level, even if it writes: clients such as TypeORM return the rows
  * of other commands in other shapes.
  */
-export function postgresStatements(tables: PostgresTables) {
+export function postgresStatements(tables: PostgresTables, dropsPayloads = false) {
   return Object.freeze({
-    claim: claimSql(tables),
+    claim: claimSql(tables, dropsPayloads),
     settle: settleSql(tables),
     complete: completeSql(tables),
     reopen: reopenSql(tables),
@@ -25,7 +26,8 @@ export function postgresStatements(tables: PostgresTables) {
  * Returns, for each run, `claimed` with its attempt, or the state that prevented a claim. It returns nothing for a run that
  * became claimable during the statement, or if another transaction inserted it or its event: claim that run again.
  */
-function claimSql({ events, runs, application }: PostgresTables): string {
+function claimSql(tables: PostgresTables, dropsPayloads: boolean): string {
+  const { runs, application } = tables;
   const given = (column: string) =>
     `(SELECT asked.${column} FROM asked WHERE ${isRunOf('asked', application)})`;
   const takesOver = given('takes_over');
@@ -33,7 +35,7 @@ function claimSql({ events, runs, application }: PostgresTables): string {
   return `
 WITH asked AS MATERIALIZED (
   ${givenSql('$2', CLAIM_COLUMNS)}
-), ${recordSql(events, application)}, claimed AS (
+), ${recordSql(tables, dropsPayloads)}, claimed AS (
   INSERT INTO ${runs} AS run
     (application, endpoint, event_id, seq, handler_id, state, attempts, updated_at, lease_token, lease_ends_at, due_at)
   SELECT ${application}, endpoint, event_id, known.seq, handler_id, 'running', 1, clock_timestamp(), lease_token,
@@ -86,20 +88,35 @@ export function givenSql(value: string, columns: string): string {
 /**
  * Records the events that are new. Value: the events as JSON, as `EventRow`. `known` has the number of each event of a run
  * that is `asked` for, unless another transaction inserted the event during the statement.
+ *
+ * If payloads are dropped, an event with a run that is not done gets its payload again. Its row is written even if it still
+ * has it, so that a statement that is about to drop it notices: see `dropSql`.
  */
-export function recordSql(events: string, application: string): string {
+export function recordSql({ events, runs, application }: PostgresTables, dropsPayloads: boolean): string {
   const copied = 'endpoint, event_id, type, occurred_at, organization_id, entity, delivery';
   const columns = [...copied.split(', '), 'payload'].map((name) => `${name} text`).join(', ');
+  const order = 'endpoint COLLATE "C", event_id COLLATE "C"';
+  const isNeeded = `EXISTS (
+    SELECT FROM asked
+    LEFT JOIN ${runs} AS run ON ${isRunOf('asked', application)}
+    WHERE asked.endpoint = event.endpoint AND asked.event_id = event.event_id AND run.state IS DISTINCT FROM 'done'
+  )`;
+  const ifKnown = dropsPayloads
+    ? `UPDATE SET
+    payload = coalesce(event.payload, excluded.payload), delivery = coalesce(event.delivery, excluded.delivery),
+    drops_payload = true
+  WHERE event.erased_at IS NULL AND ${isNeeded}`
+    : 'NOTHING';
   return `recorded AS (
-  INSERT INTO ${events} (application, ${copied}, payload)
-  SELECT ${application}, ${copied}, decode(payload, 'base64')
-  FROM (${givenSql('$3', columns)}) AS event
-  ORDER BY endpoint COLLATE "C", event_id COLLATE "C"
-  ON CONFLICT (application, endpoint, event_id) DO NOTHING
+  INSERT INTO ${events} AS event (application, ${copied}, payload${dropsPayloads ? ', drops_payload' : ''})
+  SELECT ${dropsPayloads ? `DISTINCT ON (${order}) ` : ''}${application}, ${copied}, decode(payload, 'base64')${dropsPayloads ? ', true' : ''}
+  FROM (${givenSql('$3', columns)}) AS given
+  ORDER BY ${order}
+  ON CONFLICT (application, endpoint, event_id) DO ${ifKnown}
   RETURNING endpoint, event_id, seq
 ), known AS (
   SELECT endpoint, event_id, seq FROM recorded
-  UNION ALL
+  UNION ${dropsPayloads ? '' : 'ALL'}
   SELECT event.endpoint, event.event_id, event.seq
   FROM (SELECT DISTINCT endpoint, event_id FROM asked) AS asked
   CROSS JOIN LATERAL (
@@ -153,10 +170,18 @@ export function inMs(ms: string): string {
  * Values: a lock timeout, and as JSON the settlements, as `SettlementRow`; see {@link givenSql}. Returns the runs that were
  * written.
  */
-function settleSql({ runs, application }: PostgresTables): string {
+function settleSql({ events, runs, application }: PostgresTables): string {
   const whileRunning = (value: string, column: string) =>
     `CASE WHEN run.state = 'running' THEN ${value} ELSE run.${column} END`;
   const uncounted = "CASE WHEN excluded.state = 'queued' AND excluded.error_name IS NULL THEN 1 ELSE 0 END";
+  // Entries are erased before their runs. A run that the statement that erases runs did not see yet is settled by a statement
+  // that sees the erased entry.
+  const isErased = `(SELECT event.erased_at IS NOT NULL FROM ${events} AS event WHERE event.application = ${application}
+      AND event.endpoint = asked.endpoint AND event.event_id = asked.event_id)`;
+  const message = `CASE WHEN asked.error_message <> '' AND asked.error_name <> '${KEPT_ERROR}' AND ${isErased} THEN ''
+      ELSE asked.error_message END`;
+  const kept = `CASE WHEN run.erased_at IS NULL OR excluded.error_name = '${KEPT_ERROR}' THEN excluded.error_message
+      WHEN excluded.error_name IS NOT NULL THEN '' END`;
   const dueAt = `CASE WHEN excluded.state IN ('failed', 'queued') AND run.due_at IS NOT NULL THEN excluded.due_at END`;
   // Each of these runs exists, so nothing is inserted. Unlike a join, ON CONFLICT locks the rows in the given order, and finds
   // them by their key whatever Postgres knows of the table.
@@ -170,7 +195,7 @@ WITH asked AS (
   INSERT INTO ${runs} AS run
     (application, endpoint, event_id, seq, handler_id, lease_token, state, attempts, updated_at, due_at, error_name, error_message)
   SELECT ${application}, asked.endpoint, asked.event_id, run.seq, asked.handler_id, asked.lease_token, asked.state, 0,
-    clock_timestamp(), ${inMs('coalesce(asked.retry_in_ms, 0)')}, asked.error_name, asked.error_message
+    clock_timestamp(), ${inMs('coalesce(asked.retry_in_ms, 0)')}, asked.error_name, ${message}
   FROM asked ${asItWas(runs, application)}
   ${IN_KEY_ORDER}
   ON CONFLICT (application, endpoint, event_id, handler_id) DO UPDATE SET
@@ -181,7 +206,7 @@ WITH asked AS (
     updated_at = ${whileRunning('clock_timestamp()', 'updated_at')},
     lease_ends_at = NULL,
     error_name = ${whileRunning('excluded.error_name', 'error_name')},
-    error_message = ${whileRunning('excluded.error_message', 'error_message')}
+    error_message = ${whileRunning(kept, 'error_message')}
   WHERE run.lease_token = excluded.lease_token AND run.state IN ('running', excluded.state)
   RETURNING run.endpoint, run.event_id, run.handler_id
 )

@@ -1,4 +1,5 @@
-import { fromStorableText } from '../errors/safe-text.js';
+import { fromStorableText, toStorableText } from '../errors/safe-text.js';
+import type { DueRequest } from '../inbox/inbox-work.js';
 import type { StoredDelivery, StoredDueRuns, StoredRun } from '../inbox/payload-protection.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
@@ -6,13 +7,15 @@ import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './pos
 import type { PostgresRow } from './postgres-queryable.js';
 
 /** The statements for workers. */
-export function workStatements(tables: PostgresTables) {
-  const { pauses, application } = tables;
+export function workStatements(tables: PostgresTables, dropsPayloads = false) {
+  const { events, pauses, application } = tables;
   return Object.freeze({
-    enqueue: enqueueSql(tables),
+    enqueue: enqueueSql(tables, dropsPayloads),
     takeDue: takeDueSql(tables),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
+    delivery: `SELECT delivery FROM ${events}
+  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`,
     isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
     pause: `WITH paused AS (
   INSERT INTO ${pauses} (application, endpoint) VALUES (${application}, $1::text) ON CONFLICT DO NOTHING
@@ -29,13 +32,14 @@ export function workStatements(tables: PostgresTables) {
  * Values: a lock timeout, and as JSON the runs, as `QueuedRow`, and the events, as `EventRow`; see `givenSql`. Returns the
  * state of each run, and nothing for a run if another transaction inserted it or its event during the statement.
  */
-function enqueueSql({ events, runs, keys, application }: PostgresTables): string {
+function enqueueSql(tables: PostgresTables, dropsPayloads: boolean): string {
+  const { runs, keys, application } = tables;
   // Keys are locked before runs, as when runs are taken, so that no statements deadlock. A new version tells a statement that
   // takes runs that it does not see all of them.
   return `
 WITH asked AS MATERIALIZED (
   ${givenSql('$2', 'endpoint text, event_id text, handler_id text, order_key text, order_at float8')}
-), ${recordSql(events, application)}, woken AS (
+), ${recordSql(tables, dropsPayloads)}, woken AS (
   INSERT INTO ${keys} AS key (application, endpoint, handler_id, order_key, due_at)
   SELECT ${application}, endpoint, handler_id, order_key, clock_timestamp()
   FROM asked WHERE order_key IS NOT NULL
@@ -227,6 +231,17 @@ FROM (
 GROUP BY handler_id`;
 }
 
+/** Reads the rows of the statement that counts runs. */
+export function toRunCounts(rows: readonly PostgresRow[]): ReadonlyMap<string, number> {
+  return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
+}
+
+/** The values of the statement that takes due runs. */
+export function toDueValues({ endpoint, handlerIds, limit, lease }: DueRequest): unknown[] {
+  const ids = handlerIds.map(toStorableText);
+  return [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
+}
+
 /** Reads the rows of the statement that takes due runs. */
 export function toDueRuns(rows: readonly PostgresRow[]): StoredDueRuns {
   const taken = rows.filter((row) => row.handler_id !== null);
@@ -234,19 +249,19 @@ export function toDueRuns(rows: readonly PostgresRow[]): StoredDueRuns {
 }
 
 /** How the event of a row arrived, if that is stored. */
-export function toDelivery(row: PostgresRow): { delivery?: StoredDelivery } {
-  const delivery: StoredDelivery | null = JSON.parse(fromStorableText(String(row.delivery ?? null)));
-  return delivery ? { delivery } : {};
+export function toDelivery(row: PostgresRow | undefined): StoredDelivery | undefined {
+  return JSON.parse(fromStorableText(String(row?.delivery ?? null))) ?? undefined;
 }
 
 function toDueRun(row: PostgresRow): StoredRun {
+  const delivery = toDelivery(row);
   return {
     endpoint: textOf(row, 'endpoint'),
     eventId: textOf(row, 'event_id'),
     type: textOf(row, 'type'),
     occurredAt: textOf(row, 'occurred_at'),
-    payload: Buffer.from(String(row.payload), 'base64'),
-    ...toDelivery(row),
+    ...(typeof row.payload === 'string' && { payload: Buffer.from(row.payload, 'base64') }),
+    ...(delivery && { delivery }),
     receivedAt: new Date(Number(row.received_at)),
     handlerId: textOf(row, 'handler_id'),
     attempt: Number(row.attempts),

@@ -1,18 +1,23 @@
 import { LeaseLostError } from '../errors/errors.js';
 import { toStorableText } from '../errors/safe-text.js';
 import { Batcher } from '../inbox/batcher.js';
-import type { InboxKey } from '../inbox/inbox-queries.js';
-import type { InboxLease, RunSettlement } from '../inbox/inbox-store.js';
+import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
+import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
 import type { StoredEvent, StoredTexts } from '../inbox/payload-protection.js';
 import { isOfStatement, type PostgresConnection } from './postgres.connection.js';
-import { textOf } from './postgres.reads.js';
+import { textOf, toRunClaim } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { inMs } from './postgres.sql.js';
 import { completeRun, type PostgresQueryable, type PostgresRow } from './postgres-queryable.js';
 
 export function toKey({ endpoint, eventId }: InboxKey): string[] {
   return [toStorableText(endpoint), toStorableText(eventId)];
+}
+
+/** All runs of an event, or those of some handlers. */
+export function toKeyOfRuns(key: InboxKey, handlerIds: readonly string[] | undefined): unknown[] {
+  return [...toKey(key), handlerIds?.map(toStorableText) ?? null];
 }
 
 export function toLeasedRun(key: InboxKey, handlerId: string, { token }: InboxLease): string[] {
@@ -55,7 +60,7 @@ interface QueuedRow extends RunRow {
   readonly order_at: number | null;
 }
 
-export function toQueuedRow(key: InboxKey, handlerId: string, place: OrderPlace | undefined): QueuedRow {
+function toQueuedRow(key: InboxKey, handlerId: string, place: OrderPlace | undefined): QueuedRow {
   return {
     ...toRunRow(key, handlerId),
     order_key: place?.key ?? null,
@@ -71,7 +76,7 @@ interface ClaimRow extends RunRow {
   readonly retry_in_ms: number | null;
 }
 
-export function toClaimRow(key: InboxKey, handlerId: string, lease: InboxLease): ClaimRow {
+function toClaimRow(key: InboxKey, handlerId: string, lease: InboxLease): ClaimRow {
   const { token, durationMs, takesOver, takesQueued = false, retryInMs } = lease;
   return {
     ...toRunRow(key, handlerId),
@@ -150,6 +155,27 @@ interface ForEachHandler<Answer> {
   read(row: PostgresRow): Answer;
   /** Stands for a run that changes so often that no round finds it: other processes are working on it. */
   readonly changing: Answer;
+}
+
+/** How to claim runs of an event. */
+export function toClaims(key: InboxKey, lease: InboxLease): ForEachHandler<RunClaim> {
+  return {
+    toRow: (id) => toClaimRow(key, id, lease),
+    read: toRunClaim,
+    changing: { state: 'running', leaseEndsInMs: lease.durationMs },
+  };
+}
+
+/** How to hand runs of an event to the workers, some of them with a place. */
+export function toQueued(
+  key: InboxKey,
+  places: ReadonlyMap<string, OrderPlace> | undefined,
+): ForEachHandler<RunState> {
+  return {
+    toRow: (id) => toQueuedRow(key, id, places?.get(id)),
+    read: (row) => row.state as RunState,
+    changing: 'running',
+  };
 }
 
 // A run that another transaction changes during the statement is missing from its result. Another round nearly always finds it.

@@ -51,39 +51,6 @@ export interface RedisInboxOptions extends PayloadOptions {
 
 const DEFAULT_KEY_PREFIX = 'scalekit-webhooks';
 
-const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
-
-const CHECKS: OptionChecks<RedisInboxOptions> = {
-  client: requireClient,
-  application: requireApplication,
-  keyPrefix: optional(requireKeyPrefix),
-  retentionMs: optional(requireRetentionMs),
-  ...PAYLOAD_CHECKS,
-};
-
-function requireClient(setting: string, value: unknown): void {
-  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
-  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
-}
-
-function requireKeyPrefix(setting: string, value: unknown): void {
-  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
-  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
-}
-
-/** Checks the options and fills in the defaults. */
-export function resolveOptions(options: RedisInboxOptions) {
-  const checked = checkOptions(options, CHECKS);
-  const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = checked;
-  return {
-    client,
-    application,
-    keyPrefix,
-    retentionMs,
-    protection: new PayloadProtection(checked, application),
-  };
-}
-
 /**
  * The store could not reach Redis, or Redis refused a command. The message contains the reason that Redis or the client
  * gave. There is no `cause`: the client's errors contain the arguments of the command, and with them the payload.
@@ -241,3 +208,35 @@ export const MESSAGES = {
   cursorInvalid: (found: unknown) =>
     `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
 } as const;
+
+const COMMANDS = ['evalsha', 'eval', 'hgetall', 'getBuffer'] as const;
+
+const CHECKS: OptionChecks<RedisInboxOptions> = {
+  client: requireClient,
+  application: requireApplication,
+  keyPrefix: optional(requireKeyPrefix),
+  retentionMs: optional(requireRetentionMs),
+  ...PAYLOAD_CHECKS,
+};
+
+function requireClient(setting: string, value: unknown): void {
+  const missing = COMMANDS.find((command) => typeof Reflect.get(Object(value), command) !== 'function');
+  if (missing) refuseSetting(setting, MESSAGES.notRedisClient(missing));
+}
+
+function requireKeyPrefix(setting: string, value: unknown): void {
+  if (typeof value === 'string' && /^[^{}]+$/.test(value)) return;
+  refuseSetting(setting, MESSAGES.keyPrefixInvalid(value));
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws ScalekitWebhooksConfigurationError when an option is unknown or invalid
+ */
+export function resolveOptions(options: RedisInboxOptions) {
+  const checked = checkOptions(options, CHECKS);
+  const { client, application, keyPrefix = DEFAULT_KEY_PREFIX, retentionMs = DEFAULT_RETENTION_MS } = checked;
+  const protection = new PayloadProtection(checked, application);
+  return { client, application, keyPrefix, retentionMs, protection };
+}

@@ -4,6 +4,7 @@ import {
   DEFAULT_PAGE_SIZE,
   eventMatches,
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -17,8 +18,8 @@ import {
   type RunState,
   runMatches,
 } from '../inbox/inbox-queries.js';
-import type { StoredTexts } from '../inbox/payload-protection.js';
-import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
+import type { StoredDelivery, StoredTexts } from '../inbox/payload-protection.js';
+import { MESSAGES, type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
 import {
   ALWAYS,
   facet,
@@ -30,13 +31,30 @@ import {
   withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
-import { DELETE_EVENT, REPLACE_PAYLOAD } from './redis-inbox.scripts.js';
+import { DELETE_EVENT, EVENT, REPLACE_TEXTS } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
 // Of names only.
 const LARGEST_BATCH = 5000;
 const SEARCHED_AT_ONCE = 1000;
 const MICROS_PER_MS = 1000;
+
+/**
+ * Erases an event. One that no longer exists is removed from the indexes. ARGV: member. Returns how many events were erased that
+ * were not before.
+ */
+const ERASE = new RedisScript(`${EVENT}
+if not exists then
+  unlist({ member })
+  return 0
+end
+redis.call('DEL', PAYLOAD)
+redis.call('HDEL', EVENT, 'delivery')
+for field, failure in pairs(fields) do
+  if string.sub(field, 1, 6) == 'error:' then redis.call('HSET', EVENT, field, erasedError(failure)) end
+end
+return redis.call('HSETNX', EVENT, 'erasedAt', now)
+`);
 
 interface FoundEntry {
   readonly entry: InboxEntry;
@@ -58,19 +76,26 @@ export class RedisEntryReader {
     return toInboxEntry(key, await this.connection.hash(this.keys.event(key)));
   }
 
-  /** The bytes that are stored. */
-  async read(key: InboxKey): Promise<StoredTexts | undefined> {
-    const payload = await this.connection.bytes(this.keys.payload(key));
-    return payload ? { payload } : undefined;
+  /** How an event arrived, as it is stored. */
+  async delivery(key: InboxKey): Promise<StoredDelivery | undefined> {
+    const { delivery } = await this.connection.hash(this.keys.event(key));
+    return delivery === undefined ? undefined : JSON.parse(fromStorableText(delivery));
   }
 
-  /** Replaces the payload, if it is still the old one. */
-  async replace(key: InboxKey, old: Uint8Array, { payload }: StoredTexts): Promise<boolean> {
-    const [replaced] = await this.connection.run(
-      REPLACE_PAYLOAD,
-      [this.keys.payload(key)],
-      [Buffer.from(old), Buffer.from(payload)],
-    );
+  /** What is stored of an event, as it is stored. */
+  async read(key: InboxKey): Promise<StoredTexts | undefined> {
+    const [payload, delivery] = await Promise.all([
+      this.connection.bytes(this.keys.payload(key)),
+      this.delivery(key),
+    ]);
+    return payload ? { payload, ...(delivery && { delivery }) } : undefined;
+  }
+
+  /** Replaces what is stored of an event, if its payload is still the old one. */
+  async replace(key: InboxKey, old: Uint8Array, { payload, delivery }: StoredTexts): Promise<boolean> {
+    const keys = [this.keys.payload(key), this.keys.event(key)];
+    const texts = [Buffer.from(old), Buffer.from(payload), toDeliveryText(delivery)];
+    const [replaced] = await this.connection.run(REPLACE_TEXTS, keys, texts);
     return replaced === '1';
   }
 
@@ -134,6 +159,22 @@ export class RedisEntryReader {
       if (old.length < listed.length) break;
     }
     return pruned;
+  }
+
+  async erase({ endpoint, organizationId, entity }: InboxErasure): Promise<number> {
+    const listing =
+      organizationId === undefined
+        ? facet('e', toStorableText(entity))
+        : facet('o', toStorableText(organizationId));
+    let erased = 0;
+    for await (const listed of this.#index.batches(listing, BATCH_SIZE)) {
+      const own = listed.filter(({ key }) => endpoint === undefined || key.endpoint === endpoint);
+      const counts = await Promise.all(
+        own.map(({ key, member }) => this.connection.run(ERASE, this.keys.ofEvent(key), [member])),
+      );
+      erased += counts.reduce((total, [count]) => total + Number(count), 0);
+    }
+    return erased;
   }
 
   async *#matching(filter: InboxFilter, batchSize: number, after?: IndexPlace): AsyncGenerator<FoundEntry[]> {
@@ -206,11 +247,16 @@ function receivedWithin({ receivedAfter, receivedBefore }: InboxFilter): Receive
 const RUN_FIELD = 'run:';
 
 /** Reads the hash of an event, which is empty if the event does not exist. */
+/** How an event arrived, as the scripts get it. */
+export function toDeliveryText(delivery: StoredDelivery | undefined): string {
+  return delivery ? toStorableText(JSON.stringify(delivery)) : '';
+}
+
 function toInboxEntry(
   { endpoint, eventId }: InboxKey,
   hash: Readonly<Record<string, string>>,
 ): InboxEntry | undefined {
-  const { type, occurredAt, organization, entity, receivedAt } = hash;
+  const { type, occurredAt, organization, entity, receivedAt, erasedAt } = hash;
   if (type === undefined || occurredAt === undefined || receivedAt === undefined) return undefined;
   const runs = Object.keys(hash)
     .filter((field) => field.startsWith(RUN_FIELD))
@@ -225,6 +271,7 @@ function toInboxEntry(
     ...(organization !== undefined && { organizationId: fromStorableText(organization) }),
     ...(entity !== undefined && { entity: fromStorableText(entity) }),
     receivedAt: new Date(Math.floor(Number(receivedAt) / MICROS_PER_MS)),
+    ...(erasedAt !== undefined && { erasedAt: new Date(Number(erasedAt)) }),
     runs,
   };
 }

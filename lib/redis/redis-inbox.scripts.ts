@@ -1,3 +1,4 @@
+import { KEPT_ERROR } from '../inbox/run-states.js';
 import { RedisScript } from './redis-inbox.connection.js';
 import { BUCKET } from './redis-inbox.index.js';
 
@@ -6,7 +7,7 @@ import { BUCKET } from './redis-inbox.index.js';
 // Short fields let Redis store the hash compactly. Times are ms of the server's clock. The scores of the state indexes and
 // of `received` are µs, to keep the order of receipt.
 
-const EVENT = `${BUCKET}
+export const EVENT = `${BUCKET}
 local EVENT, PAYLOAD = KEYS[5 + #STATES], KEYS[6 + #STATES]
 local member = ARGV[1]
 
@@ -30,6 +31,12 @@ end
 local function setError(id, failure)
   fields['error:' .. id], isListedElsewhere = failure, true
   if failure then redis.call('HSET', EVENT, 'error:' .. id, failure) else redis.call('HDEL', EVENT, 'error:' .. id) end
+end
+
+-- What an erased event keeps of an error, whose name comes first in its JSON.
+local function erasedError(failure)
+  if string.find(failure, '{"name":"${KEPT_ERROR}","message":"', 1, true) == 1 then return failure end
+  return string.match(failure, '^(.-","message":").*$') .. '"}'
 end
 
 -- Whether a filter finds the runs of a handler that are in this state.
@@ -71,10 +78,18 @@ local function writeRun(run, state, attempts)
   redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. run.position)
 end
 
--- Call this at the end of every script that writes runs: it renews the expiry, and lists the event under what it is now.
-local function touch(retention)
-  local expires, present = now + retention, {}
-  for _, run in pairs(runs) do present[run.state] = true end
+-- Call this at the end of every script that writes runs: it renews the expiry, lists the event under what it is now, and drops
+-- its payload if all runs are done and the store is to do so. ARGV: member, retention, 'drop' or empty.
+local function touch()
+  local expires, present, isOpen = now + tonumber(ARGV[2]), {}, false
+  for _, run in pairs(runs) do
+    present[run.state] = true
+    isOpen = isOpen or run.state ~= 'done'
+  end
+  if ARGV[3] == 'drop' and not isOpen then
+    redis.call('DEL', PAYLOAD)
+    redis.call('HDEL', EVENT, 'delivery')
+  end
   redis.call('PEXPIREAT', EVENT, expires)
   redis.call('PEXPIREAT', PAYLOAD, expires)
   redis.call('ZADD', EXPIRES, expires, member)
@@ -92,12 +107,12 @@ end
 `;
 
 /**
- * ARGV: member, retention, token, duration, token to take over, 'queued' to take queued runs, type, occurredAt, payload,
- * organization and entity (both can be empty), handler ids…
+ * ARGV: member, retention, 'drop' or empty, token, duration, token to take over, 'queued' to take queued runs, type, occurredAt,
+ * payload, organization, entity and delivery (these can be empty), handler ids…
  * Returns a claim for each handler: its state, a space, and the attempt or when the lease ends in ms.
  */
 export const CLAIM = new RedisScript(`${EVENT}
-local token, duration, takesOver, takesQueued = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6] == 'queued'
+local token, duration, takesOver, takesQueued = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7] == 'queued'
 
 local function claim(id)
   local run = runs[id]
@@ -117,53 +132,57 @@ end
 
 unlistExpired(100)
 if not exists then
-  fields.receivedAt, fields.type = time[1] .. string.format('%06d', time[2]), ARGV[7]
-  local known = { 'type', ARGV[7], 'occurredAt', ARGV[8], 'receivedAt', fields.receivedAt }
-  for position, name in ipairs({ 'organization', 'entity' }) do
-    local value = ARGV[9 + position]
+  fields.receivedAt, fields.type = time[1] .. string.format('%06d', time[2]), ARGV[8]
+  local known = { 'type', ARGV[8], 'occurredAt', ARGV[9], 'receivedAt', fields.receivedAt }
+  for position, name in ipairs({ 'organization', 'entity', 'delivery' }) do
+    local value = ARGV[10 + position]
     if value ~= '' then
       fields[name], known[#known + 1], known[#known + 2] = value, name, value
     end
   end
   redis.call('HSET', EVENT, unpack(known))
-  redis.call('SET', PAYLOAD, ARGV[9])
+  redis.call('SET', PAYLOAD, ARGV[10])
+elseif ARGV[3] == 'drop' and not fields.erasedAt then
+  -- It may have been dropped. If no run needs it, it is dropped again.
+  redis.call('SET', PAYLOAD, ARGV[10], 'NX')
+  if ARGV[13] ~= '' then redis.call('HSETNX', EVENT, 'delivery', ARGV[13]) end
 end
 local claims = {}
-for i = 12, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
-touch(tonumber(ARGV[2]))
+for i = 14, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
+touch()
 return claims
 `);
 
 /**
- * ARGV: member, retention, token, then for each run its handler id, state and error (JSON, or empty).
+ * ARGV: member, retention, 'drop' or empty, token, then for each run its handler id, state and error (JSON, or empty).
  * Returns the positions of the runs that were written, counted from 0.
  */
 export const SETTLE = new RedisScript(`${EVENT}
-local token, written = ARGV[3], {}
+local token, written = ARGV[4], {}
 if not exists then return written end
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local id, state, failure = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local run = runs[id]
   local isHeld = run and run.token == token
   if isHeld and run.state == 'running' then
     local notStarted = state == 'queued' and failure == ''
     writeRun(run, state, run.attempts - (notStarted and 1 or 0))
-    if failure ~= '' then setError(id, failure) end
+    if failure ~= '' then setError(id, fields.erasedAt and erasedError(failure) or failure) end
   end
   -- A settlement that is repeated, because its response was lost, has been written.
   if isHeld and run.state == state then
-    written[#written + 1] = tostring((i - 4) / 3)
+    written[#written + 1] = tostring((i - 5) / 3)
   end
 end
-touch(tonumber(ARGV[2]))
+touch()
 return written
 `);
 
-/** ARGV: member, retention, 'all' or 'asked', handler ids… Returns the ids of the handlers that were changed. */
+/** ARGV: member, retention, 'drop' or empty, 'all' or 'asked', handler ids… Returns the ids of the handlers that were changed. */
 export const REOPEN = new RedisScript(`${EVENT}
-local all, asked, reopened = ARGV[3] == 'all', {}, {}
+local all, asked, reopened = ARGV[4] == 'all', {}, {}
 if not exists then return reopened end
-for i = 4, #ARGV do asked[ARGV[i]] = true end
+for i = 5, #ARGV do asked[ARGV[i]] = true end
 for _, run in ipairs(inOrder()) do
   local wanted = asked[run.id] or (all and run.state ~= 'done')
   if wanted and not isRunning(run) then
@@ -172,7 +191,7 @@ for _, run in ipairs(inOrder()) do
     reopened[#reopened + 1] = run.id
   end
 end
-touch(tonumber(ARGV[2]))
+touch()
 return reopened
 `);
 
@@ -181,9 +200,9 @@ return reopened
  * were changed.
  */
 export const DISMISS = new RedisScript(`${EVENT}
-local all, asked, dismissed = ARGV[3] == 'all', {}, {}
+local all, asked, dismissed = ARGV[4] == 'all', {}, {}
 if not exists then return dismissed end
-for i = 4, #ARGV do asked[ARGV[i]] = true end
+for i = 5, #ARGV do asked[ARGV[i]] = true end
 for _, run in ipairs(inOrder()) do
   if (all or asked[run.id]) and (run.state == 'dead' or run.state == 'failed') then
     writeRun(run, 'done', run.attempts)
@@ -191,7 +210,7 @@ for _, run in ipairs(inOrder()) do
     dismissed[#dismissed + 1] = run.id
   end
 end
-touch(tonumber(ARGV[2]))
+touch()
 return dismissed
 `);
 
@@ -211,12 +230,16 @@ redis.call('DEL', EVENT, PAYLOAD)
 return exists and 1 or 0
 `);
 
-/** KEYS: the payload. ARGV: the old payload, the new one. Returns whether the payload was the old one. It expires as before. */
-export const REPLACE_PAYLOAD = new RedisScript(`
+/**
+ * KEYS: the payload, the event. ARGV: the old payload, the new one, the delivery or empty. Returns whether the payload was the old
+ * one. It expires as before.
+ */
+export const REPLACE_TEXTS = new RedisScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local left = redis.call('PTTL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[2])
 if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], 'delivery', ARGV[3]) end
 return 1
 `);
 

@@ -1,6 +1,7 @@
 import { fromStorableText, toStorableText } from '../errors/safe-text.js';
 import {
   type InboxEntry,
+  type InboxErasure,
   type InboxFilter,
   type InboxKey,
   type InboxPage,
@@ -10,6 +11,7 @@ import {
 } from '../inbox/inbox-queries.js';
 import {
   type Admission,
+  type InboxDelivery,
   type InboxEntity,
   type InboxEvent,
   type InboxLease,
@@ -32,7 +34,7 @@ import {
   resolveOptions,
 } from './redis-inbox.connection.js';
 import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
-import { RedisEntryReader } from './redis-inbox.reads.js';
+import { RedisEntryReader, toDeliveryText } from './redis-inbox.reads.js';
 import {
   ADMIT,
   BEGIN_RECOVERY,
@@ -93,7 +95,7 @@ export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore
     handlerIds: readonly string[],
     lease: InboxLease,
   ): Promise<ReadonlyMap<string, RunClaim>> {
-    const { buffer, byteOffset, byteLength } = this.#protection.toStored(event).payload;
+    const { payload, delivery } = this.#protection.toStored(event);
     const replies = await this.#run(CLAIM, event, [
       lease.token,
       String(lease.durationMs),
@@ -101,9 +103,10 @@ export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore
       lease.takesQueued ? 'queued' : '',
       toStorableText(event.type),
       toStorableText(event.occurredAt),
-      Buffer.from(buffer, byteOffset, byteLength),
+      Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
       toStorableText(event.organizationId ?? ''),
       toStorableText(event.entity ?? ''),
+      toDeliveryText(delivery),
       ...handlerIds.map(toStorableText),
     ]);
     return new Map(handlerIds.map((handlerId, position) => [handlerId, toRunClaim(replies[position])]));
@@ -152,6 +155,10 @@ export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore
     return this.#protection.open(key, payload ?? undefined);
   }
 
+  async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    return this.#protection.openDelivery(key, await this.#reader.delivery(key));
+  }
+
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     const asked = handlerIds?.map(toStorableText) ?? [];
     const reopened = await this.#run(REOPEN, key, [handlerIds ? 'asked' : 'all', ...asked]);
@@ -191,6 +198,10 @@ export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore
 
   prune(before: Date): Promise<number> {
     return this.#reader.prune(before);
+  }
+
+  erase(which: InboxErasure): Promise<number> {
+    return this.#reader.erase(which);
   }
 
   reencrypt(page: InboxPageRequest = {}): Promise<ReencryptedPage> {
@@ -237,7 +248,8 @@ export class RedisInboxStore implements InboxRecoveryStore, InboxEncryptionStore
   async close(): Promise<void> {}
 
   #run(script: RedisScript, key: InboxKey, args: readonly (string | Buffer)[]): Promise<string[]> {
-    return this.#connection.run(script, this.#keys.ofEvent(key), [memberOf(key), this.#retentionMs, ...args]);
+    const common = [memberOf(key), this.#retentionMs, this.#protection.dropsPayloads ? 'drop' : ''];
+    return this.#connection.run(script, this.#keys.ofEvent(key), [...common, ...args]);
   }
 }
 

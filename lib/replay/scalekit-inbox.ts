@@ -16,6 +16,7 @@ import {
   requireText,
 } from '../errors/settings.js';
 import {
+  type ErasureTarget,
   FILTER_CHECKS,
   type InboxEntry,
   type InboxFilter,
@@ -30,6 +31,7 @@ import {
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import {
+  eraseEntries,
   inTime,
   REPLAY_CHECKS,
   type ReplayCounts,
@@ -107,7 +109,8 @@ export class ScalekitInbox {
    * when the inbox cannot be reached.
    *
    * @returns what happened to each handler; a handler's error is in the result, not thrown
-   * @throws InboxReplayError when the event is unknown, its payload is not kept or cannot be read, or a named handler does not exist
+   * @throws InboxReplayError when the event is unknown, its payload is not kept, was erased or cannot be read, or a named handler
+   * does not exist
    * @throws ScalekitWebhooksConfigurationError for an invalid option
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
@@ -184,6 +187,20 @@ export class ScalekitInbox {
   async prune(before: Date): Promise<number> {
     requireDate('before', before);
     return this.#options.inbox.prune(before);
+  }
+
+  /**
+   * Erases personal data: the payloads and headers of all entries of an organization or an entity, and the messages of their
+   * errors. The entries stay with their ids, states and times, so that a delivery of the same event is still a duplicate. It
+   * does not find data inside events of other entities. It can be repeated, and does not keep deliveries waiting.
+   *
+   * @param target the id of an organization, or an entity as `scalekitEventEntity` writes it, such as `user:usr_1`
+   * @returns how many entries were erased, without those that were already
+   * @throws ScalekitWebhooksConfigurationError unless exactly one of the two is given, or if the inbox cannot erase
+   */
+  async erase(target: ErasureTarget): Promise<number> {
+    const { name, inbox } = this.#options;
+    return eraseEntries(inbox, name, target);
   }
 
   /**

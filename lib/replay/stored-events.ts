@@ -1,7 +1,8 @@
-import { type DispatchResult, ReceivedEvent } from '../dispatch/received-event.js';
+import { type DispatchResult, type ReceivedEvent, toReceived } from '../dispatch/received-event.js';
 import { Pace, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
 import { InboxReplayError, PayloadUnreadableError } from '../errors/errors.js';
 import {
+  checkOptions,
   describeValue,
   listOf,
   type OptionChecks,
@@ -10,20 +11,52 @@ import {
   requirePositiveInteger,
   requireText,
 } from '../errors/settings.js';
-import type { InboxEntry, InboxFilter, InboxKey } from '../inbox/inbox-queries.js';
+import {
+  type ErasureTarget,
+  FILTER_CHECKS,
+  type InboxEntry,
+  type InboxFilter,
+  type InboxKey,
+} from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
-import { parseReceivedEvent, type ValidationMode } from '../parse/parse-event.js';
+import type { ValidationMode } from '../parse/parse-event.js';
 
 const MESSAGES = {
   unknownEvent: (eventId: string, endpoint: string) =>
     `The inbox of the endpoint "${endpoint}" has no event ${describeValue(eventId)}. It was never received, or its retention has ended.`,
   replayWithoutPayload: (eventId: string) =>
     `The inbox does not keep the payload of ${describeValue(eventId)}, so the event cannot be replayed. Set the inbox option ` +
-    'to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore.',
+    "to a PostgresInboxStore, a RedisInboxStore or a SqliteInboxStore, without payloads: 'drop-when-done'.",
+  replayOfErased: (eventId: string, erasedAt: string) =>
+    `The payload of ${describeValue(eventId)} was erased at ${erasedAt}, so the event cannot be replayed. Dismiss its runs that are not done.`,
+  notOneTarget: (found: number) =>
+    `Erase either the entries of an organizationId or those of an entity; found ${found === 0 ? 'neither' : 'both'}.`,
+  cannotErase: (inbox: string) =>
+    `${inbox} cannot erase entries, because it has no erase(). Implement it as InboxStore describes, or use one of the stores of this package.`,
   tooSlow: 'the inbox did not answer in time',
   notARate: (setting: string, found: unknown) =>
     `${setting} is in events per second, from 0.001 to 1000; found ${describeValue(found)}.`,
 } as const;
+
+const { organizationId, entity } = FILTER_CHECKS;
+const ERASURE_CHECKS: OptionChecks<ErasureTarget> = { organizationId, entity };
+
+/**
+ * Erases entries of an endpoint: see `ScalekitInbox.erase`.
+ *
+ * @throws ScalekitWebhooksConfigurationError unless the target has exactly one condition, or if the inbox cannot erase
+ */
+export async function eraseEntries(
+  inbox: InboxStore,
+  endpoint: string,
+  target: ErasureTarget,
+): Promise<number> {
+  const checked = checkOptions<ErasureTarget>(target, ERASURE_CHECKS);
+  const given = Object.values(checked).filter((value) => value !== undefined);
+  if (given.length !== 1) refuseSetting('target', MESSAGES.notOneTarget(given.length));
+  if (!inbox.erase) return refuseSetting('inbox', MESSAGES.cannotErase(inbox.constructor.name));
+  return inbox.erase({ ...checked, endpoint });
+}
 
 const PAGE_SIZE = 100;
 
@@ -69,11 +102,13 @@ export const REPLAY_CHECKS: OptionChecks<ReplayOptions> = {
 };
 
 /**
- * How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep, and
- * `payload_unreadable` those whose payload it cannot decrypt.
+ * How many replayed events had which outcome. `payload_missing` counts events whose payload the inbox does not keep,
+ * `payload_erased` those whose payload was erased, and `payload_unreadable` those whose payload it cannot decrypt.
  */
 export type ReplayCounts = Readonly<
-  Partial<Record<DispatchResult['outcome'] | 'payload_missing' | 'payload_unreadable', number>>
+  Partial<
+    Record<DispatchResult['outcome'] | 'payload_missing' | 'payload_erased' | 'payload_unreadable', number>
+  >
 >;
 
 /** Which events to replay, and how. */
@@ -109,7 +144,7 @@ export async function replayAll({
     const end = await replay(eventId).catch(asReplayError);
     if (!(end instanceof InboxReplayError)) counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
     // An event that is unknown by now was pruned after it was listed.
-    else if (end.code === 'payload_missing' || end.code === 'payload_unreadable') {
+    else if (end.code.startsWith('payload_')) {
       missing = end;
       counts[end.code] = (counts[end.code] ?? 0) + 1;
     }
@@ -126,7 +161,7 @@ function requireRate(setting: string, value: unknown): void {
 /**
  * An event as it was first received, to be handled again.
  *
- * @throws InboxReplayError when the event is unknown, or its payload is not kept or cannot be read
+ * @throws InboxReplayError when the event is unknown, or its payload is not kept, was erased or cannot be read
  */
 export async function receivedBefore(
   inbox: InboxStore,
@@ -136,12 +171,16 @@ export async function receivedBefore(
 ): Promise<ReceivedEvent> {
   const payload = await inTime(inbox.payload(key), timeoutMs).catch(refuseUnreadable);
   if (!payload) {
-    throw (await inbox.get(key))
-      ? new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId))
-      : unknownEvent(key);
+    const entry = await inTime(inbox.get(key), timeoutMs);
+    if (!entry) throw unknownEvent(key);
+    throw entry.erasedAt
+      ? new InboxReplayError(
+          'payload_erased',
+          MESSAGES.replayOfErased(key.eventId, entry.erasedAt.toISOString()),
+        )
+      : new InboxReplayError('payload_missing', MESSAGES.replayWithoutPayload(key.eventId));
   }
-  const rawBody = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  return new ReceivedEvent(parseReceivedEvent(payload, validation), { rawBody, isStored: true });
+  return toReceived(payload, { isStored: true }, validation);
 }
 
 export function unknownEvent({ eventId, endpoint }: InboxKey): InboxReplayError {

@@ -1,5 +1,6 @@
 import type {
   InboxEntry,
+  InboxErasure,
   InboxFilter,
   InboxKey,
   InboxPage,
@@ -9,6 +10,7 @@ import type {
 } from '../inbox/inbox-queries.js';
 import type {
   Admission,
+  InboxDelivery,
   InboxEntity,
   InboxEvent,
   InboxLease,
@@ -162,6 +164,11 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
     return this.#protection.open(key, texts?.payload);
   }
 
+  async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
+    const texts = await this.#read((database) => selectTexts(database, this.#tables, key));
+    return this.#protection.openDelivery(key, texts?.delivery);
+  }
+
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
     return this.#write((writer) => reopen(writer, key, handlerIds));
   }
@@ -193,6 +200,10 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
 
   prune(before: Date): Promise<number> {
     return this.#retention.pruneBefore(before);
+  }
+
+  erase(which: InboxErasure): Promise<number> {
+    return this.#retention.erase(which);
   }
 
   async enqueue(
@@ -269,7 +280,9 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
 
   async #write<T>(work: (writer: SqliteWriter) => T): Promise<T> {
     await this.#prepare();
-    return this.#writes.write((database) => work(new SqliteWriter(database, this.#tables)));
+    return this.#writes.write((database) =>
+      work(new SqliteWriter(database, this.#tables, this.#protection.dropsPayloads)),
+    );
   }
 
   async #read<T>(work: (database: SqliteDatabase) => T): Promise<T> {

@@ -207,7 +207,7 @@ export function selectDueEvents(
     ) AS json
     FROM ${handlers} AS h
     CROSS JOIN ${events} AS e ON e.number = h.event_number
-    CROSS JOIN ${payloads} AS p ON p.event_number = h.event_number
+    LEFT JOIN ${payloads} AS p ON p.event_number = h.event_number
     WHERE ${which}`,
     ...parameters,
   );

@@ -232,7 +232,7 @@ function entryColumn({ handlers }: SqliteTables): string {
   return `json_object(
     'number', e.number, 'endpoint', e.endpoint, 'eventId', e.event_id, 'type', e.type,
     'occurredAt', e.occurred_at, 'organizationId', e.organization_id, 'entity', e.entity, 'receivedAt', e.received_at,
-    'runs', json((
+    'erasedAt', e.erased_at, 'runs', json((
       SELECT json_group_array(json_object(
         'handlerId', r.handler_id, 'state', r.state, 'attempts', r.attempts, 'updatedAt', r.updated_at,
         'errorName', r.error_name, 'errorMessage', r.error_message, 'note', r.note
@@ -249,6 +249,7 @@ interface StoredEntry extends InboxKey {
   readonly organizationId: string | null;
   readonly entity: string | null;
   readonly receivedAt: number;
+  readonly erasedAt: number | null;
   readonly runs: readonly StoredRun[];
 }
 
@@ -263,7 +264,7 @@ interface StoredRun {
 }
 
 function toInboxEntry(stored: StoredEntry): InboxEntry {
-  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, runs } = stored;
+  const { endpoint, eventId, type, occurredAt, organizationId, entity, receivedAt, erasedAt, runs } = stored;
   return {
     endpoint: fromStorableText(endpoint),
     eventId: fromStorableText(eventId),
@@ -272,6 +273,7 @@ function toInboxEntry(stored: StoredEntry): InboxEntry {
     ...(organizationId !== null && { organizationId: fromStorableText(organizationId) }),
     ...(entity !== null && { entity: fromStorableText(entity) }),
     receivedAt: new Date(receivedAt),
+    ...(erasedAt !== null && { erasedAt: new Date(erasedAt) }),
     runs: runs.map(({ handlerId, updatedAt, errorName, errorMessage, note, ...run }) => ({
       handlerId: fromStorableText(handlerId),
       ...run,

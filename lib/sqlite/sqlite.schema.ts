@@ -29,7 +29,7 @@ export function requireTables(
 ): void {
   database
     .prepare(
-      `SELECT ${events}.entity, delivery, order_at, paused_at, admitted_at, ${keys}.due_at, checkpoint
+      `SELECT ${events}.erased_at, delivery, order_at, paused_at, admitted_at, ${keys}.due_at, checkpoint
         FROM ${events}, ${payloads}, ${handlers}, ${pauses}, ${entities}, ${keys}, ${recoveries} LIMIT 0`,
     )
     .all();
@@ -137,6 +137,7 @@ const MIGRATIONS: readonly ((tables: SqliteTables) => string)[] = [
     CREATE INDEX ${handlers}_with_error ON ${handlers} (event_number, error_name, error_message)
       WHERE error_name IS NOT NULL;
   `,
+  ({ events }) => `ALTER TABLE ${events} ADD COLUMN erased_at INTEGER;`,
 ];
 
 /** The names of the tables. */

@@ -7,6 +7,7 @@ import {
   claimRun,
   dismissRun,
   enqueueRun,
+  erasedRun,
   extendRun,
   reopenRun,
   settleRun,
@@ -43,6 +44,7 @@ export function claim(
     if (claimed.run) writer.writeRun(eventNumber, event.endpoint, handlerId, claimed.run);
     answers.set(handlerId, claimed.claim);
   }
+  if ([...answers.values()].some(({ state }) => state !== 'done')) writer.restorePayload(eventNumber, event);
   return answers;
 }
 
@@ -57,14 +59,18 @@ export function settle(
   const eventNumber = writer.findEvent(key);
   if (eventNumber === undefined) return [];
   const runs = writer.readRuns(eventNumber);
-  return settlements.flatMap((settlement) => {
+  const isErased = settlements.some(({ error }) => error) && writer.isErased(eventNumber);
+  const written = settlements.flatMap((settlement) => {
     const { handlerId } = settlement;
     const run = runs.get(handlerId);
     const settled = settleRun(run, settlement, lease, now);
     if (!settled) return [];
-    if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, settled);
+    const kept = isErased ? erasedRun(settled) : settled;
+    if (settled !== run) writer.writeRun(eventNumber, key.endpoint, handlerId, kept);
     return [handlerId];
   });
+  writer.dropIfDone(eventNumber);
+  return written;
 }
 
 /** Makes runs claimable again. Returns the ids of their handlers. */
@@ -113,6 +119,7 @@ export function enqueue(
     if (place) wakeKey(writer, event.endpoint, handlerId, place.key, now);
     states.set(handlerId, (queued ?? run)?.state ?? 'queued');
   }
+  if ([...states.values()].some((state) => state !== 'done')) writer.restorePayload(eventNumber, event);
   return states;
 }
 
@@ -139,7 +146,7 @@ export function takeDue(writer: SqliteWriter, request: DueRequest): StoredDueRun
     if (event.orderKey !== undefined)
       beginTurn(writer, { ...event, orderKey: event.orderKey }, handlerId, taken);
     const { attempts: attempt, workerAttempts: workerAttempt } = taken;
-    const payload = selectTexts(database, tables, event)?.payload ?? new Uint8Array();
+    const payload = selectTexts(database, tables, event)?.payload;
     const lastError = run.error && { lastError: run.error };
     return [{ ...event, payload, handlerId, attempt, workerAttempt, ...lastError }];
   });

@@ -18,6 +18,7 @@ export class SqliteWriter {
   constructor(
     readonly database: SqliteDatabase,
     readonly tables: SqliteTables,
+    readonly dropsPayloads: boolean,
   ) {}
 
   /** The number of an event, or undefined if it is new. */
@@ -70,6 +71,37 @@ export class SqliteWriter {
         old,
       );
     return replaced.length > 0;
+  }
+
+  isErased(eventNumber: number): boolean {
+    const erased = `SELECT 1 FROM ${this.tables.events} WHERE number = ? AND erased_at IS NOT NULL`;
+    return this.database.prepare(erased).all(eventNumber).length > 0;
+  }
+
+  /** Stores the payload again that was dropped when all runs of the event were done: one of them needs it. */
+  restorePayload(eventNumber: number, { payload, delivery }: StoredEvent): void {
+    if (!this.dropsPayloads) return;
+    const { events, payloads } = this.tables;
+    this.database
+      .prepare(
+        `INSERT INTO ${payloads} (event_number, payload, delivery)
+          SELECT number, ?, ? FROM ${events} WHERE number = ? AND erased_at IS NULL
+          ON CONFLICT DO NOTHING`,
+      )
+      .run(payload, delivery ? toStorableText(JSON.stringify(delivery)) : null, eventNumber);
+  }
+
+  /** Drops the payload of an event whose runs are done, if the store is to do so. */
+  dropIfDone(eventNumber: number): void {
+    if (!this.dropsPayloads) return;
+    const { payloads, handlers } = this.tables;
+    this.database
+      .prepare(
+        `DELETE FROM ${payloads} WHERE event_number = ? AND NOT EXISTS (
+          SELECT 1 FROM ${handlers} AS h WHERE h.event_number = ${payloads}.event_number AND h.state <> 'done'
+        )`,
+      )
+      .run(eventNumber);
   }
 
   /** The runs of an event, by handler id. */
@@ -162,59 +194,14 @@ export class SqliteWriter {
   ): readonly string[] {
     const eventNumber = this.findEvent(key);
     if (eventNumber === undefined) return [];
-    return [...this.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
+    const replaced = [...this.readRuns(eventNumber)].flatMap(([handlerId, run]) => {
       const changed = change(run, handlerId);
       if (!changed) return [];
       this.writeRun(eventNumber, key.endpoint, handlerId, changed);
       return [handlerId];
     });
-  }
-
-  /** Deletes the oldest events that were received before a time, except those with a run in progress. Returns how many. */
-  deleteEvents(before: number, now: number, limit: number): number {
-    const { events, payloads, handlers, entities, keys } = this.tables;
-    this.database
-      .prepare(
-        `DELETE FROM ${entities} AS entity
-          WHERE admitted_at < ? AND NOT EXISTS (
-            SELECT 1 FROM ${events} AS e CROSS JOIN ${handlers} AS h ON h.event_number = e.number
-            WHERE e.endpoint = entity.endpoint AND e.event_id = entity.event_id AND h.handler_id = entity.handler_id
-              AND h.lease_token = entity.lease_token AND h.state = 'running' AND h.lease_ends_at > ?
-          )`,
-      )
-      .run(before, now);
-    // Keys are deleted when they have no runs left, but not while no worker has their handler.
-    this.database
-      .prepare(
-        `DELETE FROM ${keys} AS k
-          WHERE due_at < ? AND NOT EXISTS (
-            SELECT 1 FROM ${handlers} AS h
-            WHERE h.endpoint = k.endpoint AND h.handler_id = k.handler_id AND h.order_key = k.order_key
-              AND h.due_at IS NOT NULL
-          )`,
-      )
-      .run(before);
-    const old = selectJson<{ number: number }>(
-      this.database,
-      `SELECT json_object('number', number) AS json FROM ${events} AS e
-        WHERE received_at < ? AND NOT EXISTS (
-          SELECT 1 FROM ${handlers} AS h
-          WHERE h.event_number = e.number AND h.state = 'running' AND h.lease_ends_at > ?
-        )
-        ORDER BY received_at LIMIT ?`,
-      before,
-      now,
-      limit,
-    );
-    const deletions = [
-      this.database.prepare(`DELETE FROM ${handlers} WHERE event_number = ?`),
-      this.database.prepare(`DELETE FROM ${payloads} WHERE event_number = ?`),
-      this.database.prepare(`DELETE FROM ${events} WHERE number = ?`),
-    ];
-    for (const { number } of old) {
-      for (const deletion of deletions) deletion.run(number);
-    }
-    return old.length;
+    this.dropIfDone(eventNumber);
+    return replaced;
   }
 }
 

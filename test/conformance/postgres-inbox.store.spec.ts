@@ -16,16 +16,18 @@ await describeWithService('postgres', 'on a Postgres database', () => {
 
     afterAll(() => database.drop());
 
-    describeInboxStore('PostgresInboxStore', async () => {
+    const harness = async (payloads: 'keep' | 'drop-when-done') => {
       const { pool } = database;
-      const store = new PostgresInboxStore({ client: pool, application: 'test', schema });
+      const dropping = payloads === 'drop-when-done' && { payloads };
+      const store = new PostgresInboxStore({ client: pool, application: 'test', schema, ...dropping });
       await store.migrate();
       await emptyInbox(pool, schema);
       return {
         store,
-        openWith: (options) =>
-          new PostgresInboxStore({ client: pool, application: 'test', schema, ...options }),
-        advance: (ms) => passTime(pool, schema, ms),
+        dropsPayloads: payloads === 'drop-when-done',
+        openWith: (options: object) =>
+          new PostgresInboxStore({ client: pool, application: 'test', schema, ...dropping, ...options }),
+        advance: (ms: number) => passTime(pool, schema, ms),
         begin: async () => {
           const transaction = await pool.connect();
           await transaction.query('BEGIN');
@@ -36,6 +38,11 @@ await describeWithService('postgres', 'on a Postgres database', () => {
           return { transaction, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
         },
       };
-    });
+    };
+
+    describeInboxStore('PostgresInboxStore', () => harness('keep'));
+    if (encoding === 'UTF8') {
+      describeInboxStore('PostgresInboxStore that drops payloads', () => harness('drop-when-done'));
+    }
   });
 });

@@ -14,4 +14,9 @@ await describeWithService('redis', 'RedisInboxStore on a Redis', (url) => {
   afterAll(() => client.quit());
 
   describeInboxStore('RedisInboxStore', async () => redisInboxHarness(client));
+
+  describeInboxStore('RedisInboxStore that drops payloads', async () => ({
+    ...redisInboxHarness(client, { payloads: 'drop-when-done' }),
+    dropsPayloads: true,
+  }));
 });

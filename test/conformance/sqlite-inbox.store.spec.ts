@@ -4,11 +4,13 @@ import { holdDate } from '../helpers/clock.js';
 import { openSqlite, sqliteDrivers, sqliteFile } from '../helpers/sqlite-files.js';
 import { describeInboxStore } from './inbox-store.conformance.js';
 
-function harnessOn(database: SqliteDatabase) {
+function harnessOn(database: SqliteDatabase, dropsPayloads = false) {
   holdDate();
+  const dropping = dropsPayloads && ({ payloads: 'drop-when-done' } as const);
   return {
-    store: new SqliteInboxStore({ database }),
-    openWith: (options: object) => new SqliteInboxStore({ database, ...options }),
+    store: new SqliteInboxStore({ database, ...dropping }),
+    openWith: (options: object) => new SqliteInboxStore({ database, ...dropping, ...options }),
+    dropsPayloads,
     advance: async (ms: number) => {
       jest.setSystemTime(Date.now() + ms);
     },
@@ -30,3 +32,7 @@ for (const [driver, open] of sqliteDrivers('SqliteInboxStore')) {
 }
 
 describeInboxStore('SqliteInboxStore with libsql in memory', async () => harnessOn(openSqlite(':memory:')));
+
+describeInboxStore('SqliteInboxStore that drops payloads', async () =>
+  harnessOn(openSqlite(await sqliteFile()), true),
+);

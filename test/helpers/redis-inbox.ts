@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
-import { RedisInboxStore } from '../../lib/redis/index.js';
+import { type RedisInboxOptions, RedisInboxStore } from '../../lib/redis/index.js';
 
 // Moves the data of a key into the past, as if time had passed.
 const SHIFT = `
@@ -49,7 +49,7 @@ if left > 0 then redis.call('PEXPIRE', key, left - ms) end
 `;
 
 /** A store with a key prefix of its own, whose time can be advanced. */
-export function redisInboxHarness(client: Redis | Cluster, options: { retentionMs?: number } = {}) {
+export function redisInboxHarness(client: Redis | Cluster, options: Partial<RedisInboxOptions> = {}) {
   const keyPrefix = `test:${randomUUID()}`;
   const keys = () => keysBelow(client, keyPrefix);
   return {

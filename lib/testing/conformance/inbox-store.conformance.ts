@@ -2,6 +2,7 @@ import { checkOptions, type OptionChecks, requireFunction, requireText } from '.
 import { describeClaims } from './inbox-store.claims.js';
 import { describeDue } from './inbox-store.due.js';
 import { describeEntities } from './inbox-store.entities.js';
+import { describeDrops, describeErasure } from './inbox-store.erasure.js';
 import { describeFilters } from './inbox-store.filters.js';
 import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
 import { describeKeys } from './inbox-store.keys.js';
@@ -64,6 +65,8 @@ export function describeInboxStore(
     describePayloads(harness, runner);
     describeFilters(harness, runner);
     describePrune(harness, runner);
+    describeErasure(harness, runner);
+    describeDrops(harness, runner);
     describeOperations(harness, runner);
     describeRecovery(harness, runner);
 

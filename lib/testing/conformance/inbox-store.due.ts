@@ -47,7 +47,7 @@ export function describeDue(harness: ConformanceHarness, runner: ConformanceRunn
         attempt: 1,
         workerAttempt: 1,
       });
-      expect(Buffer.from(payload).equals(Buffer.from(event.payload))).toBe(true);
+      expect(Buffer.from(payload ?? []).equals(Buffer.from(event.payload))).toBe(true);
       expect(receivedAt).toEqual((await harness.entryOf(event)).receivedAt);
     });
 

@@ -7,14 +7,14 @@ import {
   type InboxKey,
   type InboxPage,
 } from '../../inbox/inbox-queries.js';
-import {
-  INBOX_METHODS,
-  type InboxEvent,
-  type InboxLease,
-  type InboxStore,
-  type InboxTransaction,
-  type RunClaim,
+import type {
+  InboxEvent,
+  InboxLease,
+  InboxStore,
+  InboxTransaction,
+  RunClaim,
 } from '../../inbox/inbox-store.js';
+import { INBOX_METHODS } from '../../inbox/inbox-work.js';
 
 /** What the suite needs from a test runner. Jest and Vitest provide it. With other runners, use the `expect` package. */
 export interface ConformanceRunner {
@@ -58,6 +58,8 @@ export interface InboxStoreHarness {
    * options. Without it, encryption is not tested.
    */
   openWith?(options: PayloadOptions): InboxStore;
+  /** Whether the store drops an event's payload once all of its runs are done. By default, it keeps it. */
+  readonly dropsPayloads?: boolean;
   /** Cleans up after the test. The suite closes the store first. */
   dispose?(): Promise<void>;
 }
@@ -111,6 +113,10 @@ export class ConformanceHarness {
 
   advance(ms: number): Promise<void> {
     return this.#opened.advance(ms);
+  }
+
+  get dropsPayloads(): boolean {
+    return this.#opened.dropsPayloads ?? false;
   }
 
   begin(): Promise<OpenTransaction> | undefined {

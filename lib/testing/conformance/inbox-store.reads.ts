@@ -197,6 +197,31 @@ export function describePayloads(harness: ConformanceHarness, runner: Conformanc
     });
   });
 
+  describe('delivery', () => {
+    it('is how the event was first received, and only then', async () => {
+      const { store } = harness;
+      if (!store.delivery) return;
+      const delivery = {
+        id: 'msg_1',
+        headers: { 'x-tag': ['a', '\u0000\ud800'] },
+        carried: { trace: 'one' },
+      };
+      const event = anEvent({ delivery });
+      await harness.claim(event);
+      await harness.claim({ ...event, delivery: { id: 'msg_2', headers: {} } });
+
+      expect(await store.delivery(event)).toEqual(delivery);
+    });
+
+    it('is undefined for an unknown event, and for one that was recorded without it', async () => {
+      const event = anEvent();
+      await harness.claim(event);
+
+      expect(await harness.store.delivery?.(event)).toBeUndefined();
+      expect(await harness.store.delivery?.(anEvent())).toBeUndefined();
+    });
+  });
+
   describe('encryption', () => {
     test('keeps payloads that only a store with their key can read', async () => {
       const event = await record(harness.openWith(OLD));
@@ -235,7 +260,10 @@ export function describePayloads(harness: ConformanceHarness, runner: Conformanc
       const { runs } = await take(worker);
 
       const found = new Map(
-        runs.map((run) => [run.eventId, [run.payload.length > 0, run.delivery?.id, run.unreadable?.keyId]]),
+        runs.map((run) => [
+          run.eventId,
+          [run.payload !== undefined, run.delivery?.id, run.unreadable?.keyId],
+        ]),
       );
       expect(events.map(({ eventId }) => found.get(eventId))).toEqual([
         [true, 'msg_1', undefined],

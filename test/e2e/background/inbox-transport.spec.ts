@@ -188,6 +188,31 @@ await describeWithService('postgres', 'InboxTransport', () => {
       });
     });
 
+    it.each(ADAPTERS)(
+      'records a run as dead whose payload was erased, and runs others, on %s',
+      async (_adapter, adapter) => {
+        const web = await startBackgroundApp(inbox, { worker: false }, adapter);
+        const events = ['org_1', 'org_2'].map((organization_id) =>
+          createScalekitEvent('user.created', { organization_id }),
+        );
+        for (const event of events) await web.scalekit.deliver(event);
+        const [erased, other] = events.map(({ id }) => id);
+        expect(await web.inbox.erase({ organizationId: 'org_1' })).toBe(1);
+
+        const { handlers, scalekit } = await startBackgroundApp(database.open(), {}, adapter);
+
+        await untilRuns(inbox, other ?? '', 'done');
+        const error = { name: 'PayloadErasedError', message: expect.stringContaining('Dismiss the run') };
+        expect(await untilRuns(inbox, erased ?? '', 'dead')).toMatchObject({
+          'Handlers.first': { state: 'dead', attempts: 1, error },
+          'Handlers.second': { state: 'dead', attempts: 1, error },
+        });
+        expect(handlers.runs.sort()).toEqual([`first ${other} 1`, `second ${other}`]);
+        const again = events[0] ?? createScalekitEvent('user.created');
+        expect((await scalekit.deliver(again)).body).toEqual({ received: true, status: 'dead' });
+      },
+    );
+
     it('replays a dead run, with all of its attempts', async () => {
       const { scalekit, handlers, inbox: service } = await startBackgroundApp(inbox);
       handlers.failures = Array.from({ length: 5 }, (_, number) => new Error(`${number}`));

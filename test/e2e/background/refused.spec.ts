@@ -11,7 +11,7 @@ import {
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import { INBOX_METHODS } from '../../../lib/inbox/inbox-store.js';
+import { INBOX_METHODS } from '../../../lib/inbox/inbox-work.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { run } from '../../helpers/running-app.js';
 import { openSqlite, sqliteFile } from '../../helpers/sqlite-files.js';

@@ -5,10 +5,12 @@ import { type INestApplication, Injectable } from '@nestjs/common';
 import { type Job, Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import {
+  type InboxStore,
   NonRetryableEventError,
   OnScalekitEvent,
   type ScalekitDelivery,
   type ScalekitEvent,
+  ScalekitInbox,
   ScalekitWebhooksModule,
 } from 'nestjs-scalekit-webhooks';
 import { BullMqTransport, type BullMqTransportOptions } from 'nestjs-scalekit-webhooks/bullmq';
@@ -17,6 +19,16 @@ import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webh
 import { deferred } from '../../helpers/deferred.js';
 import { describeWithService } from '../../helpers/services.js';
 import { ADAPTERS, SECRET, startApp } from '../../helpers/test-app.js';
+
+/** A store whose methods work on the object that it was made of. */
+function bound(store: InboxStore): InboxStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(Object.getPrototypeOf(target)) : value;
+    },
+  });
+}
 
 @Injectable()
 class Handlers {
@@ -68,6 +80,7 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
   async function start(
     options: Omit<BullMqTransportOptions, 'queue'> = {},
     adapter = ADAPTERS[0]?.[1],
+    store: InboxStore = inbox(),
   ): Promise<{ app: INestApplication; handlers: Handlers; scalekit: ScalekitWebhookTester }> {
     if (!adapter) throw new Error('no adapter');
     const app = await startApp(adapter, {
@@ -78,7 +91,7 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
           inject: [getQueueToken('scalekit')],
           useFactory: (injected: Queue) => ({
             signingSecret: SECRET,
-            inbox: new RedisInboxStore({ client: redis, application: 'test', keyPrefix: `${prefix}-inbox` }),
+            inbox: store,
             transport: new BullMqTransport({ queue: injected, ...options }),
           }),
         }),
@@ -241,16 +254,107 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
     },
   );
 
-  it('puts the event into its jobs, but no secret or signature', async () => {
-    const { scalekit } = await start({ worker: false });
+  it.each(ADAPTERS)('puts only ids and times into its jobs, on %s', async (_name, adapter) => {
+    const { scalekit } = await start({ worker: false }, adapter);
     const event = createScalekitEvent('user.created');
     await scalekit.deliver(event);
+
+    const [job] = await jobs();
+
+    const { eventId, ...others } = job?.data ?? {};
+    expect(eventId).toBe(event.id);
+    expect(Object.keys(others).sort()).toEqual([
+      'deliveryId',
+      'endpoint',
+      'handlerId',
+      'leaseToken',
+      'receivedAt',
+    ]);
+  });
+
+  it('puts the event into its jobs if the inbox does not keep it, but no secret or signature', async () => {
+    const store = inbox();
+    const withoutDelivery = Object.assign(Object.create(store), { delivery: undefined });
+    const { scalekit, handlers } = await start({}, undefined, bound(withoutDelivery));
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await scalekit.deliver(event);
+    await allEnded();
 
     const [job] = await jobs();
 
     expect(JSON.parse(job?.data.body)).toEqual(JSON.parse(JSON.stringify(event)));
     expect(JSON.stringify(job)).not.toContain(SECRET.slice('whsec_'.length));
     expect(JSON.stringify(job)).not.toContain('v1,');
+    expect(handlers.runs).toContain('first usr_1 1');
+  });
+
+  it('runs jobs of the version before, which contain the event', async () => {
+    const web = await start({ worker: false });
+    const event = createScalekitEvent('user.created', { data: { user: { id: 'usr_1' } } });
+    await web.scalekit.deliver(event);
+    for (const job of await jobs()) {
+      await job.updateData({ ...job.data, body: JSON.stringify(event), headers: { 'x-tag': 'a' } });
+    }
+
+    const { handlers } = await start();
+    await allEnded();
+
+    expect(handlers.runs.sort()).toEqual(['first usr_1 1', 'second user.created']);
+  });
+
+  it('makes runs dead whose payload was erased, even in jobs of the version before', async () => {
+    const web = await start({ worker: false });
+    const organization_id = 'org_1';
+    const event = createScalekitEvent('user.created', { organization_id });
+    const other = createScalekitEvent('user.created', { organization_id: 'org_2' });
+    for (const one of [event, other]) await web.scalekit.deliver(one);
+    for (const job of await jobs()) {
+      const isOld = job.data.eventId === event.id && job.data.handlerId === 'Handlers.second';
+      if (isOld) await job.updateData({ ...job.data, body: JSON.stringify(event) });
+    }
+
+    expect(await web.app.get(ScalekitInbox).erase({ organizationId: organization_id })).toBe(1);
+    const { handlers } = await start();
+    await allEnded();
+
+    const dead = { state: 'dead', error: { name: 'PayloadErasedError', message: expect.any(String) } };
+    expect(await runsOf(event.id)).toMatchObject({ 'Handlers.first': dead, 'Handlers.second': dead });
+    expect(await runsOf(other.id)).toMatchObject({
+      'Handlers.first': { state: 'done' },
+      'Handlers.second': { state: 'done' },
+    });
+    expect(handlers.runs).toHaveLength(2);
+    expect(await queue.getFailedCount()).toBe(2);
+  });
+
+  it('does not put the messages of errors into its jobs', async () => {
+    const { scalekit, handlers } = await start();
+    handlers.failures = [new NonRetryableEventError('no tenant for jane@example.com')];
+    const event = createScalekitEvent('user.created');
+    await scalekit.deliver(event);
+    await allEnded();
+
+    const [failed] = await queue.getFailed();
+
+    expect(failed?.failedReason).toContain('NonRetryableEventError');
+    expect(JSON.stringify(failed)).not.toContain('jane@example.com');
+    expect(await runsOf(event.id)).toMatchObject({
+      'Handlers.first': { error: { message: 'no tenant for jane@example.com' } },
+    });
+  });
+
+  it('makes a run dead whose entry the inbox no longer has', async () => {
+    const web = await start({ worker: false });
+    const event = createScalekitEvent('user.created');
+    await web.scalekit.deliver(event);
+    await inbox().prune(new Date(Date.now() + 60_000));
+
+    const { handlers } = await start();
+    await allEnded();
+
+    expect(handlers.runs).toEqual([]);
+    expect(await runsOf(event.id)).toEqual({});
+    expect(await queue.getFailedCount()).toBe(2);
   });
 
   it('creates job ids that BullMQ accepts, whatever the event id is', async () => {

@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { type Job, Queue } from 'bullmq';
 import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { QueuedRun } from '../../../lib/dispatch/event-transport.js';
+import type { QueuedRun, QueuedRunner } from '../../../lib/dispatch/event-transport.js';
 import { cleanUpAfterTest } from '../../helpers/cleanup.js';
 import { describeWithService } from '../../helpers/services.js';
 import { until } from '../../helpers/until.js';
@@ -28,13 +28,16 @@ await describeWithService('redis', 'a job that no process can run', (url) => {
   });
 
   /** Starts a worker with one endpoint. Resolves to the runs that it was given. */
-  function startWorker(endpoint: string): QueuedRun[] {
+  function startWorker(
+    endpoint: string,
+    runner: QueuedRunner = async () => ({ state: 'done' }),
+  ): QueuedRun[] {
     const runs: QueuedRun[] = [];
     const transport = new BullMqTransport({ queue, worker: { concurrency: 1 } });
     cleanUpAfterTest(() => transport.close());
-    transport.work(endpoint, async (run) => {
+    transport.work(endpoint, async (run, attempt) => {
       runs.push(run);
-      return { state: 'done' };
+      return runner(run, attempt);
     });
     return runs;
   }
@@ -152,8 +155,9 @@ await describeWithService('redis', 'a job that no process can run', (url) => {
   it('because its event cannot be read waits for another release, and fails after an hour', async () => {
     await addJobs('here');
     const [job] = await queue.getJobs();
-    await job?.updateData({ ...job.data, body: undefined });
-    startWorker('here');
+    startWorker('here', async () => {
+      throw new Error('unreadable');
+    });
     await whenPutBack();
     expect(errors).toEqual([expect.stringContaining('cannot be read')]);
 

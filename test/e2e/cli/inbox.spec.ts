@@ -202,6 +202,49 @@ describe('scalekit-webhooks inbox', () => {
     });
   });
 
+  describe('erase', () => {
+    const organizationId = 'org_1';
+
+    it('says how many events match, and erases nothing without --yes', async () => {
+      const eventId = await recordEvent(store, { state: 'dead', error: FAILURE }, { organizationId });
+
+      const { exitCode, stdout } = await inbox('erase', '--organization', 'org_1');
+
+      expect({ exitCode, stdout }).toEqual({
+        exitCode: 1,
+        stdout: 'Nothing was erased. 1 event would be: add --yes to erase for good.\n',
+      });
+      expect(await store.payload({ endpoint: 'default', eventId })).toBeDefined();
+    });
+
+    it('erases the events of all endpoints, and shows that they are', async () => {
+      const eventId = await recordEvent(store, { state: 'dead', error: FAILURE }, { organizationId });
+      await recordEvent(store, { state: 'done' }, { organizationId, endpoint: 'partners' });
+
+      const erased = await inbox('erase', '--organization', 'org_1', '--yes');
+
+      expect({ ...erased }).toMatchObject({ exitCode: 0, stdout: 'Erased 2 events.\n' });
+      expect((await inbox('list', '--endpoint', 'default')).stdout).toMatch(
+        / {2}erased {2}Users\.sync dead$/m,
+      );
+      const { stdout } = await inbox('show', eventId, '--payload');
+      expect(stdout).toMatch(/^Erased {4}\d{4}-/m);
+      expect(stdout).toMatch(/^ {10}Error$/m);
+      expect(stdout).toContain('the payload of this event was erased');
+      expect(JSON.parse((await inbox('show', eventId, '--json')).stdout)).toHaveProperty('erasedAt');
+    });
+
+    it('erases the events about an entity, of one endpoint', async () => {
+      const entity = 'user:usr_1';
+      await recordEvent(store, { state: 'done' }, { entity });
+      await recordEvent(store, { state: 'done' }, { entity, endpoint: 'partners' });
+
+      const { stdout } = await inbox('erase', '--entity', entity, '--endpoint', 'partners', '--yes');
+
+      expect(stdout).toBe('Erased 1 event.\n');
+    });
+  });
+
   describe('rejects', () => {
     it.each([
       ['a file that does not exist', (path: string) => `${path}.none`, /File not found: .*\.none/],
@@ -237,6 +280,13 @@ describe('scalekit-webhooks inbox', () => {
       ['an unknown state', ['list', '--state', 'asleep'], {}, /Allowed choices/],
       ['a limit of zero', ['list', '--limit', '0'], {}, /greater than 0/],
       ['show without an event', ['show'], {}, /missing required argument/],
+      [
+        'erase without a target',
+        ['erase', '--store', 'sqlite:FILE'],
+        {},
+        /either --organization or --entity/,
+      ],
+      ['erase with two targets', ['erase', '--organization', 'a', '--entity', 'user:b'], {}, /either/],
       ['prune without a time', ['prune'], {}, /--before/],
       ['a malformed time', ['prune', '--before', 'yesterday'], {}, /ISO 8601/],
       ['a date that does not exist', ['prune', '--before', '2026-13-01'], {}, /ISO 8601/],
@@ -260,7 +310,7 @@ describe('scalekit-webhooks inbox', () => {
     });
   });
 
-  it.each([[], ['list'], ['show'], ['replay'], ['prune']])(
+  it.each([[], ['list'], ['show'], ['replay'], ['erase'], ['prune']])(
     'prints usage and examples for %s',
     async (...argv) => {
       const { exitCode, stdout } = await inbox(...argv.filter((word) => typeof word === 'string'), '--help');

@@ -513,6 +513,23 @@ describe.each(ADAPTERS)('the protection of the dashboard on %s', (_name, adapter
     expect(await stateOf(inbox, hostile)).toEqual(['done']);
   });
 
+  it('says when an entry was erased, and why it cannot be replayed', async () => {
+    const inbox = new SqliteInboxStore({ database: openSqlite(':memory:') });
+    await store(inbox, 'evt_1', { welcome: 'dead' }, { organizationId: 'org_1', error: 'jane@example.com' });
+    const dashboard = { guards: [AdminGuard], imports: [OperatorsModule], canReadPayload: () => true };
+    const operator = new Operator(await startDashboard(adapter, { inbox, dashboard }));
+    await inbox.erase({ organizationId: 'org_1' });
+
+    const { text } = await operator.open('entry?endpoint=default&event=evt_1');
+
+    expect(text).toMatch(/<dt>Payload<\/dt><dd>Erased at <time/);
+    expect(text).not.toContain('href="payload');
+    expect(text).not.toContain('jane@example.com');
+    const refused = await operator.press(operator.addressOn(text, 'action=replay'));
+    expect(refused.status).toBe(404);
+    expect(refused.text).toContain('was erased at');
+  });
+
   it('needs guards, or a promise that something else protects it', async () => {
     const forRoot = (options: object) => () => ScalekitDashboardModule.forRoot(options);
 

@@ -66,6 +66,17 @@ await describeWithService('postgres', 'In Postgres, before it knows how large th
     expect(plan).not.toContain('Seq Scan');
   });
 
+  it.each([
+    [{ organizationId: 'a' }, 'organization'],
+    [{ entity: 'a' }, 'entity'],
+  ] as const)('erasing %j uses its index, and looks runs up by their keys', async (target, index) => {
+    const plan = await explain(async (store) => store.erase?.(target));
+
+    expect(plan).toContain(`inbox_events_by_${index}`);
+    expect(plan).toContain('inbox_runs_pkey');
+    expect(plan).not.toContain('Seq Scan');
+  });
+
   it('a claim looks events and runs up by their keys', async () => {
     const { claim } = postgresStatements(postgresTables(postgres.schema, 'test'));
     const { rows } = await postgres.pool.query(`EXPLAIN ${claim}`, [null, '[]', '[]']);

@@ -1,16 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
-import type { QueuedAttempt, QueuedRun } from '../../../lib/dispatch/event-transport.js';
+import type { QueuedAttempt } from '../../../lib/dispatch/event-transport.js';
+import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
-import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { RunEngine } from '../../../lib/dispatch/run.engine.js';
 import { parseReceivedEvent } from '../../../lib/parse/parse-event.js';
 
 const EVENT = createScalekitEvent('user.created', {}, { seed: 1 });
 const KEY = { endpoint: 'default', eventId: EVENT.id };
 const DELIVERY_LEASE = { token: 'delivery', durationMs: 1000 };
-const RUN: QueuedRun = {
+const RUN = {
   handlerId: 'A.run',
   rawBody: Buffer.from(JSON.stringify(EVENT)),
   deliveryId: 'msg_1',
@@ -59,7 +60,7 @@ describe('a queued run', () => {
       log,
     });
     const received = new ReceivedEvent(parseReceivedEvent(RUN.rawBody, validation), RUN);
-    return engine.attemptQueued(received, RUN.handlerId, attempt, RUN.leaseToken);
+    return engine.attemptQueued({ received }, RUN.handlerId, attempt, RUN.leaseToken);
   }
 
   const queue = () => inbox.settle(KEY, [{ handlerId: 'A.run', state: 'queued' }], DELIVERY_LEASE);

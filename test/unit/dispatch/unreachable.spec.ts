@@ -5,7 +5,7 @@ import {
   MemoryInboxStore,
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
-import { InlineTransport } from '../../../lib/dispatch/run.engine.js';
+import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { deferred } from '../../helpers/deferred.js';
 import { aDelivery, GRACE_MS, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './run-engine.fixtures.js';
 
@@ -347,6 +347,7 @@ describe('a delivery through a transport', () => {
       deliveryId: delivery.deliveryId,
       receivedAt: delivery.receivedAt,
       headers: {},
+      isInInbox: false,
       leaseToken: expect.any(String),
       runs: [
         expect.objectContaining({ handlerId: 'A.run', attempt: 1 }),

@@ -215,9 +215,9 @@ describe('runs that a worker took', () => {
       isPaused: false,
     });
 
-    expect(runs.map(({ payload, unreadable }) => [String(Buffer.from(payload)), unreadable?.keyId])).toEqual([
+    expect(runs.map(({ payload, unreadable }) => [payload && String(payload), unreadable?.keyId])).toEqual([
       ['{"id":"evt_1"}', undefined],
-      ['', 'lost'],
+      [undefined, 'lost'],
       ['{"id":"evt_1"}', undefined],
     ]);
   });

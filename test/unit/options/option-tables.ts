@@ -133,7 +133,7 @@ const SQLITE = { exec: noop, prepare: noop };
 const KEYS = [{ id: '2026-01', secret: Buffer.alloc(32).toString('base64') }];
 const ENCRYPTION = { keys: KEYS };
 const PAYLOADS: Readonly<Record<string, OptionRow>> = {
-  payloads: row(['keep', 'encrypt']),
+  payloads: row(['keep', 'encrypt', 'drop-when-done']),
   encryption: row([ENCRYPTION]),
   'encryption.keys': required(row([KEYS])),
   redact: FUNCTION,
