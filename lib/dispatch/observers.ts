@@ -207,7 +207,7 @@ export class Observers {
     run: Pick<ObservedAttempt, 'handlerId' | 'attempt' | 'source'>,
   ): AttemptObservation {
     const { carried } = received;
-    return new AttemptObservation(this, { ...observedEvent(endpoint, received), ...run, carried });
+    return new AttemptObservation(this, { carried, ...observedEvent(endpoint, received), ...run });
   }
 
   /** Does the work within what tracers open for it. @returns its result, and what takes how it ended */
@@ -288,9 +288,9 @@ export class AttemptObservation {
   /** Tells what became of the run. A run that goes back to a queue with an error has failed. */
   end({ state, error }: RunSettlement): void {
     const run: ObservedRun = {
-      ...this.#attempt,
       state: state === 'queued' ? 'failed' : state,
       durationMs: Date.now() - this.#startedAt,
+      ...this.#attempt,
       ...(error && { error: Object.freeze({ ...error }) }),
       ...(this.note && { note: this.note }),
     };

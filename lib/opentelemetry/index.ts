@@ -92,15 +92,15 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
   onDelivery(delivery: ObservedDelivery): void {
     const { outcome, status, durationMs, type, issues } = delivery;
     const destination = destinationOf(delivery);
-    const typed = { ...destination, ...typeOf(delivery) };
+    const typed = destinationOf(delivery, typeOf(delivery));
     const { deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
-    deliveryDuration.record(durationMs / 1000, { ...typed, 'scalekit.delivery.outcome': outcome });
+    deliveryDuration.record(durationMs / 1000, { 'scalekit.delivery.outcome': outcome, ...typed });
     if (type !== undefined && !KNOWN_TYPES.has(type)) {
-      unknownTypes.add(1, { ...destination, 'scalekit.event.type': type });
+      unknownTypes.add(1, { 'scalekit.event.type': type, ...destination });
     }
     for (const { path, rule } of issues) {
       // An index would make a series for each item of a list.
-      driftedFields.add(1, { ...typed, field: path.replace(/\d+/g, '*'), rule });
+      driftedFields.add(1, { field: path.replace(/\d+/g, '*'), rule, ...typed });
     }
     if (type !== undefined && outcome !== 'wrong_environment') return;
     // It was refused before handlers could be traced.
@@ -111,14 +111,13 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onRun(run: ObservedRun): void {
     const { state, handlerId, durationMs, occurredAt, error } = run;
-    const attributes = {
-      ...destinationOf(run),
-      ...typeOf(run),
+    const attributes = destinationOf(run, {
       'messaging.operation.name': 'run',
       'messaging.consumer.group.name': handlerId,
       'scalekit.run.state': state,
+      ...typeOf(run),
       ...(error && { 'error.type': error.name }),
-    };
+    });
     const { runDuration, lag } = this.#instruments;
     runDuration.record(durationMs / 1000, attributes);
     const happenedAt = Date.parse(occurredAt);
@@ -130,7 +129,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     if (isDryRun) return;
     const destination = destinationOf({ endpoint });
     const { recoveries, lastRecovery } = this.#instruments;
-    recoveries.add(1, { ...destination, 'scalekit.recovery.outcome': outcome });
+    recoveries.add(1, { 'scalekit.recovery.outcome': outcome, ...destination });
     if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destination);
   }
 
@@ -141,7 +140,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     const { inboxIntervalMs = 15_000 } = this.#options;
     if (state === 'opened') this.#inboxes.set(endpoint, new InboxGauge(inbox, inboxIntervalMs));
     if (state === 'closed') this.#inboxes.delete(endpoint);
-    if (state === 'fault') faults.add(1, { ...destinationOf(inbox), 'scalekit.inbox.fault': inbox.fault });
+    if (state === 'fault') faults.add(1, destinationOf(inbox, { 'scalekit.inbox.fault': inbox.fault }));
   }
 
   traceDelivery(delivery: ObservedEvent, work: () => Promise<Outcome>): void {
@@ -186,14 +185,13 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     { parent = context.active(), attributes: own, ...options }: SpanOptions & { parent?: Context } = {},
   ): Span {
     const { endpoint, eventId, type } = event;
-    const attributes = {
-      ...own,
-      ...destinationOf(event),
+    const attributes = destinationOf(event, {
       'messaging.operation.name': operation,
       'messaging.operation.type': 'process',
+      ...own,
       ...(eventId !== undefined && { 'messaging.message.id': eventId }),
       ...(type !== undefined && { 'scalekit.event.type': type }),
-    };
+    });
     const tracer = (this.#options.tracerProvider ?? trace).getTracer(NAME);
     const given = { kind: SpanKind.CONSUMER, attributes, ...options };
     return tracer.startSpan(`${operation} ${endpoint}`, given, parent);
@@ -272,8 +270,8 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
   return instruments;
 }
 
-function destinationOf({ endpoint }: { readonly endpoint: string }) {
-  return { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint };
+function destinationOf({ endpoint }: { readonly endpoint: string }, others: Attributes = {}): Attributes {
+  return { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint, ...others };
 }
 
 /** The type as a label of metrics. Types that this version does not know are one label, so that they cannot be too many. */
