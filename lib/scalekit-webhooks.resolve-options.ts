@@ -1,8 +1,8 @@
 import type { DynamicModule } from '@nestjs/common';
 import { RetryFailedTransport } from './background/inbox.transport.js';
 import type { EventTransport } from './dispatch/event-transport.js';
-import { InlineTransport } from './dispatch/event-transport.js';
 import type { ScalekitWebhooksObserver } from './dispatch/observers.js';
+import { InlineTransport } from './dispatch/run.engine.js';
 import {
   checkOptions,
   describeValue,

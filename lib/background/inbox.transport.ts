@@ -5,10 +5,10 @@ import {
   type EventTransport,
   type HandlerRetries,
   type InboxWork,
-  InlineTransport,
   type TakenRun,
   type WorkLimits,
 } from '../dispatch/event-transport.js';
+import { InlineTransport } from '../dispatch/run.engine.js';
 import { waitAtMost } from '../dispatch/timeout.js';
 import {
   checkOptions,

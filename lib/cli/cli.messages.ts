@@ -91,7 +91,7 @@ export const CLI_MESSAGES = {
     `${counted(events, 'event')} so far. If this is interrupted, continue with --cursor ${cursor}`,
   reencryptFailed: (cursor: string) => `To continue from here, add --cursor ${cursor}`,
   reencrypted: (rewritten: number, unchanged: number, unreadable: number) =>
-    `Encrypted ${counted(rewritten, 'payload')} with the first key. ${unchanged} had it already. ${unreadable} cannot be decrypted.`,
+    `Encrypted ${counted(rewritten, 'payload')} with the first key. ${counted(unchanged, 'event')} needed no change. ${unreadable} cannot be decrypted.`,
   unreadableEntry: (endpoint: string, eventId: string) => `cannot be decrypted  ${endpoint}  ${eventId}`,
   encryptionSecretIsKey:
     'Keep it as safe as a password, and back it up: without it, the payloads that it encrypted are lost.',

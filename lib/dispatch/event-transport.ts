@@ -1,6 +1,6 @@
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 import type { RunError } from '../inbox/inbox-queries.js';
-import type { InboxStore, RunSettlement } from '../inbox/inbox-store.js';
+import type { RunSettlement } from '../inbox/inbox-store.js';
 import type { ScalekitDelivery } from './scalekit-delivery.js';
 
 /** How often and when a worker retries a failed run. */
@@ -99,23 +99,6 @@ export interface EventTransport {
    * @internal
    */
   readonly inboxWork?: InboxWork;
-}
-
-/** The default transport: runs all handlers of an event concurrently, within the request. */
-export class InlineTransport implements EventTransport {
-  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
-    return runs.map((run) => run.execute());
-  }
-}
-
-/** Whether the inbox keeps events for the workers of a queue, so that its jobs need not contain them. */
-export function keepsDelivery(options: { transport: EventTransport; inbox: InboxStore }): boolean {
-  return !(options.transport instanceof InlineTransport) && options.inbox.delivery !== undefined;
-}
-
-/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
-export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
-  return application === undefined ? endpoint : `${application}/${endpoint}`;
 }
 
 /** How runs are taken from the inbox itself. */

@@ -16,7 +16,7 @@ import {
   type DispatchResult,
   type HandlerReport,
   type HandlerReportState,
-  ReceivedEvent,
+  type ReceivedEvent,
   toReceived,
 } from './received-event.js';
 import { failedSettlement, RunInbox, WORKER_TIMEOUT_MS } from './run.inbox.js';
@@ -211,10 +211,9 @@ export class InboxRuns implements EndpointRuns {
       // Throws if the handler's `order` function fails, which has kept the run without a place.
       placeOf(handler, endpoint, received.event);
       const context = new ScalekitEventContext(received, endpoint);
-      const running = this.#running;
       const limits = { timeoutMs, source: 'inbox', patienceMs: WORKER_PATIENCE_MS } as const;
-      const given = { handler, attempt, received, context, lease, inbox, log, running, retryable };
-      const claimed = new ClaimedRun({ ...given, ...limits });
+      const given = { handler, attempt, received, context, lease, inbox, log, retryable };
+      const claimed = new ClaimedRun({ ...given, ...limits, running: this.#running });
       const end = await waitAtMost(claimed.execute(), leaseMsFor(claimed.timeoutMs));
       const limit = claimed.isOverdue ? claimed.limitWithin(timeoutMs) : undefined;
       const heldBack = { handlerId, state: 'queued', retryInMs: heldBackForMs() } as const;

@@ -3,14 +3,12 @@ import type { ValidationMode } from '../parse/parse-event.js';
 import { ClaimedRun, type ClaimedRunOptions, leaseMsFor, RunLease } from './claimed-run.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { heldBackForMs, WORKER_PATIENCE_MS } from './event-order.js';
-import {
-  type EventTransport,
-  InlineTransport,
-  keepsDelivery,
-  type QueuedAttempt,
-  type QueuedRun,
-  type QueuedRunEnd,
-  transportEndpoint,
+import type {
+  EventTransport,
+  HandlerBatch,
+  QueuedAttempt,
+  QueuedRun,
+  QueuedRunEnd,
 } from './event-transport.js';
 import { type EventHandler, type HandlerRegistry, ScalekitEventContext } from './handler.registry.js';
 import { type RetryablePredicate, toRunError } from './handler-failure.js';
@@ -30,6 +28,7 @@ import {
   type QueuedEvent,
   RunInbox,
   type RunInboxOptions,
+  transportEndpoint,
   WORKER_TIMEOUT_MS,
 } from './run.inbox.js';
 import { TIMED_OUT, Timeout, waitAtMost, withTimeout } from './timeout.js';
@@ -89,7 +88,7 @@ export class RunEngine {
     try {
       const claims = await this.#inbox.claim(received, ids, lease, {
         timeout,
-        keepsDelivery: keepsDelivery(this.options),
+        keepsDelivery: !takesQueued,
         retryForMs: timeout.timeLeftMs(),
         release: (handlerId) => failedSettlement(handlerId, new Error(MESSAGES.claimedTooLate)),
       });
@@ -99,7 +98,9 @@ export class RunEngine {
       const ends = await this.#run(received, runs, lease);
       const settlements = ends.flatMap(({ settlement }) => settlement ?? []);
       const settled = await this.#inbox.settle(received, settlements, lease, timeout);
-      const reports = ids.map((id) => reportOf(id, ends) ?? reportClaim(id, claims.get(id)));
+      const reports = ids.map(
+        (id) => ends.find(({ report }) => report.handlerId === id)?.report ?? reportClaim(id, claims.get(id)),
+      );
       const outcome = settled ? aggregateOutcome(reports) : 'unavailable';
       return this.#conclude(received, { outcome, handlers: reports, ...retryAfter(claims) }, ends);
     } finally {
@@ -228,7 +229,7 @@ export class RunEngine {
           ? { headers }
           : { headers: withoutCredentials(headers), carried: this.options.log.observers?.carry() }),
         leaseToken,
-        isInInbox: keepsDelivery(this.options),
+        isInInbox: inbox.delivery !== undefined,
         runs,
       });
     } catch (error) {
@@ -289,6 +290,9 @@ export class RunEngine {
   }
 }
 
-function reportOf(handlerId: string, ends: readonly RunEnd[]): HandlerReport | undefined {
-  return ends.find(({ report }) => report.handlerId === handlerId)?.report;
+/** The default transport: runs all handlers of an event concurrently, within the request. */
+export class InlineTransport implements EventTransport {
+  start({ runs }: HandlerBatch): readonly Promise<RunSettlement>[] {
+    return runs.map((run) => run.execute());
+  }
 }

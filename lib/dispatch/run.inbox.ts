@@ -282,3 +282,8 @@ export function failedSettlement(handlerId: string, error: unknown): RunSettleme
   const state = error instanceof PayloadErasedError ? 'dead' : 'failed';
   return { handlerId, state, error: toRunError(error) };
 }
+
+/** The name of an endpoint for its transport, whose queue can also contain runs of other applications. */
+export function transportEndpoint(endpoint: string, { application }: InboxStore): string {
+  return application === undefined ? endpoint : `${application}/${endpoint}`;
+}

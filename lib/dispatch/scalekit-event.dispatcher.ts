@@ -18,11 +18,12 @@ import { DeliveryLog } from './delivery.log.js';
 import { MESSAGES } from './dispatch.messages.js';
 import { type DispatchOptions, Drain, RESOLVED_OPTIONS } from './dispatch.providers.js';
 import { EndpointHandlers } from './endpoint.handlers.js';
-import { type QueuedRunner, transportEndpoint } from './event-transport.js';
+import type { QueuedRunner } from './event-transport.js';
 import { InboxRuns } from './inbox.runs.js';
 import { observedEvent } from './observers.js';
 import { type DispatchResult, ReceivedEvent } from './received-event.js';
 import { RunEngine } from './run.engine.js';
+import { transportEndpoint } from './run.inbox.js';
 import { TIMED_OUT, waitAtMost } from './timeout.js';
 
 // How often a slow shutdown logs what it is waiting for.

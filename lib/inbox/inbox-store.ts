@@ -138,10 +138,8 @@ export interface InboxStore {
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
-   * How an event arrived when it was first received, or undefined if the store does not know.
-   *
-   * Optional: a store that has it keeps the payload and the `delivery` of each event, so that the jobs of a queue need not
-   * contain them. Without it, they do.
+   * How an event arrived when it was first received, or undefined if the store does not know. Optional: a store that has it
+   * keeps the payload and the `delivery` of each event, so that the jobs of a queue need not contain them.
    */
   delivery?(key: InboxKey): Promise<InboxDelivery | undefined>;
 
@@ -190,7 +188,7 @@ export interface InboxStore {
   /**
    * Erases the entries of an organization or an entity: their payloads, how they were delivered, and the messages of their
    * errors. What guards against duplicates stays: ids, states, attempts and times. An erased entry never gets a payload again,
-   * and later settlements keep only the names of their errors: see `erasedError`.
+   * and later settlements keep only the names of their errors.
    *
    * It works in batches, so that it holds no lock for long, and can be repeated. Optional: without it, nothing can be erased.
    *

@@ -202,8 +202,9 @@ export function isRecoveryStore(store: InboxStore): store is InboxRecoveryStore 
 /** An inbox that encrypts payloads, and can encrypt again those that are plain or have another key. */
 export interface InboxEncryptionStore extends InboxStore {
   /**
-   * Encrypts the payloads of a page of entries with the store's first key, if they are plain or have another key. The pages
-   * are those of `list` without a filter: follow `nextCursor` to the end, or continue from it later.
+   * Encrypts the payloads of a page of entries with the store's first key, if they are plain or have another key. It passes over
+   * entries without a payload. The pages are those of `list` without a filter: follow `nextCursor` to the end, or continue from it
+   * later.
    *
    * It is safe while events are delivered, handled and deleted, and safe to repeat.
    *
@@ -216,7 +217,7 @@ export interface InboxEncryptionStore extends InboxStore {
 export interface ReencryptedPage {
   /** How many now have the first key, and did not before. */
   readonly rewritten: number;
-  /** How many had the first key before, or were deleted or replaced meanwhile. */
+  /** How many had the first key before, have no payload, or were replaced meanwhile. */
   readonly unchanged: number;
   /** The events whose payload cannot be read: their key is missing, or they were changed. They stay as they are. */
   readonly unreadable: readonly InboxKey[];

@@ -36,17 +36,17 @@ import { PostgresConnection } from './postgres.connection.js';
 import { type PostgresInboxOptions, type ResolvedOptions, resolveOptions } from './postgres.options.js';
 import { PostgresOrder } from './postgres.order.js';
 import { pingPostgres } from './postgres.ping.js';
-import { readCount, readPage, readStats, textOf, toInboxEntry } from './postgres.reads.js';
-import { PostgresRetention, PostgresTexts } from './postgres.retention.js';
+import { readCount, readPage, readStats, textOf, toInboxEntry, toKey } from './postgres.reads.js';
+import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
-import { toDelivery, toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
+import { PostgresTexts } from './postgres.texts.js';
+import { toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
 import {
   completeLeased,
   PostgresRecovery,
   SharedStatement,
   toClaims,
-  toKey,
   toKeyOfRuns,
   toLeasedRun,
   toQueued,
@@ -179,8 +179,7 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
   }
 
   async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
-    const [row] = await this.#connection.ask(this.#statements.delivery, toKey(key));
-    return this.#options.protection.openDelivery(key, toDelivery(row));
+    return this.#options.protection.openDelivery(key, await this.#texts.delivery(key));
   }
 
   async reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {

@@ -3,9 +3,10 @@ import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { Admission, InboxEntity, InboxLease } from '../inbox/inbox-store.js';
 import { entityKey } from '../inbox/run-states.js';
 import type { PostgresConnection } from './postgres.connection.js';
+import { toKey } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { firstSql } from './postgres.work.js';
-import { toKey, toLeasedRun } from './postgres.writes.js';
+import { toLeasedRun } from './postgres.writes.js';
 
 /** What handlers need that depend on the order of events. */
 export class PostgresOrder {

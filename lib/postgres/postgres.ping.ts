@@ -74,9 +74,9 @@ async function failureOf(work: Promise<void>): Promise<PostgresFailure | undefin
   }
 }
 
-async function inspect({ client, schema }: PostgresPingOptions): Promise<PostgresRow[]> {
+async function inspect({ client, schema, protection }: PostgresPingOptions): Promise<PostgresRow[]> {
   try {
-    return await queryRows(client, inspectSql(schema));
+    return await queryRows(client, inspectSql(schema, protection.dropsPayloads));
   } catch (error) {
     const failure = readFailure(error);
     // An error without a code is not an answer from a database, and asking again could take as long.
@@ -90,8 +90,11 @@ async function inspect({ client, schema }: PostgresPingOptions): Promise<Postgre
  * Reads the catalogs, which every role may, about the server, the role and the tables. Returns a row for each table, even if
  * it does not exist. It has no values, because not every database that a client may be connected to writes them as `$1`.
  */
-function inspectSql(schema: string): string {
-  const needed = NEEDED.map(({ table, columns, rights }) => `('${table}', '${columns}', '${rights}')`);
+function inspectSql(schema: string, dropsPayloads: boolean): string {
+  const needed = NEEDED.map(({ table, columns, rights }) => {
+    const toDrop = dropsPayloads && table === 'inbox_events' ? ',UPDATE' : '';
+    return `('${table}', '${columns}', '${rights}${toDrop}')`;
+  });
   return `
 SELECT version() AS version, current_setting('server_version_num')::integer AS version_number,
   pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only') = 'on' AS is_read_only,

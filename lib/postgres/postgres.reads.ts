@@ -6,6 +6,7 @@ import {
   foldCase,
   type InboxEntry,
   type InboxFilter,
+  type InboxKey,
   type InboxPage,
   type InboxPageRequest,
   type InboxRun,
@@ -30,13 +31,6 @@ interface PostgresQuery {
 export function getSql(tables: PostgresTables): string {
   return `${entriesSql(tables, `${tables.events} AS event`)}
 WHERE event.application = ${tables.application} AND event.endpoint = $1::text AND event.event_id = $2::text`;
-}
-
-/** The payload of an event, as base64. Values: endpoint, event id. */
-export function payloadSql({ events, application }: PostgresTables): string {
-  return `
-SELECT encode(payload, 'base64') AS payload, delivery FROM ${events}
-WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND payload IS NOT NULL`;
 }
 
 /** How many runs are in which state. An index has the runs that are not done. */
@@ -288,6 +282,10 @@ function toInboxRun(run: StoredRun): InboxRun {
     }),
     ...(note !== null && state === 'done' && { note }),
   };
+}
+
+export function toKey({ endpoint, eventId }: InboxKey): string[] {
+  return [toStorableText(endpoint), toStorableText(eventId)];
 }
 
 /** The value of a text column. */

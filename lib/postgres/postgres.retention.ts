@@ -4,15 +4,11 @@ import { toStorableText } from '../errors/safe-text.js';
 import { answerInTime, Batcher } from '../inbox/batcher.js';
 import type { InboxErasure, InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
-import type { StoredTexts } from '../inbox/payload-protection.js';
 import { KEPT_ERROR } from '../inbox/run-states.js';
 import type { PostgresConnection } from './postgres.connection.js';
 import { MESSAGES } from './postgres.messages.js';
 import { forgetEntitiesSql, forgetKeysSql } from './postgres.order.js';
-import { payloadSql } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
-import { toDelivery } from './postgres.work.js';
-import { toKey, toTexts } from './postgres.writes.js';
 
 const PRUNE_INTERVAL_MS = 60 * 60 * 1000;
 const BATCH_SIZE = 500;
@@ -295,39 +291,4 @@ WITH found AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM ${leftOf('')})::float8 - (SELECT count(*) FROM erased)::float8 AS runs_left`,
   };
-}
-
-/** Reads and replaces what is stored of an event, as it is stored. */
-export class PostgresTexts {
-  readonly #read: string;
-  readonly #replace: string;
-
-  constructor(
-    tables: PostgresTables,
-    private readonly connection: PostgresConnection,
-  ) {
-    const { events, application } = tables;
-    this.#read = payloadSql(tables);
-    // Values: endpoint, event id, the old payload, the new payload, the delivery. Returns no row if it is not the old payload.
-    this.#replace = `
-WITH replaced AS (
-  UPDATE ${events} SET payload = decode($4::text, 'base64'), delivery = $5::text
-  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text AND payload = decode($3::text, 'base64')
-  RETURNING event_id
-)
-SELECT event_id FROM replaced`;
-  }
-
-  async read(key: InboxKey): Promise<StoredTexts | undefined> {
-    const [row] = await this.connection.ask(this.#read, toKey(key));
-    if (typeof row?.payload !== 'string') return undefined;
-    const delivery = toDelivery(row);
-    return { payload: Buffer.from(row.payload, 'base64'), ...(delivery && { delivery }) };
-  }
-
-  async replace(key: InboxKey, old: Uint8Array, texts: StoredTexts): Promise<boolean> {
-    const { payload, delivery } = toTexts(texts);
-    const values = [...toKey(key), toTexts({ payload: old }).payload, payload, delivery];
-    return (await this.connection.ask(this.#replace, values)).length > 0;
-  }
 }

@@ -1,21 +1,20 @@
-import { fromStorableText, toStorableText } from '../errors/safe-text.js';
+import { toStorableText } from '../errors/safe-text.js';
 import type { DueRequest } from '../inbox/inbox-work.js';
-import type { StoredDelivery, StoredDueRuns, StoredRun } from '../inbox/payload-protection.js';
+import type { StoredDueRuns, StoredRun } from '../inbox/payload-protection.js';
 import { textOf } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './postgres.sql.js';
+import { toDelivery } from './postgres.texts.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
 /** The statements for workers. */
 export function workStatements(tables: PostgresTables, dropsPayloads = false) {
-  const { events, pauses, application } = tables;
+  const { pauses, application } = tables;
   return Object.freeze({
     enqueue: enqueueSql(tables, dropsPayloads),
     takeDue: takeDueSql(tables),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
-    delivery: `SELECT delivery FROM ${events}
-  WHERE application = ${application} AND endpoint = $1::text AND event_id = $2::text`,
     isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
     pause: `WITH paused AS (
   INSERT INTO ${pauses} (application, endpoint) VALUES (${application}, $1::text) ON CONFLICT DO NOTHING
@@ -246,11 +245,6 @@ export function toDueValues({ endpoint, handlerIds, limit, lease }: DueRequest):
 export function toDueRuns(rows: readonly PostgresRow[]): StoredDueRuns {
   const taken = rows.filter((row) => row.handler_id !== null);
   return { runs: taken.map(toDueRun), isPaused: rows[0]?.is_paused === true };
-}
-
-/** How the event of a row arrived, if that is stored. */
-export function toDelivery(row: PostgresRow | undefined): StoredDelivery | undefined {
-  return JSON.parse(fromStorableText(String(row?.delivery ?? null))) ?? undefined;
 }
 
 function toDueRun(row: PostgresRow): StoredRun {

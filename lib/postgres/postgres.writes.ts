@@ -4,16 +4,13 @@ import { Batcher } from '../inbox/batcher.js';
 import type { InboxKey, RunState } from '../inbox/inbox-queries.js';
 import type { InboxLease, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
 import type { OrderPlace, RecoveryStart } from '../inbox/inbox-work.js';
-import type { StoredEvent, StoredTexts } from '../inbox/payload-protection.js';
+import type { StoredEvent } from '../inbox/payload-protection.js';
 import { isOfStatement, type PostgresConnection } from './postgres.connection.js';
-import { textOf, toRunClaim } from './postgres.reads.js';
+import { textOf, toKey, toRunClaim } from './postgres.reads.js';
 import type { PostgresTables } from './postgres.schema.js';
 import { inMs } from './postgres.sql.js';
+import { toTexts } from './postgres.texts.js';
 import { completeRun, type PostgresQueryable, type PostgresRow } from './postgres-queryable.js';
-
-export function toKey({ endpoint, eventId }: InboxKey): string[] {
-  return [toStorableText(endpoint), toStorableText(eventId)];
-}
 
 /** All runs of an event, or those of some handlers. */
 export function toKeyOfRuns(key: InboxKey, handlerIds: readonly string[] | undefined): unknown[] {
@@ -130,14 +127,6 @@ function toEventRow(event: StoredEvent): EventRow {
     organization_id: organizationId === undefined ? null : toStorableText(organizationId),
     entity: entity === undefined ? null : toStorableText(entity),
     ...toTexts({ payload, ...(delivery && { delivery }) }),
-  };
-}
-
-/** The columns of what is stored of an event. */
-export function toTexts({ payload, delivery }: StoredTexts): Pick<EventRow, 'payload' | 'delivery'> {
-  return {
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
-    delivery: delivery ? toStorableText(JSON.stringify(delivery)) : null,
   };
 }
 

@@ -19,7 +19,7 @@ import {
   runMatches,
 } from '../inbox/inbox-queries.js';
 import type { StoredDelivery, StoredTexts } from '../inbox/payload-protection.js';
-import { MESSAGES, type RedisInboxConnection, RedisScript } from './redis-inbox.connection.js';
+import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js';
 import {
   ALWAYS,
   facet,
@@ -31,30 +31,13 @@ import {
   withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
-import { DELETE_EVENT, EVENT, REPLACE_TEXTS } from './redis-inbox.scripts.js';
+import { DELETE_EVENT, ERASE, REPLACE_TEXTS } from './redis-inbox.scripts.js';
 
 const BATCH_SIZE = 200;
 // Of names only.
 const LARGEST_BATCH = 5000;
 const SEARCHED_AT_ONCE = 1000;
 const MICROS_PER_MS = 1000;
-
-/**
- * Erases an event. One that no longer exists is removed from the indexes. ARGV: member. Returns how many events were erased that
- * were not before.
- */
-const ERASE = new RedisScript(`${EVENT}
-if not exists then
-  unlist({ member })
-  return 0
-end
-redis.call('DEL', PAYLOAD)
-redis.call('HDEL', EVENT, 'delivery')
-for field, failure in pairs(fields) do
-  if string.sub(field, 1, 6) == 'error:' then redis.call('HSET', EVENT, field, erasedError(failure)) end
-end
-return redis.call('HSETNX', EVENT, 'erasedAt', now)
-`);
 
 interface FoundEntry {
   readonly entry: InboxEntry;
@@ -84,10 +67,8 @@ export class RedisEntryReader {
 
   /** What is stored of an event, as it is stored. */
   async read(key: InboxKey): Promise<StoredTexts | undefined> {
-    const [payload, delivery] = await Promise.all([
-      this.connection.bytes(this.keys.payload(key)),
-      this.delivery(key),
-    ]);
+    const payload = await this.connection.bytes(this.keys.payload(key));
+    const delivery = payload && (await this.delivery(key));
     return payload ? { payload, ...(delivery && { delivery }) } : undefined;
   }
 
@@ -246,12 +227,12 @@ function receivedWithin({ receivedAfter, receivedBefore }: InboxFilter): Receive
 
 const RUN_FIELD = 'run:';
 
-/** Reads the hash of an event, which is empty if the event does not exist. */
 /** How an event arrived, as the scripts get it. */
 export function toDeliveryText(delivery: StoredDelivery | undefined): string {
   return delivery ? toStorableText(JSON.stringify(delivery)) : '';
 }
 
+/** Reads the hash of an event, which is empty if the event does not exist. */
 function toInboxEntry(
   { endpoint, eventId }: InboxKey,
   hash: Readonly<Record<string, string>>,

@@ -7,7 +7,7 @@ import { BUCKET } from './redis-inbox.index.js';
 // Short fields let Redis store the hash compactly. Times are ms of the server's clock. The scores of the state indexes and
 // of `received` are µs, to keep the order of receipt.
 
-export const EVENT = `${BUCKET}
+const EVENT = `${BUCKET}
 local EVENT, PAYLOAD = KEYS[5 + #STATES], KEYS[6 + #STATES]
 local member = ARGV[1]
 
@@ -231,9 +231,23 @@ return exists and 1 or 0
 `);
 
 /**
- * KEYS: the payload, the event. ARGV: the old payload, the new one, the delivery or empty. Returns whether the payload was the old
- * one. It expires as before.
+ * Erases an event. One that no longer exists is removed from the indexes. ARGV: member. Returns how many events were erased that
+ * were not before.
  */
+export const ERASE = new RedisScript(`${EVENT}
+if not exists then
+  unlist({ member })
+  return 0
+end
+redis.call('DEL', PAYLOAD)
+redis.call('HDEL', EVENT, 'delivery')
+for field, failure in pairs(fields) do
+  if string.sub(field, 1, 6) == 'error:' then redis.call('HSET', EVENT, field, erasedError(failure)) end
+end
+return redis.call('HSETNX', EVENT, 'erasedAt', now)
+`);
+
+/** KEYS: the payload, the event. ARGV: the old payload, the new one, the delivery or empty. Returns whether it replaced them. */
 export const REPLACE_TEXTS = new RedisScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local left = redis.call('PTTL', KEYS[1])
@@ -283,29 +297,4 @@ redis.call('HSET', KEYS[1], 'event', event, 'token', token, 'occurredAt', ARGV[4
 if doneAt > -math.huge then redis.call('HSET', KEYS[1], 'doneAt', string.format('%.0f', doneAt)) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return { 'admitted' }
-`);
-
-const RECOVERY = `
-local key, token = KEYS[1], ARGV[1]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local checkpoint, holder, endsAt = unpack(redis.call('HMGET', key, 'checkpoint', 'token', 'endsAt'))
-`;
-
-/**
- * Gives a process the right to recover, unless another one has it. ARGV: token, duration. Returns 'begun' and the
- * checkpoint, or nothing.
- */
-export const BEGIN_RECOVERY = new RedisScript(`${RECOVERY}
-if holder and holder ~= token and tonumber(endsAt) > now then return {} end
-redis.call('HSET', key, 'token', token, 'endsAt', string.format('%.0f', now + tonumber(ARGV[2])))
-return { 'begun', checkpoint or '' }
-`);
-
-/** Ends a recovery. ARGV: token, checkpoint in ms, or empty. Returns whether the lease was held. The token stays, so that the end can be repeated. */
-export const END_RECOVERY = new RedisScript(`${RECOVERY}
-if holder ~= token then return 0 end
-redis.call('HSET', key, 'endsAt', string.format('%.0f', now))
-if ARGV[2] ~= '' and tonumber(ARGV[2]) > tonumber(checkpoint or 0) then redis.call('HSET', key, 'checkpoint', ARGV[2]) end
-return 1
 `);

@@ -30,21 +30,37 @@ import { entityKey } from '../inbox/run-states.js';
 import {
   RedisInboxConnection,
   type RedisInboxOptions,
-  type RedisScript,
+  RedisScript,
   resolveOptions,
 } from './redis-inbox.connection.js';
 import { keyOfMember, memberOf, RedisInboxKeys } from './redis-inbox.keys.js';
 import { RedisEntryReader, toDeliveryText } from './redis-inbox.reads.js';
-import {
-  ADMIT,
-  BEGIN_RECOVERY,
-  CLAIM,
-  DISMISS,
-  END_RECOVERY,
-  LOOK,
-  REOPEN,
-  SETTLE,
-} from './redis-inbox.scripts.js';
+import { ADMIT, CLAIM, DISMISS, LOOK, REOPEN, SETTLE } from './redis-inbox.scripts.js';
+
+const RECOVERY = `
+local key, token = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local checkpoint, holder, endsAt = unpack(redis.call('HMGET', key, 'checkpoint', 'token', 'endsAt'))
+`;
+
+/**
+ * Gives a process the right to recover, unless another one has it. ARGV: token, duration. Returns 'begun' and the
+ * checkpoint, or nothing.
+ */
+const BEGIN_RECOVERY = new RedisScript(`${RECOVERY}
+if holder and holder ~= token and tonumber(endsAt) > now then return {} end
+redis.call('HSET', key, 'token', token, 'endsAt', string.format('%.0f', now + tonumber(ARGV[2])))
+return { 'begun', checkpoint or '' }
+`);
+
+/** Ends a recovery. ARGV: token, checkpoint in ms, or empty. Returns whether the lease was held. The token stays, so that the end can be repeated. */
+const END_RECOVERY = new RedisScript(`${RECOVERY}
+if holder ~= token then return 0 end
+redis.call('HSET', key, 'endsAt', string.format('%.0f', now))
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > tonumber(checkpoint or 0) then redis.call('HSET', key, 'checkpoint', ARGV[2]) end
+return 1
+`);
 
 /**
  * An inbox in Redis 5 or later, or in a Redis Cluster. It is durable, and many processes can share it. A claim and a

@@ -109,8 +109,7 @@ export class ScalekitInbox {
    * when the inbox cannot be reached.
    *
    * @returns what happened to each handler; a handler's error is in the result, not thrown
-   * @throws InboxReplayError when the event is unknown, its payload is not kept, was erased or cannot be read, or a named handler
-   * does not exist
+   * @throws InboxReplayError when the event is unknown, has no payload that can be read, or a named handler does not exist
    * @throws ScalekitWebhooksConfigurationError for an invalid option
    */
   replay(eventId: string, options?: ReplayOptions): Promise<DispatchResult>;
@@ -199,8 +198,7 @@ export class ScalekitInbox {
    * @throws ScalekitWebhooksConfigurationError unless exactly one of the two is given, or if the inbox cannot erase
    */
   async erase(target: ErasureTarget): Promise<number> {
-    const { name, inbox } = this.#options;
-    return eraseEntries(inbox, name, target);
+    return eraseEntries(this.#options, target);
   }
 
   /**

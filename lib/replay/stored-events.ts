@@ -47,8 +47,7 @@ const ERASURE_CHECKS: OptionChecks<ErasureTarget> = { organizationId, entity };
  * @throws ScalekitWebhooksConfigurationError unless the target has exactly one condition, or if the inbox cannot erase
  */
 export async function eraseEntries(
-  inbox: InboxStore,
-  endpoint: string,
+  { name: endpoint, inbox }: { readonly name: string; readonly inbox: InboxStore },
   target: ErasureTarget,
 ): Promise<number> {
   const checked = checkOptions<ErasureTarget>(target, ERASURE_CHECKS);

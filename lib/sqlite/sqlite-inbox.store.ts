@@ -29,12 +29,12 @@ import type {
   RecoveryStart,
   ReencryptedPage,
 } from '../inbox/inbox-work.js';
-import type { PayloadProtection } from '../inbox/payload-protection.js';
+import type { PayloadProtection, StoredTexts } from '../inbox/payload-protection.js';
 import { resolveOptions, type SqliteInboxOptions } from './sqlite.options.js';
 import { admit, endTurn } from './sqlite.order.js';
 import { countEntries, selectEntry, selectPage, selectRunCounts, selectTexts } from './sqlite.reads.js';
 import { SqliteRetention } from './sqlite.retention.js';
-import { migrate, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
+import { prepare, requireTables, type SqliteTables, sqliteTables } from './sqlite.schema.js';
 import {
   beginRecovery,
   claim,
@@ -54,7 +54,6 @@ import { SqliteTransactions, SqliteWriteQueue } from './sqlite.write-queue.js';
 import { SqliteWriter } from './sqlite.writes.js';
 import {
   inTransaction,
-  makeDurable,
   preparingOnce,
   refuseUnusable,
   retryWhileBusy,
@@ -160,13 +159,11 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
   }
 
   async payload(key: InboxKey): Promise<Uint8Array | undefined> {
-    const texts = await this.#read((database) => selectTexts(database, this.#tables, key));
-    return this.#protection.open(key, texts?.payload);
+    return this.#protection.open(key, (await this.#texts(key))?.payload);
   }
 
   async delivery(key: InboxKey): Promise<InboxDelivery | undefined> {
-    const texts = await this.#read((database) => selectTexts(database, this.#tables, key));
-    return this.#protection.openDelivery(key, texts?.delivery);
+    return this.#protection.openDelivery(key, (await this.#texts(key))?.delivery);
   }
 
   reopen(key: InboxKey, handlerIds?: readonly string[]): Promise<readonly string[]> {
@@ -232,12 +229,8 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
     return this.#write((writer) => extend(writer, key, handlerId, lease));
   }
 
-  stranded(
-    endpoint: string,
-    handlerIds: readonly string[],
-    dueForMs: number,
-  ): Promise<ReadonlyMap<string, number>> {
-    return this.#read((database) => countStranded(database, this.#tables, endpoint, handlerIds, dueForMs));
+  stranded(endpoint: string, ids: readonly string[], dueForMs: number): Promise<ReadonlyMap<string, number>> {
+    return this.#read((database) => countStranded(database, this.#tables, endpoint, ids, dueForMs));
   }
 
   setPaused(endpoint: string, isPaused: boolean): Promise<void> {
@@ -249,10 +242,9 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
   }
 
   reencrypt(page: InboxPageRequest = {}): Promise<ReencryptedPage> {
-    const read = (key: InboxKey) => this.#read((database) => selectTexts(database, this.#tables, key));
     const replace = (...given: Parameters<SqliteWriter['replaceTexts']>) =>
       this.#write((writer) => writer.replaceTexts(...given));
-    return this.#protection.reencrypt(this, { read, replace }, page);
+    return this.#protection.reencrypt(this, { read: (key) => this.#texts(key), replace }, page);
   }
 
   beginRecovery(endpoint: string, lease: InboxLease): Promise<RecoveryStart | undefined> {
@@ -278,11 +270,14 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
     await this.#writes.idle();
   }
 
+  #texts(key: InboxKey): Promise<StoredTexts | undefined> {
+    return this.#read((database) => selectTexts(database, this.#tables, key));
+  }
+
   async #write<T>(work: (writer: SqliteWriter) => T): Promise<T> {
     await this.#prepare();
-    return this.#writes.write((database) =>
-      work(new SqliteWriter(database, this.#tables, this.#protection.dropsPayloads)),
-    );
+    const { dropsPayloads } = this.#protection;
+    return this.#writes.write((database) => work(new SqliteWriter(database, this.#tables, dropsPayloads)));
   }
 
   async #read<T>(work: (database: SqliteDatabase) => T): Promise<T> {
@@ -291,10 +286,7 @@ export class SqliteInboxStore implements InboxWorkStore, InboxRecoveryStore, Inb
   }
 
   #prepare(): Promise<void> {
-    this.#prepared ??= this.#retry((database) => {
-      inTransaction(database, () => migrate(database, this.#tables));
-      makeDurable(database);
-    }).catch((error) => {
+    this.#prepared ??= this.#retry((database) => prepare(database, this.#tables)).catch((error) => {
       this.#prepared = undefined;
       throw error;
     });

@@ -8,8 +8,7 @@ import {
 } from '../errors/settings.js';
 import { DEFAULT_RETENTION_MS, PAYLOAD_CHECKS, type PayloadOptions } from '../inbox/inbox-options.js';
 import { PayloadProtection } from '../inbox/payload-protection.js';
-import { MESSAGES } from './sqlite.messages.js';
-import { isSqliteDatabase, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
+import { isSqliteDatabase, MESSAGES, type SqliteClient, type SqliteDatabase } from './sqlite-database.js';
 
 /** Options of `SqliteInboxStore`. */
 export interface SqliteInboxOptions extends PayloadOptions {

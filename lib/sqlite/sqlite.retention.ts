@@ -2,10 +2,9 @@ import { toStorableText } from '../errors/safe-text.js';
 import type { InboxErasure } from '../inbox/inbox-queries.js';
 import type { InboxWarningReporter } from '../inbox/inbox-store.js';
 import { KEPT_ERROR } from '../inbox/run-states.js';
-import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import type { SqliteWriter } from './sqlite.writes.js';
-import { selectJson } from './sqlite-database.js';
+import { MESSAGES, selectJson } from './sqlite-database.js';
 
 const PRUNE_INTERVAL_MS = 60_000;
 const PRUNE_RETRY_MS = 60 * 60 * 1000;

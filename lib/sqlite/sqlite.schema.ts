@@ -1,12 +1,17 @@
 import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
-import { MESSAGES } from './sqlite.messages.js';
-import { type SqliteDatabase, selectJson } from './sqlite-database.js';
+import { inTransaction, MESSAGES, makeDurable, type SqliteDatabase, selectJson } from './sqlite-database.js';
 
 /**
- * Creates the tables, or updates them. Call it in a write transaction, so that only one process does it.
+ * Creates the tables, or updates them, and makes commits durable.
  * @throws ScalekitWebhooksConfigurationError when a newer version of this package created the tables
  */
-export function migrate(database: SqliteDatabase, tables: SqliteTables): void {
+export function prepare(database: SqliteDatabase, tables: SqliteTables): void {
+  // In a write transaction, so that only one process does it.
+  inTransaction(database, () => migrate(database, tables));
+  makeDurable(database);
+}
+
+function migrate(database: SqliteDatabase, tables: SqliteTables): void {
   database.exec(`CREATE TABLE IF NOT EXISTS ${tables.meta} (version INTEGER NOT NULL)`);
   const version = readVersion(database, tables) ?? 0;
   if (version > MIGRATIONS.length) {

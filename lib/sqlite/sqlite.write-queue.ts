@@ -3,13 +3,13 @@ import { ScalekitWebhooksConfigurationError } from '../errors/errors.js';
 import type { InboxKey } from '../inbox/inbox-queries.js';
 import type { InboxLease, InboxTransaction } from '../inbox/inbox-store.js';
 import { TransactionFence } from '../inbox/transaction-fence.js';
-import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import { completeRun } from './sqlite.writes.js';
 import {
   inTransaction,
   isBusyError,
   LONGEST_PAUSE_MS,
+  MESSAGES,
   retryWhileBusy,
   type SqliteDatabase,
   tryExec,

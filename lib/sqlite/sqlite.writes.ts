@@ -4,11 +4,11 @@ import type { InboxKey, RunNote, RunState } from '../inbox/inbox-queries.js';
 import type { InboxLease } from '../inbox/inbox-store.js';
 import type { StoredEvent, StoredTexts } from '../inbox/payload-protection.js';
 import type { EntityRecord, RunRecord } from '../inbox/run-states.js';
-import { MESSAGES } from './sqlite.messages.js';
 import type { SqliteTables } from './sqlite.schema.js';
 import {
   isNestedTransactionError,
   isSqliteDatabase,
+  MESSAGES,
   type SqliteDatabase,
   selectJson,
 } from './sqlite-database.js';

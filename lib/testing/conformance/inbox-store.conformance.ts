@@ -2,12 +2,18 @@ import { checkOptions, type OptionChecks, requireFunction, requireText } from '.
 import { describeClaims } from './inbox-store.claims.js';
 import { describeDue } from './inbox-store.due.js';
 import { describeEntities } from './inbox-store.entities.js';
-import { describeDrops, describeErasure } from './inbox-store.erasure.js';
+import { describeErasure } from './inbox-store.erasure.js';
 import { describeFilters } from './inbox-store.filters.js';
-import { ConformanceHarness, type ConformanceRunner, type InboxStoreHarness } from './inbox-store.harness.js';
-import { describeKeys } from './inbox-store.keys.js';
+import {
+  aLease,
+  anEvent,
+  ConformanceHarness,
+  type ConformanceRunner,
+  type InboxStoreHarness,
+} from './inbox-store.harness.js';
 import { describeOperations, describePrune, describeReopen } from './inbox-store.operations.js';
-import { describePayloads, describeReads } from './inbox-store.reads.js';
+import { describeDrops, describeEncryption } from './inbox-store.payloads.js';
+import { describeReads } from './inbox-store.reads.js';
 import { describeRecovery } from './inbox-store.recovery.js';
 import { describeSettlements } from './inbox-store.settlements.js';
 import { describeTransactions } from './inbox-store.transactions.js';
@@ -62,11 +68,11 @@ export function describeInboxStore(
     describeTurns(harness, runner);
     describeKeys(harness, runner);
     describeReads(harness, runner);
-    describePayloads(harness, runner);
     describeFilters(harness, runner);
     describePrune(harness, runner);
     describeErasure(harness, runner);
     describeDrops(harness, runner);
+    describeEncryption(harness, runner);
     describeOperations(harness, runner);
     describeRecovery(harness, runner);
 
@@ -79,5 +85,117 @@ export function describeInboxStore(
 
       await expect(harness.store.close()).resolves.toBeUndefined();
     });
+  });
+}
+
+/** How events and handlers are told apart. */
+function describeKeys(harness: ConformanceHarness, { describe, it, expect }: ConformanceRunner): void {
+  describe('keys', () => {
+    const ODD_IDS = [
+      ':',
+      '/',
+      'a/b/../c',
+      'a:b:c',
+      'nul\u0000inside',
+      'quote\'"`;--',
+      '%_*?[a]',
+      '{brace}',
+      'ünïcödé-事件-🦊',
+      'u\\00e9',
+      '\\u00e9',
+      'lone\ud800',
+      'lone\ud801',
+      'lone\udc00',
+      'lone\ufffd',
+      '→',
+      '->',
+      'e\u0301',
+      '\u00e9',
+      ' padded ',
+      'EVT_x',
+      'evt_x',
+      '__proto__',
+      'i'.repeat(255),
+      `${'i'.repeat(254)}j`,
+    ];
+
+    it('tell events apart, with any characters in their ids', async () => {
+      for (const eventId of ODD_IDS) {
+        expect(await harness.claim(anEvent({ eventId }))).toEqual({
+          'A.run': { state: 'claimed', attempt: 1 },
+        });
+      }
+      for (const eventId of ODD_IDS) {
+        expect(await harness.store.get({ endpoint: 'default', eventId })).toMatchObject({ eventId });
+      }
+      expect(await harness.store.count()).toBe(ODD_IDS.length);
+    });
+
+    it('tell handlers apart, with any characters in their ids', async () => {
+      const event = anEvent();
+      const lease = aLease();
+
+      const claims = await harness.store.claim(event, ODD_IDS, lease);
+
+      expect([...claims.keys()].sort()).toEqual([...ODD_IDS].sort());
+      const settlements = ODD_IDS.map((handlerId) => ({ handlerId, state: 'done' as const }));
+      expect([...(await harness.store.settle(event, settlements, lease))].sort()).toEqual(
+        [...ODD_IDS].sort(),
+      );
+    });
+
+    it('can be found by endpoint and type, whatever characters are in them', async () => {
+      for (const name of ODD_IDS) await harness.record(anEvent({ endpoint: name, type: name }), 'done');
+
+      for (const name of ODD_IDS) {
+        expect((await harness.store.list({ endpoint: name })).entries).toMatchObject([
+          { endpoint: name, type: name },
+        ]);
+        expect(await harness.store.count({ type: name })).toBe(1);
+      }
+    });
+
+    it('are kept exactly with the type and the time of the event', async () => {
+      const odd = ODD_IDS.join('|');
+      const event = anEvent({ type: odd, occurredAt: odd });
+      await harness.record(event, 'done');
+      await harness.store.reopen(event, ['A.run']);
+
+      expect(await harness.entryOf(event)).toMatchObject({ type: odd, occurredAt: odd });
+      expect((await harness.store.list()).entries).toMatchObject([{ type: odd, occurredAt: odd }]);
+    });
+
+    it('tell handlers apart when runs are reopened, whatever characters are in their ids', async () => {
+      const event = anEvent();
+      const lease = aLease();
+      await harness.store.claim(event, ODD_IDS, lease);
+      const dead = ODD_IDS.map((handlerId) => ({ handlerId, state: 'dead' as const }));
+      await harness.store.settle(event, dead, lease);
+
+      const { runs } = await harness.entryOf(event);
+      expect(runs.map(({ handlerId }) => handlerId).sort()).toEqual([...ODD_IDS].sort());
+      for (const handlerId of ODD_IDS)
+        expect(await harness.store.reopen(event, [handlerId])).toEqual([handlerId]);
+    });
+
+    it('tell apart the same event of two endpoints', async () => {
+      const one = anEvent({ endpoint: 'one' });
+      await harness.record(one, 'done');
+
+      expect(await harness.claim({ ...one, endpoint: 'two' })).toEqual({
+        'A.run': { state: 'claimed', attempt: 1 },
+      });
+      expect((await harness.entryOf(one)).runs).toMatchObject([{ state: 'done' }]);
+    });
+
+    for (const mark of [':', '\u0000', '/', '|', '.', '-']) {
+      it(`are not confused by ${JSON.stringify(mark)} between endpoint and event id`, async () => {
+        await harness.record(anEvent({ endpoint: 'a', eventId: `${mark}b` }), 'done');
+
+        expect(await harness.claim(anEvent({ endpoint: `a${mark}`, eventId: 'b' }))).toEqual({
+          'A.run': { state: 'claimed', attempt: 1 },
+        });
+      });
+    }
   });
 }

@@ -1,7 +1,5 @@
-import type { InboxEncryptionKey } from '../../inbox/inbox-options.js';
-import type { InboxFilter, InboxKey } from '../../inbox/inbox-queries.js';
-import type { InboxEvent, InboxStore } from '../../inbox/inbox-store.js';
-import { isEncryptionStore, isWorkStore } from '../../inbox/inbox-work.js';
+import type { InboxFilter } from '../../inbox/inbox-queries.js';
+import type { InboxEvent } from '../../inbox/inbox-store.js';
 import {
   aLease,
   anEvent,
@@ -9,7 +7,6 @@ import {
   type ConformanceRunner,
   FAILURE,
 } from './inbox-store.harness.js';
-import { take } from './inbox-store.work.js';
 
 /** What can be read, and how it is listed. */
 export function describeReads(
@@ -147,37 +144,6 @@ export function describeReads(
       expect(await harness.pagesFrom(first, 2)).toEqual([...old.slice(0, 2), ...recent]);
     });
   });
-}
-
-const keyOf = (id: string, byte: number): InboxEncryptionKey => ({
-  id,
-  secret: Buffer.alloc(32, byte).toString('base64'),
-});
-const OLD_KEY = keyOf('old', 1);
-const NEW_KEY = keyOf('new', 2);
-const [OLD, NEW, BOTH] = [[OLD_KEY], [NEW_KEY], [NEW_KEY, OLD_KEY]].map((keys) => ({ encryption: { keys } }));
-
-/** What is kept of an event's bytes. Harnesses without `openWith` pass the tests of encryption. */
-export function describePayloads(harness: ConformanceHarness, runner: ConformanceRunner): void {
-  const { describe, it, expect } = runner;
-  const test = (name: string, body: () => Promise<void>) =>
-    it(name, async () => {
-      if (harness.canOpenWith) await body();
-    });
-  const textOf = async (store: InboxStore, key: InboxKey) => {
-    const payload = await store.payload(key);
-    return payload && Buffer.from(payload).toString();
-  };
-  const record = async (store: InboxStore, changes: Partial<InboxEvent> = {}) => {
-    const event = anEvent(changes);
-    await store.claim(event, ['A.run'], aLease());
-    return event;
-  };
-  const codeOf = (reading: Promise<unknown>) =>
-    reading.then(
-      () => 'none',
-      (error) => Object(error).code,
-    );
 
   describe('payload', () => {
     it('is the exact bytes that were first received, if the store keeps payloads', async () => {
@@ -219,110 +185,6 @@ export function describePayloads(harness: ConformanceHarness, runner: Conformanc
 
       expect(await harness.store.delivery?.(event)).toBeUndefined();
       expect(await harness.store.delivery?.(anEvent())).toBeUndefined();
-    });
-  });
-
-  describe('encryption', () => {
-    test('keeps payloads that only a store with their key can read', async () => {
-      const event = await record(harness.openWith(OLD));
-
-      expect(await textOf(harness.openWith(OLD), event)).toBe('{"secret":"payload-marker"}');
-      expect(await codeOf(harness.store.payload(event))).toBe('payload_unreadable');
-      expect(await codeOf(harness.openWith(NEW).payload(event))).toBe('payload_unreadable');
-    });
-
-    test('can be switched on and off, and keys can be changed, as long as old keys are given', async () => {
-      const events = [
-        await record(harness.store),
-        await record(harness.openWith(OLD)),
-        await record(harness.openWith(BOTH)),
-        await record(harness.openWith({ ...BOTH, payloads: 'keep' })),
-      ];
-
-      for (const options of [BOTH, { ...BOTH, payloads: 'keep' as const }]) {
-        const texts = await Promise.all(events.map((event) => textOf(harness.openWith(options), event)));
-        expect(new Set(texts)).toEqual(new Set(['{"secret":"payload-marker"}']));
-      }
-      const codes = await Promise.all(events.map((event) => codeOf(harness.store.payload(event))));
-      expect(codes).toEqual(['none', 'payload_unreadable', 'payload_unreadable', 'none']);
-      expect(await codeOf(harness.openWith(NEW).payload(events[2] ?? anEvent()))).toBe('none');
-    });
-
-    test('lets workers have the runs that they can read, and says why they cannot read others', async () => {
-      const [lost, worker] = [harness.openWith(OLD), harness.openWith(NEW)];
-      if (!isWorkStore(lost) || !isWorkStore(worker)) return;
-      const delivery = { id: 'msg_1', headers: { 'x-user': 'a' } };
-      const events = [anEvent({ delivery }), anEvent({ delivery }), anEvent({ delivery })];
-      for (const [index, store] of [worker, lost, worker].entries()) {
-        await store.enqueue(events[index] ?? anEvent(), ['A.run']);
-      }
-
-      const { runs } = await take(worker);
-
-      const found = new Map(
-        runs.map((run) => [
-          run.eventId,
-          [run.payload !== undefined, run.delivery?.id, run.unreadable?.keyId],
-        ]),
-      );
-      expect(events.map(({ eventId }) => found.get(eventId))).toEqual([
-        [true, 'msg_1', undefined],
-        [false, undefined, 'old'],
-        [true, 'msg_1', undefined],
-      ]);
-    });
-
-    test('is not the only protection: without it, secrets of TXT records are not kept', async () => {
-      const payload = Buffer.from('{"data":{"domain":"a.example","txt_record_secret":"s3cret"}}');
-      const [plain, sealed] = [
-        await record(harness.store, { payload }),
-        await record(harness.openWith(NEW), { payload }),
-      ];
-
-      const kept = await textOf(harness.store, plain);
-      expect([undefined, '{"data":{"domain":"a.example"}}']).toContain(kept);
-      expect(await textOf(harness.openWith(NEW), sealed)).toBe(String(payload));
-    });
-  });
-
-  describe('reencrypt', () => {
-    test('encrypts every payload with the first key, page by page', async () => {
-      const store = harness.openWith(BOTH);
-      if (!isEncryptionStore(store)) return;
-      const delivery = { id: 'msg_1', headers: { 'x-user': 'a' } };
-      const events: InboxEvent[] = [];
-      for (const one of [harness.store, harness.openWith(OLD), store, harness.store, harness.openWith(OLD)]) {
-        events.push(await record(one, { delivery }));
-      }
-      const counts = { rewritten: 0, unchanged: 0 };
-      let cursor: string | undefined;
-      do {
-        const page = await store.reencrypt({ limit: 2, ...(cursor !== undefined && { cursor }) });
-        counts.rewritten += page.rewritten;
-        counts.unchanged += page.unchanged;
-        expect(page.unreadable).toEqual([]);
-        cursor = page.nextCursor;
-      } while (cursor !== undefined);
-
-      expect(counts).toEqual({ rewritten: 4, unchanged: 1 });
-      for (const event of events) {
-        expect(await textOf(harness.openWith(NEW), event)).toBe('{"secret":"payload-marker"}');
-      }
-      expect(await store.reencrypt()).toEqual({ rewritten: 0, unchanged: 5, unreadable: [] });
-    });
-
-    test('names the events that it cannot read, and leaves them as they are', async () => {
-      const store = harness.openWith(NEW);
-      if (!isEncryptionStore(store)) return;
-      const { endpoint, eventId } = await record(harness.openWith(OLD));
-      await record(harness.store);
-
-      expect(await store.reencrypt()).toEqual({
-        rewritten: 1,
-        unchanged: 0,
-        unreadable: [{ endpoint, eventId }],
-      });
-      expect(await textOf(harness.openWith(OLD), { endpoint, eventId })).toBe('{"secret":"payload-marker"}');
     });
   });
 }

@@ -37,11 +37,11 @@ await describeWithService('postgres', 'scalekit-webhooks inbox, with payloads th
 
       expect(first).toEqual({
         exitCode: 0,
-        stdout: 'Encrypted 2 payloads with the first key. 1 had it already. 0 cannot be decrypted.\n',
+        stdout: 'Encrypted 2 payloads with the first key. 1 event needed no change. 0 cannot be decrypted.\n',
         stderr: '',
       });
       expect(second.stdout).toBe(
-        'Encrypted 0 payloads with the first key. 3 had it already. 0 cannot be decrypted.\n',
+        'Encrypted 0 payloads with the first key. 3 events needed no change. 0 cannot be decrypted.\n',
       );
       for (const id of ids) expect(String(await payloadOf(id, BY_NEW))).toContain(PAYLOAD_MARKER);
     });
@@ -55,7 +55,7 @@ await describeWithService('postgres', 'scalekit-webhooks inbox, with payloads th
 
       expect([exitCode, stdout, stderr]).toEqual([
         1,
-        'Encrypted 1 payload with the first key. 0 had it already. 1 cannot be decrypted.\n',
+        'Encrypted 1 payload with the first key. 0 events needed no change. 1 cannot be decrypted.\n',
         `cannot be decrypted  default  ${lost}\n`,
       ]);
       expect(String(await payloadOf(lost, BY_OLD))).toContain(PAYLOAD_MARKER);

@@ -144,6 +144,15 @@ await describeWithService('postgres', 'The ping of PostgresInboxStore', (url) =>
         [/^The role "test_\w+" lacks rights: USAGE on the schema\. Run: GRANT USAGE ON SCHEMA/],
       ],
       [
+        "for a role that may not drop payloads, with payloads: 'drop-when-done'",
+        async () => {
+          await createTables();
+          await admin.query(`REVOKE UPDATE ON "${schema}".inbox_events FROM "${role}"`);
+          return storeOn(asRole(), { payloads: 'drop-when-done', migrate: false });
+        },
+        [/^The role "test_\w+" lacks rights: UPDATE on inbox_events\. Run: GRANT/],
+      ],
+      [
         'for a read-only role',
         async () => {
           await createTables();

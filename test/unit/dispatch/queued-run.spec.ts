@@ -2,10 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { MemoryInboxStore, NonRetryableEventError } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { QueuedAttempt } from '../../../lib/dispatch/event-transport.js';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import { ReceivedEvent } from '../../../lib/dispatch/received-event.js';
-import { RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import { parseReceivedEvent } from '../../../lib/parse/parse-event.js';
 
 const EVENT = createScalekitEvent('user.created', {}, { seed: 1 });

@@ -6,11 +6,10 @@ import {
 } from 'nestjs-scalekit-webhooks';
 import { createScalekitEvent } from 'nestjs-scalekit-webhooks/testing';
 import type { FailedAttempt, LoggedEvent, RunLog } from '../../../lib/dispatch/delivery.log.js';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
 import { type EventHandler, HandlerRegistry } from '../../../lib/dispatch/handler.registry.js';
 import type { RunFault } from '../../../lib/dispatch/observers.js';
 import { type Arrival, ReceivedEvent } from '../../../lib/dispatch/received-event.js';
-import { RunEngine } from '../../../lib/dispatch/run.engine.js';
+import { InlineTransport, RunEngine } from '../../../lib/dispatch/run.engine.js';
 import type { ParsedEvent } from '../../../lib/parse/parse-event.js';
 
 export const HANDLER_TIMEOUT_MS = 9000;

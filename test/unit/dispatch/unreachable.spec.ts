@@ -5,7 +5,7 @@ import {
   MemoryInboxStore,
   type RunSettlement,
 } from 'nestjs-scalekit-webhooks';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
+import { InlineTransport } from '../../../lib/dispatch/run.engine.js';
 import { deferred } from '../../helpers/deferred.js';
 import { aDelivery, GRACE_MS, HANDLER_TIMEOUT_MS, LEASE_MS, setUp } from './run-engine.fixtures.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { InlineTransport } from '../../../lib/dispatch/event-transport.js';
+import { InlineTransport } from '../../../lib/dispatch/run.engine.js';
 import { MemoryInboxStore } from '../../../lib/inbox/memory-inbox.store.js';
 import { resolveEndpointOptions } from '../../../lib/receive/receive.options.js';
 import { DEFAULT_STATUS_CODES } from '../../../lib/respond/outcome.js';
