@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
-import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
+import { BullMqTransport, type BullMqTransportOptions } from 'nestjs-scalekit-webhooks/bullmq';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
@@ -56,7 +56,10 @@ export async function openRedis(options: PayloadOptions = {}): Promise<DumpedInb
 }
 
 /** With jobs below the same prefix, so that they are part of the dump. */
-export async function openBullMq(options: PayloadOptions = {}): Promise<DumpedInbox> {
+export async function openBullMq(
+  options: PayloadOptions = {},
+  transport: Omit<BullMqTransportOptions, 'queue'> = {},
+): Promise<DumpedInbox> {
   const connection = { url: serviceUrl('redis') };
   const client = new Redis(connection.url);
   const keyPrefix = `test:${randomUUID()}`;
@@ -70,7 +73,7 @@ export async function openBullMq(options: PayloadOptions = {}): Promise<DumpedIn
   return {
     inbox: reopen(),
     dump: redisDump(client, keyPrefix),
-    transport: new BullMqTransport({ queue, attempts: 1 }),
+    transport: new BullMqTransport({ queue, attempts: 1, ...transport }),
     reopen,
   };
 }
