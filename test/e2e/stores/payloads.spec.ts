@@ -308,7 +308,7 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       const worker = await start(adapter, database.open({ encryption: { keys: [NEW] } }), options);
       const entry = await until(
         () => worker.inbox.get(lost.id),
-        (found) => found?.runs[0]?.error !== undefined,
+        (found) => found?.runs[0]?.state === 'failed',
       );
       await until(
         () => worker.handlers.events.length,
@@ -318,7 +318,10 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       expect(entry?.runs).toMatchObject([{ state: 'failed', error: { name: 'PayloadUnreadableError' } }]);
       expect(entry?.runs[0]?.error?.message).toContain('Add the key to the option encryption');
       expect(worker.handlers.events.map(({ id }) => id).sort()).toEqual(others.map(({ id }) => id).sort());
-      expect(await worker.inbox.count({ state: 'done' })).toBe(2);
+      await until(
+        () => worker.inbox.count({ state: 'done' }),
+        (count) => count === 2,
+      );
       await worker.app.close();
       const fixed = await start(adapter, database.open(ENCRYPTED), { transport: new InboxTransport(FAST) });
       await until(
