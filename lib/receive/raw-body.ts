@@ -218,8 +218,9 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
     // Later, because a small body arrives together with the headers, and an empty one must not be read.
     process.nextTick(() => {
       if (stream.destroyed) return onBreak();
-      const { readableLength, complete } = stream;
-      if (readableLength > 0 ? readableLength === announced : complete && announced === 0)
+      const { readableLength, readableEncoding, complete } = stream;
+      // With an encoding, the length is not that of the bytes.
+      if (readableLength === announced && (readableLength ? !readableEncoding : complete))
         return onReadable();
       stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
       stop = () => {

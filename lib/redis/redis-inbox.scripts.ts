@@ -78,15 +78,15 @@ local function writeRun(run, state, attempts)
   redis.call('HSET', EVENT, 'run:' .. run.id, state .. ' ' .. attempts .. ' ' .. now .. ' ' .. run.position)
 end
 
--- Call this at the end of every script that writes runs: it renews the expiry, lists the event under what it is now, and drops
--- its payload if all runs are done and the store is to do so. ARGV: member, retention, 'drop' or empty.
+-- Call this at the end of every script that writes runs: it renews the expiry, lists the event under what it is now, and drops its
+-- payload if all runs are done and this store, or one that claimed them, is to do so. ARGV: member, retention, 'drop' or empty.
 local function touch()
   local expires, present, isOpen = now + tonumber(ARGV[2]), {}, false
   for _, run in pairs(runs) do
     present[run.state] = true
     isOpen = isOpen or run.state ~= 'done'
   end
-  if ARGV[3] == 'drop' and not isOpen then
+  if (ARGV[3] == 'drop' or fields.drops) and not isOpen then
     redis.call('DEL', PAYLOAD)
     redis.call('HDEL', EVENT, 'delivery')
   end
@@ -147,6 +147,7 @@ elseif ARGV[3] == 'drop' and not fields.erasedAt then
   redis.call('SET', PAYLOAD, ARGV[10], 'NX')
   if ARGV[13] ~= '' then redis.call('HSETNX', EVENT, 'delivery', ARGV[13]) end
 end
+if ARGV[3] == 'drop' then redis.call('HSET', EVENT, 'drops', 1) end
 local claims = {}
 for i = 14, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
 touch()
@@ -170,9 +171,7 @@ for i = 5, #ARGV, 3 do
     if failure ~= '' then setError(id, fields.erasedAt and erasedError(failure) or failure) end
   end
   -- A settlement that is repeated, because its response was lost, has been written.
-  if isHeld and run.state == state then
-    written[#written + 1] = tostring((i - 5) / 3)
-  end
+  if isHeld and run.state == state then written[#written + 1] = tostring((i - 5) / 3) end
 end
 touch()
 return written

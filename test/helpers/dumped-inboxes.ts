@@ -19,8 +19,8 @@ export interface DumpedInbox {
   readonly inbox: InboxStore;
   readonly dump: Dump;
   readonly transport?: EventTransport;
-  /** Opens the same inbox once more, as another process would. */
-  reopen(): InboxStore;
+  /** Opens the same inbox once more, as another process would: by default with the same options. */
+  reopen(options?: PayloadOptions): InboxStore;
 }
 
 /** @param around stands between the store that is opened first and the pool */
@@ -33,14 +33,18 @@ export async function openPostgres(
     await dropSchema(pool, schema);
     await pool.end();
   });
-  const open = (client: PostgresQueryable) =>
-    new PostgresInboxStore({ client, application: 'test', schema, ...options });
-  return { inbox: open(around(pool)), dump: postgresDump(pool, schema), reopen: () => open(pool) };
+  const open = (client: PostgresQueryable, given: PayloadOptions) =>
+    new PostgresInboxStore({ client, application: 'test', schema, ...given });
+  return {
+    inbox: open(around(pool), options),
+    dump: postgresDump(pool, schema),
+    reopen: (given = options) => open(pool, given),
+  };
 }
 
 export async function openSqliteInbox(options: PayloadOptions = {}): Promise<DumpedInbox> {
   const file = await sqliteFile();
-  const reopen = () => new SqliteInboxStore({ database: openSqlite(file), ...options });
+  const reopen = (given = options) => new SqliteInboxStore({ database: openSqlite(file), ...given });
   return { inbox: reopen(), dump: sqliteDump(openSqlite(file)), reopen };
 }
 
@@ -51,7 +55,8 @@ export async function openRedis(options: PayloadOptions = {}): Promise<DumpedInb
     await client.del(await client.keys(`${keyPrefix}*`));
     await client.quit();
   });
-  const reopen = () => new RedisInboxStore({ client, application: 'test', keyPrefix, ...options });
+  const reopen = (given = options) =>
+    new RedisInboxStore({ client, application: 'test', keyPrefix, ...given });
   return { inbox: reopen(), dump: redisDump(client, keyPrefix), reopen };
 }
 
@@ -66,7 +71,8 @@ export async function openBullMq(options: PayloadOptions = {}): Promise<DumpedIn
     await client.del(await client.keys(`${keyPrefix}*`));
     await client.quit();
   });
-  const reopen = () => new RedisInboxStore({ client, application: 'test', keyPrefix, ...options });
+  const reopen = (given = options) =>
+    new RedisInboxStore({ client, application: 'test', keyPrefix, ...given });
   return {
     inbox: reopen(),
     dump: redisDump(client, keyPrefix),
