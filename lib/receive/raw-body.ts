@@ -215,11 +215,10 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
       }
       if (stream.complete || length === announced) onEnd();
     };
-    // Later, because a small body arrives together with the headers, and an empty one must not be read.
+    // Later, because a small body arrives together with the headers. An empty one must not be read. An encoding changes the length.
     process.nextTick(() => {
       if (stream.destroyed) return onBreak();
       const { readableLength, readableEncoding, complete } = stream;
-      // With an encoding, the length is not that of the bytes.
       if (readableLength === announced && (readableLength ? !readableEncoding : complete))
         return onReadable();
       stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
