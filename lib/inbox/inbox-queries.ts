@@ -105,7 +105,7 @@ export interface InboxFilter {
   readonly receivedAfter?: Date;
   /** Entries that were received before this time, by the store's clock. */
   readonly receivedBefore?: Date;
-  /** Entries with a run whose error has this text in its name or its message. `A` to `Z` are the same as `a` to `z`. */
+  /** Entries with a run whose error has this text in its name or its message. The case of `A` to `Z` does not matter. */
   readonly error?: string;
 }
 
