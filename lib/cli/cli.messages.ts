@@ -98,7 +98,7 @@ export const CLI_MESSAGES = {
   payloadErased: 'the payload of this event was erased',
   notOneToErase: 'Use either --organization or --entity.',
   notErased: (count: number) =>
-    `Nothing was erased. ${counted(count, 'event')} would be erased. To erase permanently, add --yes.`,
+    `Nothing was erased. To erase ${counted(count, 'event')} permanently, add --yes.`,
   erased: (count: number) => `Erased ${counted(count, 'event')}.`,
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
   eventsMissing: 'Specify either an event ID, or at least one condition, such as --state dead.',

@@ -212,7 +212,7 @@ describe('scalekit-webhooks inbox', () => {
 
       expect({ exitCode, stdout }).toEqual({
         exitCode: 1,
-        stdout: 'Nothing was erased. 1 event would be erased. To erase permanently, add --yes.\n',
+        stdout: 'Nothing was erased. To erase 1 event permanently, add --yes.\n',
       });
       expect(await store.payload({ endpoint: 'default', eventId })).toBeDefined();
     });
