@@ -215,11 +215,11 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
       }
       if (stream.complete || length === announced) onEnd();
     };
-    // Later, because a small body arrives together with the headers, and an empty one must not be read.
+    // Later, because a small body arrives together with the headers. An empty one must not be read. An encoding changes the length.
     process.nextTick(() => {
       if (stream.destroyed) return onBreak();
-      const { readableLength, complete } = stream;
-      if (readableLength > 0 ? readableLength === announced : complete && announced === 0)
+      const { readableLength, readableEncoding, complete } = stream;
+      if (readableLength === announced && (readableLength ? !readableEncoding : complete))
         return onReadable();
       stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
       stop = () => {

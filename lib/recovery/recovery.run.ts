@@ -154,7 +154,7 @@ export class RecoveryRun {
       }
       return true;
     } catch (error) {
-      // It was deleted since it was listed, or the inbox keeps no payloads.
+      // It was deleted since it was listed, or the inbox does not have its payload, or cannot read it.
       if (!(error instanceof InboxReplayError)) throw error;
       if (error.code === 'payload_unreadable') this.log.write('warn', error.message, {});
       return false;

@@ -79,14 +79,15 @@ local function writeRun(run, state, attempts)
 end
 
 -- Call this at the end of every script that writes runs: it renews the expiry, lists the event under what it is now, and drops
--- its payload if all runs are done and the store is to do so. ARGV: member, retention, 'drop' or empty.
+-- its payload if all runs are done and its store drops payloads. ARGV: member, retention, 'drop' or empty.
 local function touch()
   local expires, present, isOpen = now + tonumber(ARGV[2]), {}, false
   for _, run in pairs(runs) do
     present[run.state] = true
     isOpen = isOpen or run.state ~= 'done'
   end
-  if ARGV[3] == 'drop' and not isOpen then
+  -- The command line does not know which payloads the application drops.
+  if (ARGV[3] == 'drop' or fields.drops) and not isOpen then
     redis.call('DEL', PAYLOAD)
     redis.call('HDEL', EVENT, 'delivery')
   end
@@ -147,6 +148,7 @@ elseif ARGV[3] == 'drop' and not fields.erasedAt then
   redis.call('SET', PAYLOAD, ARGV[10], 'NX')
   if ARGV[13] ~= '' then redis.call('HSETNX', EVENT, 'delivery', ARGV[13]) end
 end
+if ARGV[3] == 'drop' and not fields.drops then redis.call('HSET', EVENT, 'drops', '1') end
 local claims = {}
 for i = 14, #ARGV do claims[#claims + 1] = claim(ARGV[i]) end
 touch()
@@ -170,9 +172,7 @@ for i = 5, #ARGV, 3 do
     if failure ~= '' then setError(id, fields.erasedAt and erasedError(failure) or failure) end
   end
   -- A settlement that is repeated, because its response was lost, has been written.
-  if isHeld and run.state == state then
-    written[#written + 1] = tostring((i - 5) / 3)
-  end
+  if isHeld and run.state == state then written[#written + 1] = tostring((i - 5) / 3) end
 end
 touch()
 return written

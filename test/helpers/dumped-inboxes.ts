@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { EventTransport, InboxStore } from 'nestjs-scalekit-webhooks';
-import { BullMqTransport } from 'nestjs-scalekit-webhooks/bullmq';
+import { BullMqTransport, type BullMqTransportOptions } from 'nestjs-scalekit-webhooks/bullmq';
 import { PostgresInboxStore } from 'nestjs-scalekit-webhooks/postgres';
 import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
@@ -19,8 +19,8 @@ export interface DumpedInbox {
   readonly inbox: InboxStore;
   readonly dump: Dump;
   readonly transport?: EventTransport;
-  /** Opens the same inbox once more, as another process would. */
-  reopen(): InboxStore;
+  /** Opens the same inbox once more, as another process would, by default with the same options. */
+  reopen(options?: PayloadOptions): InboxStore;
 }
 
 /** @param around stands between the store that is opened first and the pool */
@@ -33,14 +33,15 @@ export async function openPostgres(
     await dropSchema(pool, schema);
     await pool.end();
   });
-  const open = (client: PostgresQueryable) =>
-    new PostgresInboxStore({ client, application: 'test', schema, ...options });
-  return { inbox: open(around(pool)), dump: postgresDump(pool, schema), reopen: () => open(pool) };
+  const open = (client: PostgresQueryable, others = options) =>
+    new PostgresInboxStore({ client, application: 'test', schema, ...others });
+  const reopen = (others = options) => open(pool, others);
+  return { inbox: open(around(pool)), dump: postgresDump(pool, schema), reopen };
 }
 
 export async function openSqliteInbox(options: PayloadOptions = {}): Promise<DumpedInbox> {
   const file = await sqliteFile();
-  const reopen = () => new SqliteInboxStore({ database: openSqlite(file), ...options });
+  const reopen = (others = options) => new SqliteInboxStore({ database: openSqlite(file), ...others });
   return { inbox: reopen(), dump: sqliteDump(openSqlite(file)), reopen };
 }
 
@@ -51,12 +52,16 @@ export async function openRedis(options: PayloadOptions = {}): Promise<DumpedInb
     await client.del(await client.keys(`${keyPrefix}*`));
     await client.quit();
   });
-  const reopen = () => new RedisInboxStore({ client, application: 'test', keyPrefix, ...options });
+  const reopen = (others = options) =>
+    new RedisInboxStore({ client, application: 'test', keyPrefix, ...others });
   return { inbox: reopen(), dump: redisDump(client, keyPrefix), reopen };
 }
 
 /** With jobs below the same prefix, so that they are part of the dump. */
-export async function openBullMq(options: PayloadOptions = {}): Promise<DumpedInbox> {
+export async function openBullMq(
+  options: PayloadOptions = {},
+  transport: Omit<BullMqTransportOptions, 'queue'> = {},
+): Promise<DumpedInbox> {
   const connection = { url: serviceUrl('redis') };
   const client = new Redis(connection.url);
   const keyPrefix = `test:${randomUUID()}`;
@@ -66,11 +71,12 @@ export async function openBullMq(options: PayloadOptions = {}): Promise<DumpedIn
     await client.del(await client.keys(`${keyPrefix}*`));
     await client.quit();
   });
-  const reopen = () => new RedisInboxStore({ client, application: 'test', keyPrefix, ...options });
+  const reopen = (others = options) =>
+    new RedisInboxStore({ client, application: 'test', keyPrefix, ...others });
   return {
     inbox: reopen(),
     dump: redisDump(client, keyPrefix),
-    transport: new BullMqTransport({ queue, attempts: 1 }),
+    transport: new BullMqTransport({ queue, attempts: 1, ...transport }),
     reopen,
   };
 }

@@ -14,11 +14,12 @@ import {
   ScalekitWebhooksModule,
 } from 'nestjs-scalekit-webhooks';
 import { BullMqTransport, type BullMqTransportOptions } from 'nestjs-scalekit-webhooks/bullmq';
-import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
+import { type RedisInboxOptions, RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import { deferred } from '../../helpers/deferred.js';
 import { describeWithService } from '../../helpers/services.js';
 import { ADAPTERS, SECRET, startApp } from '../../helpers/test-app.js';
+import { until } from '../../helpers/until.js';
 
 /** A store whose methods work on the object that it was made of. */
 function bound(store: InboxStore): InboxStore {
@@ -111,8 +112,8 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
     for (const job of await jobs()) await job.waitUntilFinished(events, 10_000).catch(() => {});
   }
 
-  const inbox = () =>
-    new RedisInboxStore({ client: redis, application: 'test', keyPrefix: `${prefix}-inbox` });
+  const inbox = (options: Partial<RedisInboxOptions> = {}) =>
+    new RedisInboxStore({ client: redis, application: 'test', keyPrefix: `${prefix}-inbox`, ...options });
   const runsOf = async (eventId: string) => {
     const entry = await inbox().get({ endpoint: 'default', eventId });
     return Object.fromEntries((entry?.runs ?? []).map((run) => [run.handlerId, run]));
@@ -325,6 +326,43 @@ await describeWithService('redis', 'BullMqTransport', (url) => {
     });
     expect(handlers.runs).toHaveLength(2);
     expect(await queue.getFailedCount()).toBe(2);
+  });
+
+  it('fails and retries runs whose payload cannot be decrypted, until the key is back', async () => {
+    const [lost, known] = ['lost', 'known'].map((id, byte) => ({
+      id,
+      secret: Buffer.alloc(32, byte).toString('base64'),
+    }));
+    if (!lost || !known) throw new Error('no keys');
+    const [event, other] = [createScalekitEvent('user.created'), createScalekitEvent('user.created')];
+    for (const [one, key] of [
+      [event, lost],
+      [other, known],
+    ] as const) {
+      const web = await start({ worker: false }, undefined, inbox({ encryption: { keys: [key] } }));
+      await web.scalekit.deliver(one);
+    }
+    const options = { attempts: 5, backoff: 60_000 };
+    const worker = await start(options, undefined, inbox({ encryption: { keys: [known] } }));
+    await until(
+      async () => [await queue.getFailedCount(), await queue.getDelayedCount(), worker.handlers.runs.length],
+      (counts) => counts.join() === '1,1,2',
+    );
+
+    const error = { name: 'PayloadUnreadableError', message: expect.stringContaining('"lost"') };
+    expect(await runsOf(event.id)).toMatchObject({
+      'Handlers.first': { state: 'dead', attempts: 3, error },
+      'Handlers.second': { state: 'queued', attempts: 1, error },
+    });
+    expect((await queue.getFailed())[0]?.failedReason).toContain('PayloadUnreadableError');
+    await worker.app.close();
+
+    const fixed = await start(options, undefined, inbox({ encryption: { keys: [known, lost] } }));
+    for (const job of await queue.getDelayed()) await job.promote();
+    await allEnded();
+
+    expect(fixed.handlers.runs).toEqual(['second user.created']);
+    expect(await runsOf(event.id)).toMatchObject({ 'Handlers.second': { state: 'done', attempts: 2 } });
   });
 
   it('does not put the messages of errors into its jobs', async () => {

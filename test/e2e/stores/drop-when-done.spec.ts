@@ -227,6 +227,18 @@ describe("payloads: 'drop-when-done' in SQLite", () => {
 await describeWithService('redis', "payloads: 'drop-when-done' in Redis", () => {
   describeDrops(openRedis);
 
+  it('nothing is left when the command line dismisses the last run, which does not know the option', async () => {
+    const { inbox, dump, reopen } = await openRedis(DROPS);
+    const [event, lease] = [anEvent({ payload: Buffer.from(MARKER) }), aLease()];
+    await inbox.claim(event, ['A.run'], lease);
+    await inbox.settle(event, [{ handlerId: 'A.run', state: 'dead' }], lease);
+    expect(await dump()).toContain(MARKER);
+
+    await reopen({}).dismiss(event);
+
+    expect(await dump()).not.toContain(MARKER);
+  });
+
   it.each(ADAPTERS)('nothing is left in the inbox and the jobs of BullMQ, on %s', async (_name, adapter) => {
     const opened = await openBullMq(DROPS);
     const { scalekit, own } = await start(adapter, opened);

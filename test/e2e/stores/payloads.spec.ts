@@ -1,4 +1,4 @@
-import { expect, describe as group, it } from '@jest/globals';
+import { expect, describe as group, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import {
@@ -14,7 +14,9 @@ import {
 import { createScalekitEvent, ScalekitWebhookTester } from 'nestjs-scalekit-webhooks/testing';
 import type { PayloadOptions } from '../../../lib/inbox/inbox-options.js';
 import { isEncryptionStore } from '../../../lib/inbox/inbox-work.js';
+import { aLease } from '../../conformance/inbox-store.harness.js';
 import { CapturedLogger } from '../../helpers/captured-logger.js';
+import { openBullMq } from '../../helpers/dumped-inboxes.js';
 import { PAYLOAD_DATABASES } from '../../helpers/payload-stores.js';
 import { closeAfterTest } from '../../helpers/running-app.js';
 import { describeWithService } from '../../helpers/services.js';
@@ -228,6 +230,20 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       expect((await bench.inbox.replay(one.id)).outcome).toBe('duplicate');
     });
 
+    it('are unreadable too if the store is of another copy of this library', async () => {
+      const store = (await openDatabase()).open(ENCRYPTED);
+      const bench = await start(adapter, store);
+      const event = aUser();
+      await bench.scalekit.deliver(event);
+      const failure = Object.assign(new Error('no key'), { code: 'payload_unreadable' });
+      jest.spyOn(store, 'payload').mockRejectedValue(failure);
+
+      await expect(bench.inbox.replay(event.id)).rejects.toMatchObject({
+        name: 'InboxReplayError',
+        code: 'payload_unreadable',
+      });
+    });
+
     it('whose key is missing are counted in a replay by filter', async () => {
       const database = await openDatabase();
       const before = await start(adapter, database.open({ encryption: { keys: [OLD] } }));
@@ -265,6 +281,29 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       );
     });
 
+    it('are redacted and encrypted again, if they are stored again after they were dropped', async () => {
+      const database = await openDatabase();
+      const redact: PayloadOptions['redact'] = (given) => ({ ...given, data: { user: { id: 'usr_1' } } });
+      const encryption = { keys: [NEW] };
+      const store = database.open({ payloads: 'drop-when-done', encryption, redact });
+      const event = createScalekitEvent('user.created', {
+        data: { user: { id: 'usr_1', email: 'ada@example.com' }, organization: undefined },
+      });
+      const { id: eventId, type, occurred_at: occurredAt } = event;
+      const recorded = { endpoint: 'default', eventId, type, occurredAt };
+      const received = { ...recorded, payload: Buffer.from(JSON.stringify(event)) };
+      const lease = aLease();
+      await store.claim(received, ['A.run'], lease);
+      await store.settle(received, [{ handlerId: 'A.run', state: 'done' }], lease);
+      expect(await store.payload(received)).toBeUndefined();
+
+      await store.claim(received, ['A.run', 'B.run'], aLease());
+
+      expect(foundIn(await database.dump(), ['ada@example.com', 'usr_1'])).toEqual([]);
+      const payload = await store.payload(received);
+      expect(JSON.parse(String(payload && Buffer.from(payload))).data).toEqual({ user: { id: 'usr_1' } });
+    });
+
     if (!isWork) return;
 
     it('that cannot be opened fail their runs alone, until their key is back', async () => {
@@ -283,7 +322,7 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       const worker = await start(adapter, database.open({ encryption: { keys: [NEW] } }), options);
       const entry = await until(
         () => worker.inbox.get(lost.id),
-        (found) => found?.runs[0]?.error !== undefined,
+        (found) => found?.runs[0]?.state === 'failed',
       );
       await until(
         () => worker.handlers.events.length,
@@ -293,7 +332,10 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       expect(entry?.runs).toMatchObject([{ state: 'failed', error: { name: 'PayloadUnreadableError' } }]);
       expect(entry?.runs[0]?.error?.message).toContain('Add the key to the option encryption');
       expect(worker.handlers.events.map(({ id }) => id).sort()).toEqual(others.map(({ id }) => id).sort());
-      expect(await worker.inbox.count({ state: 'done' })).toBe(2);
+      await until(
+        () => worker.inbox.count({ state: 'done' }),
+        (count) => count === 2,
+      );
       await worker.app.close();
       const fixed = await start(adapter, database.open(ENCRYPTED), { transport: new InboxTransport(FAST) });
       await until(
@@ -319,6 +361,58 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
 
       expect(JSON.stringify(bench.handlers.events)).toContain('tenant.example');
       expect(JSON.stringify(bench.handlers.events)).not.toMatch(/s3cret|ada@example/);
+    });
+  });
+});
+
+await describeWithService('redis', 'the payloads of events that BullMQ handles', () => {
+  group.each(ADAPTERS)('on %s', (_adapter, adapter) => {
+    it.each([
+      ['wait', { worker: false }, 0],
+      ['are done', {}, 3],
+    ])('are in no job and in no entry as plain text while their jobs %s', async (_when, options, handled) => {
+      const { inbox, dump, transport } = await openBullMq(ENCRYPTED, options);
+      const bench = await start(adapter, inbox, { ...(transport && { transport }) });
+      const events = [aUser(), aDomain(), aUser()];
+      for (const event of events) await bench.scalekit.deliver(event, { headers: HEADERS });
+      await until(
+        () => bench.handlers.events.length,
+        (count) => count === handled,
+      );
+
+      const held = await dump();
+
+      const texts = [...events.flatMap(({ data }) => personalTextsOf(data)), ...Object.values(HEADERS)];
+      expect(foundIn(held, texts)).toEqual([]);
+      expect(
+        foundIn(
+          held,
+          events.map(({ id }) => id),
+        ),
+      ).toHaveLength(3);
+    });
+
+    it('are handled as they were stored, and are not redacted again', async () => {
+      const asked: string[] = [];
+      const redact: PayloadOptions['redact'] = (given) => {
+        asked.push(given.id);
+        if (!isKnownScalekitEvent(given) || given.type !== 'user.created') return given;
+        return { ...given, data: { ...given.data, user: { id: given.data.user?.id } } };
+      };
+      const { inbox, dump, transport } = await openBullMq({ redact });
+      const bench = await start(adapter, inbox, { ...(transport && { transport }) });
+      const events = [aUser(), aDomain()];
+      for (const event of events) await bench.scalekit.deliver(event);
+      await until(
+        () => bench.handlers.events.length,
+        (count) => count === 2,
+      );
+
+      expect(JSON.stringify(bench.handlers.events)).toContain('tenant.example');
+      for (const text of [JSON.stringify(bench.handlers.events), await dump()]) {
+        expect(foundIn(text, ['ada@example.com', 's3cret-of-the-dns'])).toEqual([]);
+      }
+      expect(asked).toEqual(events.map(({ id }) => id));
     });
   });
 });
