@@ -48,7 +48,7 @@ export interface OpenTelemetryObserverOptions {
    */
   meterProvider?: MeterProvider;
   /**
-   * How long run counts of the inbox are reused before they are read again, in ms.
+   * How long the counts of runs are reused before they are read from the inbox again, in ms.
    * @default 15000
    */
   inboxIntervalMs?: number;
