@@ -91,16 +91,18 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onDelivery(delivery: ObservedDelivery): void {
     const { outcome, status, durationMs, type, issues } = delivery;
-    const destination = destinationOf(delivery);
-    const typed = destinationOf(delivery, typeOf(delivery));
+    const labels = typeOf(delivery);
     const { deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
-    deliveryDuration.record(durationMs / 1000, { 'scalekit.delivery.outcome': outcome, ...typed });
+    deliveryDuration.record(
+      durationMs / 1000,
+      destinationOf(delivery, labels, { 'scalekit.delivery.outcome': outcome }),
+    );
     if (type !== undefined && !KNOWN_TYPES.has(type)) {
-      unknownTypes.add(1, { 'scalekit.event.type': type, ...destination });
+      unknownTypes.add(1, destinationOf(delivery, { 'scalekit.event.type': type }));
     }
     for (const { path, rule } of issues) {
       // An index would make a series for each item of a list.
-      driftedFields.add(1, { field: path.replace(/\d+/g, '*'), rule, ...typed });
+      driftedFields.add(1, destinationOf(delivery, labels, { field: path.replace(/\d+/g, '*'), rule }));
     }
     if (type !== undefined && outcome !== 'wrong_environment') return;
     // It was refused before handlers could be traced.
@@ -111,11 +113,10 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onRun(run: ObservedRun): void {
     const { state, handlerId, durationMs, occurredAt, error } = run;
-    const attributes = destinationOf(run, {
+    const attributes = destinationOf(run, typeOf(run), {
       'messaging.operation.name': 'run',
       'messaging.consumer.group.name': handlerId,
       'scalekit.run.state': state,
-      ...typeOf(run),
       ...(error && { 'error.type': error.name }),
     });
     const { runDuration, lag } = this.#instruments;
@@ -127,10 +128,9 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onRecovery({ endpoint, outcome, isDryRun }: ObservedRecovery): void {
     if (isDryRun) return;
-    const destination = destinationOf({ endpoint });
     const { recoveries, lastRecovery } = this.#instruments;
-    recoveries.add(1, { 'scalekit.recovery.outcome': outcome, ...destination });
-    if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destination);
+    recoveries.add(1, destinationOf({ endpoint }, { 'scalekit.recovery.outcome': outcome }));
+    if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destinationOf({ endpoint }));
   }
 
   onInbox(inbox: ObservedInbox): void {
@@ -270,8 +270,9 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
   return instruments;
 }
 
-function destinationOf({ endpoint }: { readonly endpoint: string }, others: Attributes = {}): Attributes {
-  return { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint, ...others };
+function destinationOf({ endpoint }: { readonly endpoint: string }, ...others: Attributes[]): Attributes {
+  const destination = { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint };
+  return Object.assign(destination, ...others);
 }
 
 /** The type as a label of metrics. Types that this version does not know are one label, so that they cannot be too many. */
