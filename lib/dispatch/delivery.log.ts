@@ -1,5 +1,5 @@
 import { ConsoleLogger, Inject, Injectable, Logger } from '@nestjs/common';
-import type { ScalekitWebhooksError } from '../errors/errors.js';
+import { hasCode, type ScalekitWebhooksError } from '../errors/errors.js';
 import { escapeLine } from '../errors/safe-text.js';
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { isAcknowledged, type Outcome } from '../respond/outcome.js';
@@ -100,9 +100,10 @@ export class DeliveryLog {
   /** An attempt that failed: an error if it was the last one, and a warning if the run will be attempted again. */
   attemptFailed({ event }: LoggedEvent, { handlerId, attempt, state, thrown, limit }: FailedAttempt): void {
     const isDead = state === 'dead';
+    const canBeReplayed = !hasCode(thrown, 'payload_erased');
     const line = limit
       ? MESSAGES.overdueInBackground(handlerId, event.id, event.type, limit, isDead)
-      : MESSAGES.attemptFailed(handlerId, event.id, event.type, isDead);
+      : MESSAGES.attemptFailed(handlerId, event.id, event.type, isDead, canBeReplayed);
     this.#writer.write(isDead ? 'error' : 'warn', line, {
       fields: this.#fieldsOf(event, { handlerId, attempt, state }),
       failure: reportFailure(thrown),

@@ -51,10 +51,9 @@ export const MESSAGES = {
     `${eventId} (${type}): dead. ${deadHandlerIds.join(', ')} failed for good and will not run again. Fix the cause, then replay the event.`,
   deliveryRefused: (outcome: string, code: string, reason: string) =>
     `Delivery refused as ${outcome} (${code}): ${reason}`,
-  attemptFailed: (id: string, eventId: string, type: string, isDead: boolean) =>
-    isDead
-      ? `${id} failed for ${eventId} (${type}) and will not run again until you replay the event`
-      : `${id} failed for ${eventId} (${type})`,
+  attemptFailed: (id: string, eventId: string, type: string, isDead: boolean, canBeReplayed: boolean) =>
+    `${id} failed for ${eventId} (${type})` +
+    (isDead ? ` and will not run again${canBeReplayed ? ' until you replay the event' : ''}` : ''),
   filterThrew: (method: string, eventId: string, type: string, isFinal: boolean) =>
     isFinal
       ? `A filter of ${method} made the failure for ${eventId} (${type}) final. The error of the handler was`

@@ -161,7 +161,7 @@ export class RunEngine {
       end.state === 'failed' ? { ...end, state: isLast ? 'dead' : 'queued' } : end;
     if (settlement.error) {
       const limit = run?.isOverdue ? run.limitWithin(timeoutMs) : undefined;
-      const thrown = run?.thrown ?? settlement.error;
+      const thrown = run?.thrown ?? refused ?? settlement.error;
       const { state } = settlement;
       log.attemptFailed(received, { handlerId, attempt, state, thrown, limit });
     } else log.queuedEnd(received, handlerId, 'queue');

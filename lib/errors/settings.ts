@@ -40,14 +40,18 @@ export function checkOptions<T extends object>(
   for (const name of Object.keys(own)) {
     if (known.includes(name)) continue;
     const nearest = nearestName(name, known);
+    // A longer name may be a secret in the wrong place.
+    const shown = settingOf(name.length > LONGEST_NAME ? '…' : name);
     const advice = nearest ? `Did you mean ${settingOf(nearest)}?` : `The options are ${known.join(', ')}.`;
-    refuseSetting(settingOf(name), `Unknown option ${describeValue(settingOf(name))}. ${advice}`);
+    refuseSetting(shown, `Unknown option ${describeValue(shown)}. ${advice}`);
   }
   for (const [name, check] of Object.entries<SettingCheck>(checks)) {
     check(settingOf(name), own[name]);
   }
   return own as T;
 }
+
+const LONGEST_NAME = 40;
 
 /** A copy of an object's own properties, which inherits nothing. */
 export function withoutPrototype<T extends object>(object: T): T {

@@ -253,7 +253,7 @@ function eraseSql({ events, runs, application }: PostgresTables, column: 'organi
   const isAsked = '($2::text IS NULL OR event.endpoint = $2::text)';
   const ofEvent = `run.application = ${application} AND run.endpoint = found.endpoint AND run.event_id = found.event_id`;
   const isIt = `event.application = ${application} AND event.endpoint = found.endpoint AND event.event_id = found.event_id`;
-  // LIMIT makes Postgres look them up by their key.
+  // LIMIT makes Postgres look them up by their key. Events are locked in key order, as by all statements, so that none deadlock.
   const leftOf = (lock: string) => `found CROSS JOIN LATERAL (
     SELECT run.endpoint, run.event_id, run.handler_id FROM ${runs} AS run
     WHERE ${ofEvent} AND run.erased_at IS NULL
@@ -265,7 +265,8 @@ WITH found AS MATERIALIZED (
   ${found}
   ORDER BY event.seq LIMIT $4::integer
 ), locked AS MATERIALIZED (
-  SELECT event.endpoint, event.event_id FROM found CROSS JOIN LATERAL (
+  SELECT event.endpoint, event.event_id FROM (SELECT * FROM found ORDER BY endpoint, event_id) AS found
+  CROSS JOIN LATERAL (
     SELECT event.endpoint, event.event_id FROM ${events} AS event
     WHERE ${isIt} AND ${isAsked} AND event.erased_at IS NULL LIMIT 1 FOR NO KEY UPDATE
   ) AS event

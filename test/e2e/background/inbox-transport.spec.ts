@@ -199,7 +199,7 @@ await describeWithService('postgres', 'InboxTransport', () => {
         const [erased, other] = events.map(({ id }) => id);
         expect(await web.inbox.erase({ organizationId: 'org_1' })).toBe(1);
 
-        const { handlers, scalekit } = await startBackgroundApp(database.open(), {}, adapter);
+        const { handlers, scalekit, logger } = await startBackgroundApp(database.open(), {}, adapter);
 
         await untilRuns(inbox, other ?? '', 'done');
         const error = { name: 'PayloadErasedError', message: expect.stringContaining('Dismiss the run') };
@@ -208,6 +208,9 @@ await describeWithService('postgres', 'InboxTransport', () => {
           'Handlers.second': { state: 'dead', attempts: 1, error },
         });
         expect(handlers.runs.sort()).toEqual([`first ${other} 1`, `second ${other}`]);
+        expect(logger.ours('error').join()).toMatch(
+          /and will not run again: PayloadErasedError: .+ Dismiss the run/,
+        );
         const again = events[0] ?? createScalekitEvent('user.created');
         expect((await scalekit.deliver(again)).body).toEqual({ received: true, status: 'dead' });
       },

@@ -158,6 +158,23 @@ await describeWithService('postgres', 'Erasing in Postgres', () => {
     expect(await errorOf(one)).toEqual(erased);
   });
 
+  it('locks entries in the order of their keys, as other statements do, so that none deadlock', async () => {
+    const [first, second] = [event(), event()].sort((one, other) => (one.eventId < other.eventId ? -1 : 1));
+    if (!first || !second) throw new Error('There are two events');
+    for (const one of [second, first]) await postgres.store.claim(one, ['A.run'], aLease());
+    const lock = (eventId: string) =>
+      `SELECT FROM "${postgres.schema}".inbox_events WHERE event_id = '${eventId}' FOR UPDATE NOWAIT`;
+    const transaction = await postgres.begin();
+    await transaction.query(lock(first.eventId));
+
+    const erasing = postgres.store.erase({ organizationId: 'org_1' });
+    await postgres.untilBlocked();
+
+    await postgres.pool.query(lock(second.eventId));
+    await postgres.commit(transaction);
+    expect(await erasing).toBe(2);
+  });
+
   it('keeps away the text of a run whose claim it did not see', async () => {
     const [one, lease] = [event(), aLease()];
     await postgres.store.claim(one, ['A.run'], aLease());

@@ -189,19 +189,20 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
       it('are not stored if redact fails: 503, a line without the event, and other events are not affected', async () => {
         const database = await openDatabase();
         const event = aUser();
+        const asked: string[] = [];
         const redact: PayloadOptions['redact'] = (given) => {
+          asked.push(given.id);
           if (given.id === event.id) throw new TypeError(`cannot redact ${JSON.stringify(given)}`);
           return given;
         };
         const bench = await start(adapter, database.open({ redact }));
-        const startedAt = performance.now();
         for (let attempt = 0; attempt < 8; attempt += 1) {
           expect((await bench.scalekit.deliver(event)).status).toBe(503);
         }
 
         expect((await bench.scalekit.deliver(aUser())).status).toBe(201);
         // None of the deliveries has waited for a repetition.
-        expect(performance.now() - startedAt).toBeLessThan(4000);
+        expect(asked).toHaveLength(9);
         expect(await bench.inbox.get(event.id)).toBeUndefined();
         const lines = bench.logger.oursInFull('error');
         expect(lines.join()).toMatch(
@@ -325,17 +326,13 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
         (found) => found?.runs[0]?.state === 'failed',
       );
       await until(
-        () => worker.handlers.events.length,
+        () => worker.inbox.count({ state: 'done' }),
         (count) => count === 2,
       );
 
       expect(entry?.runs).toMatchObject([{ state: 'failed', error: { name: 'PayloadUnreadableError' } }]);
       expect(entry?.runs[0]?.error?.message).toContain('Add the key to the option encryption');
       expect(worker.handlers.events.map(({ id }) => id).sort()).toEqual(others.map(({ id }) => id).sort());
-      await until(
-        () => worker.inbox.count({ state: 'done' }),
-        (count) => count === 2,
-      );
       await worker.app.close();
       const fixed = await start(adapter, database.open(ENCRYPTED), { transport: new InboxTransport(FAST) });
       await until(

@@ -334,6 +334,12 @@ describe('the options about payloads', () => {
       /1 to 64/,
     ],
     [
+      'a secret as the name of an option',
+      { encryption: { keys: [{ [SECRET]: '2026-01' }] } },
+      'encryption.keys[0].…',
+      /The options are id, secret/,
+    ],
+    [
       'a long id',
       { encryption: { keys: [{ id: 'x'.repeat(65), secret: SECRET }] } },
       'encryption.keys[0].id',
