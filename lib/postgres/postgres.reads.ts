@@ -41,14 +41,19 @@ export async function readStats(
   states: readonly RunState[] = RUN_STATES,
 ): Promise<readonly InboxRunCount[]> {
   const rows = await connection.query(
-    `SELECT run.endpoint, run.handler_id, run.state, count(*)::float8 AS runs,
-  floor(extract(epoch FROM min(event.received_at)) * 1000)::float8 AS oldest_received_at
-FROM ${runs} AS run
-JOIN ${events} AS event
-  ON event.application = run.application AND event.endpoint = run.endpoint AND event.event_id = run.event_id
-WHERE run.application = ${application} AND (run.endpoint = $1::text OR $1::text IS NULL)
-  ${states.includes('done') ? '' : "AND run.state <> 'done'"}
-GROUP BY run.endpoint, run.handler_id, run.state`,
+    `SELECT counted.*, floor(extract(epoch FROM event.received_at) * 1000)::float8 AS oldest_received_at
+FROM (
+  SELECT run.endpoint, run.handler_id, run.state, count(*)::float8 AS runs, min(run.seq) AS seq
+  FROM ${runs} AS run
+  WHERE run.application = ${application} AND (run.endpoint = $1::text OR $1::text IS NULL)
+    ${states.includes('done') ? '' : "AND run.state <> 'done'"}
+  GROUP BY run.endpoint, run.handler_id, run.state
+) AS counted
+CROSS JOIN LATERAL (
+  SELECT received_at FROM ${events} AS event
+  WHERE event.application = ${application} AND event.seq = counted.seq AND event.seq > 0
+  LIMIT 1
+) AS event`,
     [endpoint === undefined ? null : toStorableText(endpoint)],
   );
   return rows.map(toRunCount).filter(({ state }) => states.includes(state));

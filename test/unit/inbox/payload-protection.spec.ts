@@ -375,7 +375,7 @@ describe('the options about payloads', () => {
         },
       },
       'encryption.keys[1].id',
-      /"a".*id of its own/,
+      /"a".*its own id/,
     ],
   ])('refuse %s, and the error does not show it', (_name, options, setting, message) => {
     const error = refusalOf(options);
