@@ -272,8 +272,8 @@ export class InboxTransport implements EventTransport {
   }
 }
 
-// Longer than the longest pause between two deliveries in Scalekit's schedules of 16 and 22 minutes. With the schedule of 28
-// hours, a worker retries the run sooner than Scalekit.
+// Longer than the longest wait in all of Scalekit's schedules but that of 28 hours. With that one, a worker can retry the run
+// sooner than Scalekit.
 const SENDER_GIVES_UP_IN_MS = 30 * 60 * 1000;
 // The wait is long, so there is no hurry to notice its end.
 const RETRY_POLL_INTERVAL_MS = 10_000;

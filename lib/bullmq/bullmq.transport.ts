@@ -23,7 +23,7 @@ import {
 import type { RunSettlement } from '../inbox/inbox-store.js';
 import { QueueEndpoint, type RunJobData, toBullMqBackoff, toJobData, toQueuedRun } from './bullmq.runs.js';
 
-/** Texts for people: what happened, then what to do. None holds a secret or a payload. */
+/** Log messages: what happened, then what to do. None contains a secret or a payload. */
 const MESSAGES = {
   queueFailed: 'The queue reported an error',
   endpointGone: (endpoint: string) =>
@@ -100,8 +100,8 @@ const CLOSE_GRACE_MS = 2000;
 
 /**
  * Runs handlers as jobs of a BullMQ queue, one job for each event and handler. A delivery is answered with 202 once
- * Redis holds all of its jobs. The inbox must be one that all processes share. Jobs hold ids, and workers read the event from
- * the inbox. Only with an inbox of your own that has no `delivery()`, jobs hold the event.
+ * Redis has stored all of its jobs. All processes must share the inbox. Jobs contain ids, and workers read the event from the
+ * inbox. Jobs contain the event only if you use an inbox of your own that has no `delivery()`.
  */
 export class BullMqTransport implements EventTransport {
   readonly spansProcesses = true;

@@ -62,14 +62,14 @@ export const CLI_MESSAGES = {
   sinceNotBeforeUntil: '--since must be before --until.',
   credentialsMissing: (variables: readonly string[]) =>
     `No credentials for the Events API. Set ${variables.join(', ')}, in the environment or in a .env file. The Scalekit dashboard shows them under Settings > API credentials.`,
-  credentialsInvalid: (reason: string) => `The credentials for the Events API are not usable: ${reason}`,
+  credentialsInvalid: (reason: string) => `The credentials for the Events API cannot be used: ${reason}`,
   sdkMissing: (name: string) =>
     `This command needs ${name}. Run \`npm install ${name}\` in the folder of your application, then run this command there.`,
   recoverStopped: (time: string) =>
     `Stopped, because the endpoint did not accept the event. To continue from here, use --since ${time}`,
   nothingToRecover: 'No events found.',
   notATime: 'Use an ISO 8601 date such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 30d or 12h.',
-  timeInTheFuture: 'This time is in the future. Use one in the past.',
+  timeInTheFuture: 'This time is in the future. Use a time in the past.',
   noEntries: (application?: string) =>
     application === undefined
       ? 'No events found.'
@@ -82,23 +82,23 @@ export const CLI_MESSAGES = {
   payloadNotDecrypted: (variable: string) =>
     `the payload cannot be decrypted; set ${variable} to the keys of your application`,
   payloadUnreadable: (variable: string, keyId: string | undefined) =>
-    `The payload of this event cannot be decrypted${keyId === undefined ? '' : ` with the key "${keyId}"`}. Set ${variable} to the keys of your application, as <id>:<secret> with commas between them. If it has the key, the payload was changed.`,
+    `The payload of this event cannot be decrypted${keyId === undefined ? '' : ` with the key "${keyId}"`}. Set ${variable} to the keys of your application, as <id>:<secret>, separated by commas. If the key is already there, the payload was changed.`,
   inboxKeysInvalid: (variable: string) =>
-    `${variable} must be one or several keys as <id>:<secret>, with commas between them. Each secret is 32 bytes as base64; generate one with \`scalekit-webhooks secret --encryption\`. Ids must differ.`,
+    `${variable} must be one or more keys as <id>:<secret>, separated by commas. Each secret is 32 bytes as base64; generate one with \`scalekit-webhooks secret --encryption\`. Ids must differ.`,
   inboxKeysMissing: (variable: string) =>
-    `No keys. Set ${variable} to the keys of your application, as <id>:<secret> with commas between them, the new one first.`,
+    `No keys. Set ${variable} to the keys of your application, as <id>:<secret>, separated by commas, with the new key first.`,
   reencrypting: (events: number, cursor: string) =>
-    `${counted(events, 'event')} so far. If this is interrupted, continue with --cursor ${cursor}`,
+    `${counted(events, 'event')} so far. If the command is interrupted, continue with --cursor ${cursor}`,
   reencryptFailed: (cursor: string) => `To continue from here, add --cursor ${cursor}`,
   reencrypted: (rewritten: number, unchanged: number, unreadable: number) =>
     `Encrypted ${counted(rewritten, 'payload')} with the first key. ${counted(unchanged, 'event')} needed no change. ${unreadable} cannot be decrypted.`,
   unreadableEntry: (endpoint: string, eventId: string) => `cannot be decrypted  ${endpoint}  ${eventId}`,
   encryptionSecretIsKey:
-    'Keep it as safe as a password, and back it up: without it, the payloads that it encrypted are lost.',
+    'Keep this key as safe as a password, and back it up: without it, the payloads that it encrypted are lost.',
   payloadErased: 'the payload of this event was erased',
   notOneToErase: 'Use either --organization or --entity.',
   notErased: (count: number) =>
-    `Nothing was erased. ${counted(count, 'event')} would be: add --yes to erase for good.`,
+    `Nothing was erased. To erase ${counted(count, 'event')} permanently, add --yes.`,
   erased: (count: number) => `Erased ${counted(count, 'event')}.`,
   pruned: (count: number, time: string) => `Deleted ${counted(count, 'event')} received before ${time}.`,
   eventsMissing: 'Specify either an event ID, or at least one condition, such as --state dead.',
@@ -147,7 +147,7 @@ export const CLI_MESSAGES = {
     not_json:
       'Cause       the body file is not valid JSON, so it is incomplete or was changed after it was signed',
     not_an_event:
-      'Cause       the body file is not a whole event (id, type and data), so it is not what was signed. Save the whole body',
+      'Cause       the body file is not a complete event (id, type and data), so it is not what was signed. Save the complete body',
     formatted:
       'Cause       the body file is formatted JSON. Scalekit sends compact JSON, so it was probably changed. Save the bytes as they arrive, before any parser',
   },

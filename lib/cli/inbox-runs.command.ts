@@ -171,11 +171,11 @@ export function addInboxReencryptCommand(inbox: Command, context: CliContext): v
     .command('reencrypt')
     .summary('Encrypt all payloads with the first key.')
     .description(
-      `Encrypt all payloads with the first key in ${INBOX_KEYS_VARIABLE}, also those that are plain text or have another key. Your application can keep running.\n\n` +
+      `Encrypt all payloads with the first key in ${INBOX_KEYS_VARIABLE}, including payloads that are plain text or encrypted with another key. Your application can keep running.\n\n` +
         'The exit code is 1 if payloads cannot be decrypted.',
     );
   addStoreOptions(command)
-    .option('--cursor <cursor>', 'where to continue, as printed before it was interrupted')
+    .option('--cursor <cursor>', 'where to continue, as printed before the command was interrupted')
     .addHelpText(
       'after',
       `

@@ -179,14 +179,14 @@ function addInboxEraseCommand(inbox: Command, context: CliContext): void {
     .command('erase')
     .summary('Erase the personal data of an organization or an entity.')
     .description(
-      'Erase the payloads and headers of the events of an organization, or of those about an entity, and the messages of their errors. Ids, states and times stay, so that a duplicate is still recognized.\n\n' +
-        'Without --yes, it says how many events match, erases nothing, and the exit code is 1.',
+      'Erase the payloads, headers and error messages of all events of an organization, or of all events about an entity. IDs, states and times stay, so that a duplicate is still recognized.\n\n' +
+        'Without --yes, the command prints how many events match, erases nothing, and exits with code 1.',
     )
     .option('--organization <id>', 'events of this organization', parseText)
     .option('--entity <entity>', 'events about this entity, for example user:usr_1', parseEntity)
     .option('--endpoint <name>', 'only events of this endpoint (default: all endpoints)');
   addStoreOptions(command)
-    .option('--yes', 'erase them for good')
+    .option('--yes', 'erase them permanently')
     .addHelpText(
       'after',
       `

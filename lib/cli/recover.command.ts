@@ -38,8 +38,8 @@ export function addRecoverCommand(program: Command, context: CliContext): void {
     .command('recover')
     .summary('Send your application the events that it missed.')
     .description(
-      "Read events from Scalekit's Events API, and send them to your application, freshly signed and oldest first. It ignores those that it has handled, so you can repeat the command.\n\n" +
-        `The credentials for the API are in ${VARIABLES.join(', ')}.\n\n` +
+      "Read events from Scalekit's Events API, and send them to your application, freshly signed and oldest first. Your application ignores the events that it has already handled, so you can repeat the command.\n\n" +
+        `The command reads the credentials for the API from ${VARIABLES.join(', ')}.\n\n` +
         'The exit code is 0 if the endpoint acknowledges every event, and 1 otherwise.',
     )
     .requiredOption(

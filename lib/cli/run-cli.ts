@@ -106,7 +106,7 @@ function addSecretCommand(program: Command, { io }: CliContext): void {
         'Scalekit does not know it. In production, use the secret from the Scalekit dashboard.\n\n' +
         'With --encryption, generate a key that encrypts the payloads in an inbox.',
     )
-    .option('--encryption', 'generate a secret for the option encryption of an inbox: 32 bytes as base64')
+    .option('--encryption', 'generate a secret for the encryption option of an inbox: 32 bytes as base64')
     .option(
       '--env',
       `print it as a line for a .env file: ${SECRET_VARIABLE}=whsec_..., or ${INBOX_KEYS_VARIABLE}=<date>:...`,

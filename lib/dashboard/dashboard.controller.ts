@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { LogWriter } from '../dispatch/delivery.log.js';
 import {
   InboxReplayError,
-  PayloadUnreadableError,
+  isPayloadUnreadable,
   ScalekitWebhooksConfigurationError,
 } from '../errors/errors.js';
 import { OPEN_STATES, RUN_STATES, type RunState } from '../inbox/inbox-queries.js';
@@ -197,8 +197,7 @@ export function createDashboardController(path: string): Type<unknown> {
 
     #failure(error: unknown): Page {
       if (error instanceof InboxReplayError) return message(404, 'Not possible', error.message);
-      if (error instanceof PayloadUnreadableError)
-        return message(500, 'The payload cannot be read', error.message);
+      if (isPayloadUnreadable(error)) return message(500, 'The payload cannot be read', error.message);
       if (error instanceof ScalekitWebhooksConfigurationError)
         return message(400, 'Not possible', error.message);
       this.#log.write('error', `The dashboard could not use the inbox: ${describe(error)}`);

@@ -161,6 +161,38 @@ function escapePart(part: Part): string {
   return sanitizeText(String(part)).replaceAll(/[&<>"'`]/g, (found) => ENTITIES[found] ?? '');
 }
 
+/** A table that can be scrolled with the keyboard where it does not fit. */
+export function table(caption: string, head: Html, rows: readonly Html[], ifEmpty: string): Html {
+  if (rows.length === 0) return html`<p>${ifEmpty}</p>`;
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption>${caption}</caption>
+<thead><tr>${head}</tr></thead>
+<tbody>${rows}</tbody>
+</table></div>`;
+}
+
+export function suggestions(id: string, values: readonly string[]): Html {
+  return html`<datalist id="${id}">${values.map((value) => html`<option value="${value}"></option>`)}</datalist>`;
+}
+
+export function select(
+  label: string,
+  name: string,
+  values: readonly string[],
+  chosen: string | undefined,
+): Html {
+  const options = values.map(
+    (value) =>
+      html`<option value="${value}"${value === chosen && html` selected`}>${value || 'any'}</option>`,
+  );
+  return html`<label>${label}<select name="${name}">${options}</select></label>`;
+}
+
+export function time(date: Date): Html {
+  const iso = date.toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`;
+}
+
 /** Reads the page again every 10 seconds, and replaces the part that changes. Everything works without it. */
 export const SCRIPT = `'use strict';
 const region = document.querySelector('[data-refresh]');
@@ -215,7 +247,7 @@ h1 { font-size: 1.5rem; margin: 0.5rem 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 1.5rem 0 0.5rem; overflow-wrap: anywhere; }
 a { color: var(--link); }
 a[aria-current] { color: inherit; font-weight: 600; text-decoration: none; }
-a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible, [tabindex]:focus-visible {
+a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px;
 }
 .skip { position: absolute; left: -100rem; }
@@ -241,6 +273,12 @@ input[type='checkbox'] { min-height: 0; }
 button { cursor: pointer; }
 pre { background: var(--raised); border: 1px solid var(--line); padding: 0.75rem; overflow: auto; max-height: 70vh; }
 .error { white-space: pre-wrap; }
+figure { margin: 1rem 0; max-width: 40rem; }
+figcaption { color: var(--faint); }
+svg { width: 100%; border-bottom: 1px solid var(--line); }
+rect.received { fill: var(--line); }
+rect.failed { fill: var(--failed); }
+rect.dead { fill: var(--dead); }
 .notice { border: 1px solid var(--line); border-left: 0.3rem solid var(--link); background: var(--raised); padding: 0.5rem 0.75rem; }
 .done { color: var(--done); }
 .failed { color: var(--failed); }

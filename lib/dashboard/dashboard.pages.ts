@@ -7,8 +7,19 @@ import {
   RUN_STATES,
   type RunState,
 } from '../inbox/inbox-queries.js';
-import { type ActionKey, addressTo, Html, html, type Params, type Part } from './dashboard.http.js';
-import type { EndpointSummary } from './dashboard.setup.js';
+import {
+  type ActionKey,
+  addressTo,
+  Html,
+  html,
+  type Params,
+  type Part,
+  select,
+  suggestions,
+  table,
+  time,
+} from './dashboard.http.js';
+import type { ActivityHour, EndpointSummary } from './dashboard.setup.js';
 
 /** A page, without the document around it. */
 export interface Page {
@@ -17,10 +28,7 @@ export interface Page {
   readonly status?: number;
 }
 
-const NAVIGATION = [
-  ['overview', 'Overview'],
-  ['entries', 'Events'],
-] as const;
+const NAVIGATION = Object.entries({ overview: 'Overview', entries: 'Events' });
 
 /** The whole document. */
 export function documentOf({ title, body }: Page, { nonce, name }: { nonce: string; name: string }): string {
@@ -95,7 +103,7 @@ ${endpoints.map((endpoint) => endpointSection(endpoint, states, key))}
 }
 
 function endpointSection(endpoint: EndpointSummary, states: readonly RunState[], key: ActionKey): Html {
-  const { name, problem, counts = [], isPaused, recovery } = endpoint;
+  const { name, problem, counts = [], activity = [], isPaused, recovery } = endpoint;
   const handlerIds = [...new Set([...endpoint.handlerIds, ...counts.map(({ handlerId }) => handlerId)])];
   const countOf = (state: RunState) => sum(counts.filter((count) => count.state === state));
   return html`<section aria-labelledby="endpoint-${name}">
@@ -108,6 +116,7 @@ ${
 <dt>Last recovery</dt><dd>${recovery ? [recovery.text, ', ', time(recovery.at)] : 'none since this process started'}</dd>
 ${isPaused !== undefined && html`<dt>Workers</dt><dd>${isPaused ? 'paused' : 'not paused'} ${actionButton(key, { action: isPaused ? 'resume' : 'pause', endpoint: name }, isPaused ? 'Resume' : 'Pause', `the workers of ${name}`)}</dd>`}
 </dl>
+${activityChart(name, activity)}
 ${table(
   `Runs of ${name} by handler and state`,
   html`<th scope="col">Handler</th>${states.map((state) => html`<th scope="col" class="number">${state}</th>`)}<th scope="col">Oldest waiting</th>`,
@@ -118,6 +127,34 @@ ${table(
     : html`<p class="error dead">${problem}</p>`
 }
 </section>`;
+}
+
+const HEIGHT = 96;
+
+/** A bar for each hour: the events that were received, and at its foot those with runs that are failed or dead. */
+function activityChart(name: string, hours: readonly ActivityHour[]): Html | undefined {
+  if (hours.length === 0) return undefined;
+  const highest = Math.max(1, ...hours.map(({ received }) => received));
+  const bar = (hour: number, amount: number, kind: string) => {
+    const height = Math.min(HEIGHT, Math.ceil((amount / highest) * HEIGHT));
+    return html`<rect class="${kind}" x="${hour * 40}" y="${HEIGHT - height}" width="32" height="${height}"></rect>`;
+  };
+  const bars = hours.map(({ received, failed, dead }, hour) => [
+    bar(hour, received, 'received'),
+    bar(hour, failed + dead, 'failed'),
+    bar(hour, dead, 'dead'),
+  ]);
+  const rows = hours.map(
+    ({ startsAt, ...amounts }) =>
+      html`<tr><th scope="row">${time(startsAt)}</th>${Object.values(amounts).map((amount) => html`<td class="number">${amount}</td>`)}</tr>`,
+  );
+  const caption = `Events that ${name} received in the last ${hours.length} hours`;
+  const head = html`<th scope="col">From</th><th scope="col" class="number">Received</th><th scope="col" class="number">Failed</th><th scope="col" class="number">Dead</th>`;
+  return html`<figure>
+<figcaption>${caption}, at most ${highest} in an hour. At the foot of a bar: those with runs that are failed or dead.</figcaption>
+<svg viewBox="0 0 ${hours.length * 40} ${HEIGHT}" aria-hidden="true">${bars}</svg>
+<details><summary>Numbers of the last hours</summary>${table(caption, head, rows, '')}</details>
+</figure>`;
 }
 
 function handlerRow(handlerId: string, counts: readonly InboxRunCount[], states: readonly RunState[]): Html {
@@ -260,31 +297,4 @@ function readable(bytes: Uint8Array): string {
 // Without named fields the body is empty, and every platform takes an empty text.
 function actionButton(key: ActionKey, params: Params, label: string, what: string): Html {
   return html`<form method="post" enctype="text/plain" action="${key.addressTo('act', params)}"><button aria-label="${label} ${what}">${label}</button></form>`;
-}
-
-/** A table that can be scrolled with the keyboard where it does not fit. */
-function table(caption: string, head: Html, rows: readonly Html[], ifEmpty: string): Html {
-  if (rows.length === 0) return html`<p>${ifEmpty}</p>`;
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
-<thead><tr>${head}</tr></thead>
-<tbody>${rows}</tbody>
-</table></div>`;
-}
-
-function suggestions(id: string, values: readonly string[]): Html {
-  return html`<datalist id="${id}">${values.map((value) => html`<option value="${value}"></option>`)}</datalist>`;
-}
-
-function select(label: string, name: string, values: readonly string[], chosen: string | undefined): Html {
-  const options = values.map(
-    (value) =>
-      html`<option value="${value}"${value === chosen && html` selected`}>${value || 'any'}</option>`,
-  );
-  return html`<label>${label}<select name="${name}">${options}</select></label>`;
-}
-
-function time(date: Date): Html {
-  const iso = date.toISOString();
-  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`;
 }

@@ -18,7 +18,7 @@ import {
 } from '../errors/settings.js';
 import type { InboxRunCount, RunState } from '../inbox/inbox-queries.js';
 import { requireEndpointPath } from '../receive/receive.options.js';
-import type { ScalekitInbox } from '../replay/scalekit-inbox.js';
+import type { ScalekitInbox, ScalekitInboxFilter } from '../replay/scalekit-inbox.js';
 import { inTime } from '../replay/stored-events.js';
 import { getScalekitInboxToken } from '../scalekit-webhooks.injection.js';
 
@@ -146,10 +146,67 @@ export interface EndpointSummary {
   /** Why the rest is not known. */
   readonly problem?: string;
   readonly counts?: readonly InboxRunCount[];
+  /** The last hours, oldest first. */
+  readonly activity?: readonly ActivityHour[];
   /** Undefined if there is nothing to pause. */
   readonly isPaused?: boolean | undefined;
   /** The last recovery that this process has seen. */
   readonly recovery?: { readonly text: string; readonly at: Date } | undefined;
+}
+
+/** The events that an endpoint received in one hour, by the inbox's clock. */
+export interface ActivityHour {
+  readonly startsAt: Date;
+  readonly received: number;
+  /** Those with a run that is failed now. */
+  readonly failed: number;
+  /** Those with a run that is dead now. */
+  readonly dead: number;
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+const HOURS = 12;
+const ACTIVITY_IS_FRESH_MS = 60_000;
+// The page does not wait longer for its chart. The next one may find the numbers.
+const ACTIVITY_TIMEOUT_MS = 3000;
+
+/** Counts the events of the last hours, at most once a minute: counting them takes several queries. */
+class Activity {
+  #hours: Promise<readonly ActivityHour[]> = Promise.resolve([]);
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  read(inbox: ScalekitInbox): Promise<readonly ActivityHour[]> {
+    const now = Date.now();
+    if (now - this.#readAt < ACTIVITY_IS_FRESH_MS) return this.#hours;
+    this.#readAt = now;
+    this.#hours = readHours(inbox, now);
+    this.#hours.catch(() => {
+      this.#readAt = Number.NEGATIVE_INFINITY;
+    });
+    return this.#hours;
+  }
+}
+
+/** One hour after another, so that the handlers keep most of the inbox's connections. */
+async function readHours(inbox: ScalekitInbox, now: number): Promise<readonly ActivityHour[]> {
+  const current = Math.floor(now / HOUR_MS) * HOUR_MS;
+  const first = current - (HOURS - 1) * HOUR_MS;
+  const countIf = async (isAny: boolean, filter: ScalekitInboxFilter) => (isAny ? inbox.count(filter) : 0);
+  const areAny = async (state: RunState) =>
+    (await inbox.count({ receivedAfter: new Date(first), state })) > 0;
+  const [areFailed, areDead] = [await areAny('failed'), await areAny('dead')];
+  const hours: ActivityHour[] = [];
+  for (let start = first; start <= current; start += HOUR_MS) {
+    const startsAt = new Date(start);
+    // The inbox's clock may be ahead.
+    const end = start < current ? { receivedBefore: new Date(start + HOUR_MS) } : {};
+    const within = { receivedAfter: startsAt, ...end };
+    const received = await inbox.count(within);
+    const failed = await countIf(areFailed, { ...within, state: 'failed' });
+    const dead = await countIf(areDead, { ...within, state: 'dead' });
+    hours.push({ startsAt, received, failed, dead });
+  }
+  return hours;
 }
 
 /** One endpoint, as the dashboard uses it. */
@@ -165,6 +222,7 @@ export interface DashboardEndpoint {
 export class DashboardEndpoints implements ScalekitWebhooksObserver {
   readonly #modules: ModulesContainer;
   readonly #recoveries = new Map<string, NonNullable<EndpointSummary['recovery']>>();
+  readonly #activities = new Map<string, Activity>();
 
   constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
     this.#modules = modules;
@@ -199,11 +257,17 @@ export class DashboardEndpoints implements ScalekitWebhooksObserver {
     const known = { name: options.name, handlerIds, recovery: this.#recoveries.get(options.name) };
     try {
       const canPause = options.transport.inboxWork !== undefined;
-      const [counts, isPaused] = await inTime(
-        Promise.all([inbox.stats(states), canPause ? inbox.isPaused() : undefined]),
+      const activityOf = this.#activities.get(options.name) ?? new Activity();
+      this.#activities.set(options.name, activityOf);
+      const [counts, isPaused, activity] = await inTime(
+        Promise.all([
+          inbox.stats(states),
+          canPause ? inbox.isPaused() : undefined,
+          inTime(activityOf.read(inbox), ACTIVITY_TIMEOUT_MS).catch(() => []),
+        ]),
         INBOX_TIMEOUT_MS,
       );
-      return { ...known, counts, isPaused };
+      return { ...known, counts, isPaused, activity };
     } catch (error) {
       return { ...known, problem: `The inbox cannot be read. ${describe(error)}` };
     }

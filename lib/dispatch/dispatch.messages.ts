@@ -39,7 +39,7 @@ export const MESSAGES = {
   handlerTableRow: (patterns: readonly string[], id: string) => `${patterns.join(', ')} -> ${id}`,
 
   orderWithoutWorkers: (id: string) =>
-    `${id} sets order, which only InboxTransport supports: with any other transport, Scalekit decides when events arrive and are retried. Set transport: new InboxTransport(). For a handler that copies state, use latestOnly instead, which works with every transport.`,
+    `${id} sets order, which only InboxTransport supports. With any other transport, Scalekit decides when events arrive and are retried. Set transport: new InboxTransport(). For a handler that copies state, use latestOnly instead, which works with every transport.`,
   inboxWithoutTurns: (id: string, inbox: string) =>
     `${id} sets order, but ${inbox} cannot keep the order of runs, because it has no endTurn(). Implement it as InboxWorkStore describes, or use a PostgresInboxStore or a SqliteInboxStore.`,
   inboxWithoutAdmit: (id: string, inbox: string) =>
@@ -58,7 +58,7 @@ export const MESSAGES = {
   filterThrew: (method: string, eventId: string, type: string, isFinal: boolean) =>
     isFinal
       ? `A filter of ${method} made the failure for ${eventId} (${type}) final. The error of the handler was`
-      : `A filter of ${method} threw an error for ${eventId} (${type}), so the handler's error decides about the run`,
+      : `A filter of ${method} threw an error for ${eventId} (${type}), so the handler's error decides what happens to the run`,
   overdue: (id: string, eventId: string, type: string, limit: string, answered: number | undefined) =>
     `${id} for ${eventId} (${type}) did not end within ${limit}; ` +
     (answered === undefined
@@ -78,7 +78,7 @@ export const MESSAGES = {
     `The endpoint "${endpoint}" is paused: its workers take no runs until ScalekitInbox.resume() is called.`,
   workResumed: (endpoint: string) => `The endpoint "${endpoint}" is no longer paused.`,
   runsStranded: (counts: readonly string[]) =>
-    `Runs are waiting for handlers that this process does not have: ${counts.join(', ')}. If no other process has them either, bring the handler back, keep its old id with @OnScalekitEvent(…, { id }), or delete the events.`,
+    `Runs are waiting for handlers that this process does not have: ${counts.join(', ')}. If no other process has them either, restore them, give renamed handlers their old id with @OnScalekitEvent(…, { id }), or delete the events.`,
   workInMemory:
     'When the process ends, the memory inbox forgets the runs that wait for a worker, although their events were acknowledged. Use a PostgresInboxStore or a SqliteInboxStore in production.',
   runFault: (fault: string, eventId: string, type: string) => `${fault} for ${eventId} (${type})`,

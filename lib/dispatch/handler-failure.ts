@@ -1,5 +1,5 @@
 import { UnprocessableEntityException } from '@nestjs/common';
-import { NonRetryableEventError } from '../errors/errors.js';
+import { hasCode, NonRetryableEventError } from '../errors/errors.js';
 import { escapeLine, withoutSecrets } from '../errors/safe-text.js';
 import type { RunError } from '../inbox/inbox-queries.js';
 import { MESSAGES } from './dispatch.messages.js';
@@ -19,8 +19,7 @@ export function isFinalFailure(thrown: unknown, retryable?: RetryablePredicate):
     if (retryable) return !retryable(thrown);
     if (thrown instanceof NonRetryableEventError || thrown instanceof UnprocessableEntityException)
       return true;
-    // The ESM and the CommonJS build each have their own NonRetryableEventError.
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'non_retryable';
+    return hasCode(thrown, 'non_retryable');
   } catch {
     return false;
   }

@@ -12,7 +12,7 @@ import type { Outcome } from '../respond/outcome.js';
  * changes nothing: the error is logged. The methods run on the path of deliveries, so they should return at once.
  */
 export interface ScalekitWebhooksObserver {
-  /** A delivery was answered, also one that was refused. */
+  /** A delivery was answered, even if it was refused. */
   onDelivery?(delivery: ObservedDelivery): unknown;
   /** An attempt at a run has ended. If it ended after its delivery, it is reported then. */
   onRun?(run: ObservedRun): unknown;
@@ -24,7 +24,7 @@ export interface ScalekitWebhooksObserver {
    * For tracers: an event is about to be passed to its handlers, or to be stored for them.
    *
    * @param work call it at once, and within what the handlers should run in, such as a context of OpenTelemetry. It never
-   *   throws, and its promise never rejects. If it is not called, the event is handled all the same.
+   *   throws, and its promise never rejects. If it is not called, the event is handled anyway.
    */
   traceDelivery?(delivery: ObservedEvent, work: () => Promise<Outcome>): unknown;
   /**
@@ -50,7 +50,7 @@ export interface ObservedEvent {
   readonly occurredAt: string;
 }
 
-/** A delivery that was answered. What is not known of its event, because it was refused before, is undefined. */
+/** A delivery that was answered. Properties of its event are undefined if it was refused before they were known. */
 export interface ObservedDelivery extends Partial<ObservedEvent> {
   readonly endpoint: string;
   readonly outcome: Outcome;
@@ -115,7 +115,7 @@ export type RunFault = 'claim_failed' | 'start_failed' | 'settle_failed' | 'leas
 export type ObservedInbox = { readonly endpoint: string } & (
   | {
       readonly state: 'opened';
-      /** The smaller the number of runs in these states is, the faster is the answer: leave `done` out. */
+      /** This is faster if few runs are in these states, so leave out `done`. */
       readonly stats: (states: readonly RunState[]) => Promise<readonly InboxRunCount[]>;
     }
   | { readonly state: 'closed' | 'paused' | 'resumed' }
@@ -207,7 +207,7 @@ export class Observers {
     run: Pick<ObservedAttempt, 'handlerId' | 'attempt' | 'source'>,
   ): AttemptObservation {
     const { carried } = received;
-    return new AttemptObservation(this, { ...observedEvent(endpoint, received), ...run, carried });
+    return new AttemptObservation(this, { carried, ...observedEvent(endpoint, received), ...run });
   }
 
   /** Does the work within what tracers open for it. @returns its result, and what takes how it ended */
@@ -288,9 +288,9 @@ export class AttemptObservation {
   /** Tells what became of the run. A run that goes back to a queue with an error has failed. */
   end({ state, error }: RunSettlement): void {
     const run: ObservedRun = {
-      ...this.#attempt,
       state: state === 'queued' ? 'failed' : state,
       durationMs: Date.now() - this.#startedAt,
+      ...this.#attempt,
       ...(error && { error: Object.freeze({ ...error }) }),
       ...(this.note && { note: this.note }),
     };

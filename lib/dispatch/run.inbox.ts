@@ -1,4 +1,4 @@
-import { PayloadErasedError, PayloadUnreadableError } from '../errors/errors.js';
+import { isPayloadUnreadable, PayloadErasedError, type PayloadUnreadableError } from '../errors/errors.js';
 import { organizationIdOf, scalekitEventEntity } from '../events/event-entity.js';
 import type { RunState } from '../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore, RunClaim, RunSettlement } from '../inbox/inbox-store.js';
@@ -153,7 +153,7 @@ export class RunInbox {
       const [payload, delivery] = await Promise.all([inbox.payload(key), inbox.delivery?.(key)]);
       return { payload, delivery, entry: payload ? undefined : await inbox.get(key) };
     } catch (error) {
-      if (!(error instanceof PayloadUnreadableError)) throw error;
+      if (!isPayloadUnreadable(error)) throw error;
       return { unreadable: error, entry: await inbox.get(key) };
     }
   }

@@ -1,4 +1,4 @@
-import { RedactionFailedError } from '../errors/errors.js';
+import { hasCode } from '../errors/errors.js';
 import type { HandlerRetries } from './event-transport.js';
 
 /** The result of {@link Timeout.wait} and {@link waitAtMost} when the time runs out first. */
@@ -213,7 +213,7 @@ export class CircuitBreaker {
 
 /** Whether the error is about one event: repeating the call would not help, and the service is not down. */
 function isOfItsEvent(error: unknown): boolean {
-  return error instanceof RedactionFailedError;
+  return hasCode(error, 'redaction_failed');
 }
 
 function longer(waitMs: number): number {

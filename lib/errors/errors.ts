@@ -8,6 +8,11 @@ export abstract class ScalekitWebhooksError extends Error {
   }
 }
 
+/** Whether an error has this code. The ESM and the CommonJS build, of which an application may load both, have their own classes. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
 /** A setting is invalid. The message names the setting, what was found, and what to do. */
 export class ScalekitWebhooksConfigurationError extends ScalekitWebhooksError {
   override readonly code = 'configuration_invalid';
@@ -193,6 +198,11 @@ export class PayloadUnreadableError extends ScalekitWebhooksError {
         : `The payload of ${eventId} cannot be decrypted with ${key}. It was changed or copied from another event, or this id belonged to another secret. Give the key its former secret, or restore the payload from a backup.`,
     );
   }
+}
+
+/** Whether a store says that it cannot read a payload. */
+export function isPayloadUnreadable(error: unknown): error is PayloadUnreadableError {
+  return hasCode(error, 'payload_unreadable');
 }
 
 /**

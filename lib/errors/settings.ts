@@ -128,7 +128,7 @@ export const requireApplication: SettingCheck = (setting, value) => {
   const problem =
     value === undefined
       ? `${setting} is required`
-      : `${setting} takes 1 to 64 letters, digits, ".", "_" and "-"; found ${describeValue(value)}`;
+      : `${setting} must be 1 to 64 letters, digits, ".", "_" or "-"; found ${describeValue(value)}`;
   refuseSetting(
     setting,
     `${problem}. It is part of every key, so that applications that share a database keep their events separate. ` +

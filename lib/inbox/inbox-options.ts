@@ -25,7 +25,7 @@ export interface MemoryInboxOptions {
   retentionMs?: number;
   /**
    * How `delivery.transaction` opens a transaction on your own database, for handlers that use one in development and in
-   * tests. The run is recorded after it, not in it.
+   * tests. The run is recorded after the transaction, not in it.
    *
    * @example (work) => dataSource.transaction(work)
    * @default none: a handler that uses the transaction fails
@@ -102,7 +102,7 @@ export interface PayloadOptions {
    *   their keys.
    * - `encrypt`: as long as the event, encrypted with the first key of `encryption`, which is then required. Payloads that were
    *   stored as plain text before can still be read.
-   * - `drop-when-done`: until all runs of the event are done, and encrypted until then if `encryption` is given. Without its
+   * - `drop-when-done`: until all runs of the event are done, and encrypted until then if `encryption` is set. Without its
    *   payload, an event cannot be replayed. In Postgres, dropping takes a statement for each settlement.
    * @default 'keep', or 'encrypt' with the option `encryption`
    */
@@ -184,9 +184,9 @@ const PAYLOAD_MESSAGES = {
   notAKey: (setting: string, found: unknown) =>
     `${setting} must be an object { id, secret }, found ${kindOf(found)}.`,
   sameId: (setting: string, id: string) =>
-    `${setting} is "${id}", as the id of another key. Give each key an id of its own: payloads are found by it.`,
+    `${setting} is "${id}", which is also the id of another key. Give each key its own id: it says which key encrypted a payload.`,
   notAKeyId: (setting: string, found: unknown) =>
-    `${setting} takes 1 to 64 letters, digits, ".", "_" and "-", found ${kindOf(found)}. Name the key, for example by the month: 2026-01.`,
+    `${setting} must be 1 to 64 letters, digits, ".", "_" or "-", found ${kindOf(found)}. Name the key, for example by the month: 2026-01.`,
   notAKeySecret: (setting: string, found: unknown) =>
-    `${setting} must be 32 bytes as base64, which are 44 characters that end with "=", found ${kindOf(found)}. Generate it with: openssl rand -base64 32`,
+    `${setting} must be 32 bytes as base64, which is 44 characters and ends with "=", found ${kindOf(found)}. Generate it with: openssl rand -base64 32`,
 } as const;

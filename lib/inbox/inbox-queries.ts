@@ -24,7 +24,7 @@ export interface RunError {
 }
 
 /**
- * The states of a run: `queued` waits in a queue, `running` is claimed, `done` succeeded, `failed` will be retried, `dead`
+ * The states of a run: `queued` waits for a worker, `running` is claimed, `done` succeeded, `failed` will be retried, `dead`
  * will not be retried.
  */
 export const RUN_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
@@ -99,13 +99,13 @@ export interface InboxFilter {
   readonly handler?: string;
   /** Entries of this organization, such as `org_1`. */
   readonly organizationId?: string;
-  /** Entries that are about this, as `scalekitEventEntity` writes it, such as `user:usr_1`. */
+  /** Entries that are about this entity, as `scalekitEventEntity` returns it, such as `user:usr_1`. */
   readonly entity?: string;
   /** Entries that were received at this time or later, by the store's clock. */
   readonly receivedAfter?: Date;
   /** Entries that were received before this time, by the store's clock. */
   readonly receivedBefore?: Date;
-  /** Entries with a run whose error has this text in its name or its message. `A` to `Z` are the same as `a` to `z`. */
+  /** Entries with a run whose error has this text in its name or its message. The case of `A` to `Z` does not matter. */
   readonly error?: string;
 }
 

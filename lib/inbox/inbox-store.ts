@@ -134,7 +134,7 @@ export interface InboxStore {
    */
   admit?(key: InboxKey, handlerId: string, lease: InboxLease, entity: InboxEntity): Promise<Admission>;
 
-  /** The first bytes of an event, undefined if the store has none. @throws PayloadUnreadableError if it cannot decrypt them */
+  /** The payload of an event as first stored, or undefined. @throws PayloadUnreadableError if it cannot be decrypted */
   payload(key: InboxKey): Promise<Uint8Array | undefined>;
 
   /**
@@ -192,7 +192,7 @@ export interface InboxStore {
    *
    * It works in batches, so that it holds no lock for long, and can be repeated. Optional: without it, nothing can be erased.
    *
-   * @returns how many entries were erased, without those that were already
+   * @returns how many entries were erased, not counting those that were erased before
    */
   erase?(which: InboxErasure): Promise<number>;
 

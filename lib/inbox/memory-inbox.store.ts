@@ -50,12 +50,12 @@ import {
  * An inbox in the memory of one process. It needs no setup, keeps no payloads, and forgets everything at a restart.
  * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
- * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. Nor is an event
- * whose runs wait for a worker of `InboxTransport`. But all of them are lost at a restart, although they were
+ * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. The same applies to
+ * an event whose runs wait for a worker of `InboxTransport`. However, a restart loses all of them, although they were
  * acknowledged.
  *
- * `delivery.transaction` and `delivery.complete` work, so that handlers run unchanged in development and in tests. But
- * memory is not part of any transaction: if the process dies between your commit and the record, a retry repeats the
+ * `delivery.transaction` and `delivery.complete` work, so that handlers run unchanged in development and in tests.
+ * However, memory is not part of any transaction: if the process dies between your commit and the record, a retry repeats the
  * changes.
  */
 export class MemoryInboxStore implements InboxWorkStore {

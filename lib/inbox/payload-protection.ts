@@ -294,5 +294,5 @@ const MESSAGES = {
   keysMissing:
     "payloads is 'encrypt', but there are no keys. Set encryption: { keys: [{ id, secret }] }, or payloads: 'keep'.",
   encryptsNothing:
-    "The store encrypts nothing, so it cannot encrypt again. Set encryption, and leave out payloads: 'keep'.",
+    "The store does not encrypt payloads, so it cannot reencrypt them. Set encryption, and leave out payloads: 'keep'.",
 } as const;

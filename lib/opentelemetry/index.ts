@@ -48,7 +48,7 @@ export interface OpenTelemetryObserverOptions {
    */
   meterProvider?: MeterProvider;
   /**
-   * How long run counts of the inbox are reused before they are read again, in ms.
+   * How long the counts of runs are reused before they are read from the inbox again, in ms.
    * @default 15000
    */
   inboxIntervalMs?: number;
@@ -91,16 +91,18 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onDelivery(delivery: ObservedDelivery): void {
     const { outcome, status, durationMs, type, issues } = delivery;
-    const destination = destinationOf(delivery);
-    const typed = { ...destination, ...typeOf(delivery) };
+    const labels = typeOf(delivery);
     const { deliveryDuration, unknownTypes, driftedFields } = this.#instruments;
-    deliveryDuration.record(durationMs / 1000, { ...typed, 'scalekit.delivery.outcome': outcome });
+    deliveryDuration.record(
+      durationMs / 1000,
+      destinationOf(delivery, labels, { 'scalekit.delivery.outcome': outcome }),
+    );
     if (type !== undefined && !KNOWN_TYPES.has(type)) {
-      unknownTypes.add(1, { ...destination, 'scalekit.event.type': type });
+      unknownTypes.add(1, destinationOf(delivery, { 'scalekit.event.type': type }));
     }
     for (const { path, rule } of issues) {
       // An index would make a series for each item of a list.
-      driftedFields.add(1, { ...typed, field: path.replace(/\d+/g, '*'), rule });
+      driftedFields.add(1, destinationOf(delivery, labels, { field: path.replace(/\d+/g, '*'), rule }));
     }
     if (type !== undefined && outcome !== 'wrong_environment') return;
     // It was refused before handlers could be traced.
@@ -111,14 +113,12 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onRun(run: ObservedRun): void {
     const { state, handlerId, durationMs, occurredAt, error } = run;
-    const attributes = {
-      ...destinationOf(run),
-      ...typeOf(run),
+    const attributes = destinationOf(run, typeOf(run), {
       'messaging.operation.name': 'run',
       'messaging.consumer.group.name': handlerId,
       'scalekit.run.state': state,
       ...(error && { 'error.type': error.name }),
-    };
+    });
     const { runDuration, lag } = this.#instruments;
     runDuration.record(durationMs / 1000, attributes);
     const happenedAt = Date.parse(occurredAt);
@@ -128,10 +128,9 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
 
   onRecovery({ endpoint, outcome, isDryRun }: ObservedRecovery): void {
     if (isDryRun) return;
-    const destination = destinationOf({ endpoint });
     const { recoveries, lastRecovery } = this.#instruments;
-    recoveries.add(1, { ...destination, 'scalekit.recovery.outcome': outcome });
-    if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destination);
+    recoveries.add(1, destinationOf({ endpoint }, { 'scalekit.recovery.outcome': outcome }));
+    if (outcome === 'done') lastRecovery.record(Date.now() / 1000, destinationOf({ endpoint }));
   }
 
   onInbox(inbox: ObservedInbox): void {
@@ -141,7 +140,7 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     const { inboxIntervalMs = 15_000 } = this.#options;
     if (state === 'opened') this.#inboxes.set(endpoint, new InboxGauge(inbox, inboxIntervalMs));
     if (state === 'closed') this.#inboxes.delete(endpoint);
-    if (state === 'fault') faults.add(1, { ...destinationOf(inbox), 'scalekit.inbox.fault': inbox.fault });
+    if (state === 'fault') faults.add(1, destinationOf(inbox, { 'scalekit.inbox.fault': inbox.fault }));
   }
 
   traceDelivery(delivery: ObservedEvent, work: () => Promise<Outcome>): void {
@@ -186,14 +185,13 @@ export class OpenTelemetryObserver implements ScalekitWebhooksObserver {
     { parent = context.active(), attributes: own, ...options }: SpanOptions & { parent?: Context } = {},
   ): Span {
     const { endpoint, eventId, type } = event;
-    const attributes = {
-      ...own,
-      ...destinationOf(event),
+    const attributes = destinationOf(event, {
       'messaging.operation.name': operation,
       'messaging.operation.type': 'process',
+      ...own,
       ...(eventId !== undefined && { 'messaging.message.id': eventId }),
       ...(type !== undefined && { 'scalekit.event.type': type }),
-    };
+    });
     const tracer = (this.#options.tracerProvider ?? trace).getTracer(NAME);
     const given = { kind: SpanKind.CONSUMER, attributes, ...options };
     return tracer.startSpan(`${operation} ${endpoint}`, given, parent);
@@ -272,8 +270,9 @@ function createInstruments(meter: Meter, inboxes: ReadonlyMap<string, InboxGauge
   return instruments;
 }
 
-function destinationOf({ endpoint }: { readonly endpoint: string }) {
-  return { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint };
+function destinationOf({ endpoint }: { readonly endpoint: string }, ...others: Attributes[]): Attributes {
+  const destination = { 'messaging.system': 'scalekit', 'messaging.destination.name': endpoint };
+  return Object.assign(destination, ...others);
 }
 
 /** The type as a label of metrics. Types that this version does not know are one label, so that they cannot be too many. */

@@ -13,7 +13,7 @@ export const MESSAGES = {
   preparedStatementLost:
     'A connection to Postgres does not have a statement that the store has prepared. This happens behind a pooler that does not support prepared statements. The store no longer prepares statements. To avoid this warning, set preparedStatements: false, or configure the pooler to support prepared statements (in PgBouncer, with max_prepared_statements).',
   schemaNameInvalid: (found: unknown) =>
-    `schema takes 1 to 63 letters, digits and "_", and must not start with a digit; found ${describeValue(found)}.`,
+    `schema must be 1 to 63 letters, digits or "_", and must not start with a digit; found ${describeValue(found)}.`,
   retentionFailed: (table: string) =>
     `Events older than retentionMs could not be deleted from ${table}, so it keeps growing. The role of the client needs the rights UPDATE and DELETE on this table: GRANT UPDATE, DELETE ON ${table} TO <role>. The store tries again in an hour.`,
   nothingDeleted: (table: string) =>

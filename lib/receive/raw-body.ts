@@ -127,7 +127,8 @@ export class DeliveryReader {
       this.requireAcceptable(headers);
       const length = Number(ownValue(headers, 'content-length') ?? 0);
       const sent = await peekBody(stream, maxBodyBytes, length);
-      const bytes = await decompress(sent, ownValue(headers, 'content-encoding'), maxBodyBytes);
+      const encoding = ownValue(headers, 'content-encoding');
+      const bytes = encoding === undefined ? sent : await decompress(sent, encoding, maxBodyBytes);
       return keepBody(request, new CapturedBytes(bytes, headers, receivedAt));
     } catch (error) {
       // Drops what is left of the body, so that the connection can be used again.
@@ -137,14 +138,11 @@ export class DeliveryReader {
   }
 
   /**
-   * The captured body of a request. If nothing was captured, the bytes that the application kept, or else those that
-   * nobody has read yet.
+   * Captures the body of a request late: the bytes that the application kept, or else those that nobody has read yet.
    *
    * @throws ScalekitWebhooksError that says why the request is refused
    */
-  async bodyOf(request: PlatformRequest, stream: RequestStream): Promise<CapturedBytes> {
-    const captured = capturedBody(request);
-    if (captured) return captured;
+  async captureLate(request: PlatformRequest, stream: RequestStream): Promise<CapturedBytes> {
     const kept = keptByHost(request) ?? keptByHost(stream);
     if (!kept && isUnread(stream)) return this.capture(request, stream);
     const { headers } = request;
@@ -185,8 +183,8 @@ const MAX_CHUNKS = 1000;
  * Reads a body to its end, and then puts it back: whoever reads the request later finds it as it arrived. If the stream
  * does not tell that it is complete before it ends, it stays ended.
  *
- * @param announced how many bytes the request says it has. A serverless platform makes requests that are complete, but that
- *   have their body only once it is read.
+ * @param announced how many bytes the request says it has, if it does. A serverless platform makes requests that are
+ *   complete, but that have their body only once it is read.
  * @throws DeliveryRefusedError if the body is too large or breaks off. The rest of it is not read.
  */
 export function peekBody(stream: RequestStream, maxBytes: number, announced = 0): Promise<Buffer> {
@@ -215,12 +213,14 @@ export function peekBody(stream: RequestStream, maxBytes: number, announced = 0)
         if (length > maxBytes) return refuse('body_too_large');
         if (chunks.length === MAX_CHUNKS) chunks = [Buffer.concat(chunks, length)];
       }
-      if (stream.complete) onEnd();
+      if (stream.complete || length === announced) onEnd();
     };
-    // Later, because a small body arrives together with the headers, and an empty one must not be read.
+    // Later, because a small body arrives together with the headers. An empty one must not be read. An encoding changes the length.
     process.nextTick(() => {
       if (stream.destroyed) return onBreak();
-      if (stream.complete && (stream.readableLength > 0 || announced === 0)) return onReadable();
+      const { readableLength, readableEncoding, complete } = stream;
+      if (readableLength === announced && (readableLength ? !readableEncoding : complete))
+        return onReadable();
       stream.on('readable', onReadable).on('end', onEnd).on('error', onBreak).on('close', onBreak);
       stop = () => {
         stream.off('readable', onReadable).off('end', onEnd).off('error', onBreak).off('close', onBreak);

@@ -9,6 +9,7 @@ import { DeliveryResponder, type PlatformResponse } from './delivery.responder.j
 import { EndpointSecrets, RESOLVER_TIMEOUT_MS } from './endpoint.secrets.js';
 import {
   type CapturedBytes,
+  capturedBody,
   DeliveryReader,
   ownValue,
   type PlatformRequest,
@@ -131,7 +132,7 @@ export class ScalekitSignatureGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<WebhookRequest>();
-    const body = await this.#reader.bodyOf(request, streamOf(request));
+    const body = capturedBody(request) ?? (await this.#reader.captureLate(request, streamOf(request)));
     body.arrive();
     body.verified = await this.#verifier.verify(body, request.params);
     this.#responder.reserve(http.getResponse<PlatformResponse>());

@@ -176,12 +176,12 @@ function reasonOf(error: unknown): string {
 
 const MESSAGES = {
   gap: (checkpoint: Date, earliest: Date) =>
-    `The last recovery ended at ${checkpoint.toISOString()}, which is longer ago than maxLookBackMs. Events before ${earliest.toISOString()} are not recovered; use recover({ since }) for them.`,
+    `The last recovery ended at ${checkpoint.toISOString()}, which is longer ago than maxLookBackMs allows. Events before ${earliest.toISOString()} are not recovered; use recover({ since }) for them.`,
   apiFailed: (reason: string) =>
     `The Events API failed ${MAX_FAILURES} times in a row (${reason}). Nothing is lost: the next recovery reads the same events again.`,
   noAnswer: `no response within ${REQUEST_TIMEOUT_MS / 1000} s`,
   notAPage: 'the response has no list of events',
-  samePage: 'the same page came again',
+  samePage: 'it returned the same page twice',
   interrupted:
     'The recovery was interrupted, because the application is closing or another process has taken over. Nothing is lost: the next recovery reads the same events again.',
 } as const;

@@ -58,7 +58,7 @@ export interface ScalekitRecoveryOptions {
    */
   overlapMs?: number;
   /**
-   * How long before now a recovery ends, in milliseconds: Scalekit is still delivering what happened since.
+   * A recovery reads only events that are older than this, in milliseconds. Scalekit may still be delivering newer ones.
    * @default 120000 (2 minutes)
    */
   settleMs?: number;
@@ -106,7 +106,7 @@ export interface RecoverOptions {
   /** Only events of this organization. */
   readonly organizationId?: string;
   /**
-   * Whether only to count what would be recovered.
+   * Whether to only count what would be recovered.
    * @default false
    */
   readonly dryRun?: boolean;

@@ -87,8 +87,8 @@ export class ScalekitRecovery implements OnApplicationBootstrap {
    * Reads events from the Events API, and handles those that never arrived, oldest first. Then it restarts the failed
    * runs in the inbox that nothing else retries anymore.
    *
-   * A recovery without `since`, `until`, `eventTypes` and `organizationId` reads from where the last one ended, and moves
-   * that checkpoint once everything is done. If it does not finish, the next one reads the same events again.
+   * A recovery without `since`, `until`, `eventTypes`, `organizationId` and `dryRun` reads from where the last one ended, and
+   * moves that checkpoint once everything is done. If it does not finish, the next one reads the same events again.
    *
    * @returns how many events it read, and what happened to them
    * @throws ScalekitRecoveryError when another process is recovering, the API or the inbox fails for too long, or the
@@ -289,5 +289,5 @@ const MESSAGES = {
   willRetry: (reason: string, ms: number) =>
     `Missed events could not be recovered (${reason}). The next attempt is in ${Math.round(ms / 1000)} s`,
   endFailed: (reason: string) =>
-    `The inbox could not record the end of the recovery (${reason}). It is repeated`,
+    `The inbox could not record the end of the recovery (${reason}). The next recovery reads the same events again`,
 } as const;

@@ -204,7 +204,7 @@ export const MESSAGES = {
     'The client is connected to a replica that accepts writes. It loses them when it synchronizes. Connect the client to the primary.',
   notRedisClient: (missing: string) => `client must be an ioredis client; it has no ${missing}() method.`,
   keyPrefixInvalid: (found: unknown) =>
-    `keyPrefix takes 1 or more characters, but not "{" or "}"; found ${describeValue(found)}.`,
+    `keyPrefix must have at least one character, and no "{" or "}"; found ${describeValue(found)}.`,
   cursorInvalid: (found: unknown) =>
     `cursor must be the nextCursor of an earlier page; found ${describeValue(found)}.`,
 } as const;

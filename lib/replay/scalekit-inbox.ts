@@ -158,8 +158,8 @@ export class ScalekitInbox {
   /**
    * The number of runs of each handler in each state, and when the oldest of their events was received.
    *
-   * @param states which runs to count; by default all. Those that are not done are found by an index, so leave out `done`
-   *   where it is asked often.
+   * @param states which runs to count; by default all. Runs that are not done have an index, so leave out `done`
+   *   if you call this often.
    * @throws ScalekitWebhooksConfigurationError when a state does not exist
    */
   async stats(states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
@@ -194,7 +194,7 @@ export class ScalekitInbox {
    * does not find data inside events of other entities. It can be repeated, and does not keep deliveries waiting.
    *
    * @param target the id of an organization, or an entity as `scalekitEventEntity` writes it, such as `user:usr_1`
-   * @returns how many entries were erased, without those that were already
+   * @returns how many entries were erased, not counting those that were erased before
    * @throws ScalekitWebhooksConfigurationError unless exactly one of the two is given, or if the inbox cannot erase
    */
   async erase(target: ErasureTarget): Promise<number> {

@@ -1,6 +1,6 @@
 import { type DispatchResult, type ReceivedEvent, toReceived } from '../dispatch/received-event.js';
 import { Pace, TIMED_OUT, waitAtMost } from '../dispatch/timeout.js';
-import { InboxReplayError, PayloadUnreadableError } from '../errors/errors.js';
+import { InboxReplayError, isPayloadUnreadable } from '../errors/errors.js';
 import {
   checkOptions,
   describeValue,
@@ -195,7 +195,7 @@ export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<
 
 /** @throws InboxReplayError for a payload that cannot be read; the error itself otherwise */
 function refuseUnreadable(error: unknown): never {
-  if (!(error instanceof PayloadUnreadableError)) throw error;
+  if (!isPayloadUnreadable(error)) throw error;
   throw new InboxReplayError('payload_unreadable', error.message, { cause: error });
 }
 

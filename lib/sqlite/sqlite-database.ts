@@ -148,7 +148,7 @@ export const MESSAGES = {
   transactionTooLong:
     'The inbox waited too long for a handler to end its transaction. Do not wait for anything slow inside delivery.transaction().',
   tablePrefixInvalid: (found: unknown) =>
-    `tablePrefix takes 1 to 40 letters, digits and "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
+    `tablePrefix must be 1 to 40 letters, digits or "_", and must not start with a digit or with "sqlite_"; found ${describeValue(found)}.`,
   retentionFailed: (table: string) =>
     `Events older than retentionMs could not be deleted from the table ${table}, so the file keeps growing. Check for triggers on the inbox's tables, and for foreign keys that reference them. The store tries again in an hour.`,
   unusable: (reason: string, advice: string | undefined) =>

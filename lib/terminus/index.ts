@@ -46,7 +46,7 @@ export interface ScalekitInboxHealthOptions {
   maxDeadRuns?: number;
   /**
    * The maximum time since the worker of this process last looked for runs in the inbox, in ms. Only with `InboxTransport` or
-   * `retryFailed`. Set it if your `pollIntervalMs` is not much shorter.
+   * `retryFailed`. Increase it if your `pollIntervalMs` is not much shorter.
    * @default 60000
    */
   maxWorkerSilenceMs?: number;

@@ -63,7 +63,7 @@ export interface ScalekitDeliverySimulatorOptions {
    */
   schedule?: DeliverySchedule;
   /**
-   * A time in which nothing reaches the application. In it, an event is due at its `occurred_at`, and again after each wait
+   * A period in which nothing reaches the application. With it, an event is due at its `occurred_at`, and again after each wait
    * of the schedule. An attempt that is due during the outage gets the status `outage` without a request. If all of an
    * event's attempts are, it is given up.
    * @default none

@@ -13,6 +13,7 @@ import { memberOf, RedisInboxKeys } from '../../lib/redis/redis-inbox.keys.js';
 import { SqliteInboxStore } from '../../lib/sqlite/index.js';
 import { aSchemaName, dropSchema, openPool } from '../helpers/postgres.js';
 import { serviceUrl } from '../helpers/service-url.js';
+import { dashboardPages } from './dashboard-pages.js';
 import { bodyOf } from './events.js';
 import { TYPICAL_TYPE } from './http/receiver.js';
 import { median, type RoundOptions, times } from './measure.js';
@@ -46,6 +47,12 @@ export async function run({ rounds }: RoundOptions): Promise<SectionResult> {
       const { rows, slowestMs, searchMs } = await firstPages(inbox.store, filters(endsAt));
       const title = `First page of 50 of ${entries} entries, ${name}`;
       tables.push({ title, columns: ['filter', 'matches', 'ms', 'to unfiltered', 'ms to count'], rows });
+      const pages = await dashboardPages(inbox.store);
+      tables.push({
+        title: `Pages of the dashboard, ${entries} entries, ${name}`,
+        columns: ['page', 'first, ms', 'ms'],
+        rows: pages.map(([page, first, ms]) => [page, first.toFixed(0), ms.toFixed(1)]),
+      });
       figures.push({ name: `slowest first page, ${name}`, measured: slowestMs, atMost: MOST_MS, unit: 'ms' });
       // Redis has to look at each entry that has an error.
       const goal = name === 'Redis' ? {} : { atMost: MOST_MS };

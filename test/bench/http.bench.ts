@@ -10,6 +10,7 @@ const CONNECTIONS = 32;
 const GUIDE = 'guide, Express' satisfies ReceiverName;
 const OUR_EXPRESS = 'ours, Nest on Express' satisfies ReceiverName;
 const OUR_FASTIFY = 'ours, Nest on Fastify' satisfies ReceiverName;
+const OBSERVED = 'ours, Nest on Fastify, with OpenTelemetry' satisfies ReceiverName;
 const OUR_RECEIVERS = [OUR_EXPRESS, OUR_FASTIFY] as const;
 // V8 needs that many requests to optimize the receivers with the most code.
 const WARM_UP = { loads: 4, requestsPerConnection: 480 };
@@ -44,6 +45,11 @@ export async function run({ rounds, roundMs }: RoundOptions): Promise<SectionRes
     {
       name: 'http, ours on Fastify, relative to a hand-written Fastify route',
       measured: relative(OUR_FASTIFY, 'by hand, Fastify'),
+    },
+    {
+      name: 'http, ours on Fastify with OpenTelemetry, relative to ours without',
+      measured: relative(OBSERVED, OUR_FASTIFY),
+      atLeast: 0.9,
     },
   ];
   const rows = measured.map((each) => {

@@ -1,19 +1,16 @@
 import type { Redis } from 'ioredis';
-import { type PostgresQueryable, queryRows } from '../../lib/postgres/postgres-queryable.js';
-import type { SqliteDatabase } from '../../lib/sqlite/index.js';
-import { keysBelow } from './redis-inbox.js';
+import type { SqliteDatabase } from 'nestjs-scalekit-webhooks/sqlite';
+import type { Pool } from 'pg';
 
 /** Everything that a store holds, as text. */
 export type Dump = () => Promise<string>;
 
 /** All rows of all tables of a schema. */
-export function postgresDump(client: PostgresQueryable, schema: string): Dump {
+export function postgresDump(pool: Pool, schema: string): Dump {
   return async () => {
-    const tables = await queryRows(client, 'SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema]);
-    const rows = await Promise.all(
-      tables.map(({ tablename }) => queryRows(client, `SELECT * FROM "${schema}"."${tablename}"`)),
-    );
-    return textOf(rows);
+    const tables = await pool.query('SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema]);
+    const rows = tables.rows.map(({ tablename }) => pool.query(`SELECT * FROM "${schema}"."${tablename}"`));
+    return textOf((await Promise.all(rows)).map((result) => result.rows));
   };
 }
 
@@ -30,7 +27,7 @@ export function sqliteDump(database: SqliteDatabase): Dump {
 /** All keys that begin with a prefix. */
 export function redisDump(client: Redis, keyPrefix: string): Dump {
   return async () => {
-    const values = (await keysBelow(client, keyPrefix)).map(async (key) => {
+    const values = (await client.keys(`${keyPrefix}*`)).map(async (key) => {
       const kind = await client.type(key);
       if (kind === 'string') return [key, await client.get(key)];
       if (kind === 'hash') return [key, await client.hgetall(key)];

@@ -6,6 +6,7 @@ import { RedisInboxStore } from 'nestjs-scalekit-webhooks/redis';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
 import type { PayloadOptions } from '../../lib/inbox/inbox-options.js';
 import { cleanUpAfterTest } from './cleanup.js';
+import { type Dump, postgresDump, redisDump } from './dumps.js';
 import { aSchemaName, dropSchema, openPool } from './postgres.js';
 import { redisInboxHarness } from './redis-inbox.js';
 import { serviceUrl } from './service-url.js';
@@ -16,7 +17,7 @@ export interface PayloadDatabase {
   /** Opens a store, as another process would. */
   open(options?: PayloadOptions): InboxStore;
   /** Everything that the database contains, as text. */
-  dump(): Promise<string>;
+  readonly dump: Dump;
   /** Copies what is stored of one event over what is stored of another. */
   copy(fromEventId: string, toEventId: string): Promise<void>;
   /** How the command line opens it. */
@@ -35,11 +36,7 @@ async function postgresDatabase(): Promise<PayloadDatabase> {
   await open().migrate();
   return {
     open,
-    async dump() {
-      const tables = await pool.query('SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema]);
-      const rows = tables.rows.map(({ tablename }) => pool.query(`SELECT * FROM "${schema}"."${tablename}"`));
-      return textOf((await Promise.all(rows)).map((result) => result.rows));
-    },
+    dump: postgresDump(pool, schema),
     async copy(from, to) {
       await pool.query(
         `UPDATE "${schema}".inbox_events AS other SET payload = event.payload, delivery = event.delivery
@@ -85,27 +82,12 @@ async function redisDatabase(): Promise<PayloadDatabase> {
     (await keys()).find((key) => key.endsWith(`payload:default:${id}`)) ?? '';
   return {
     open: (options = {}) => new RedisInboxStore({ client, application: 'test', keyPrefix, ...options }),
-    async dump() {
-      const contents = (await keys()).map(async (key) => {
-        const kind = await client.type(key);
-        if (kind === 'hash') return [key, await client.hgetall(key)];
-        if (kind === 'zset') return [key, await client.zrange(key, 0, -1)];
-        return [key, await client.getBuffer(key)];
-      });
-      return textOf(await Promise.all(contents));
-    },
+    dump: redisDump(client, keyPrefix),
     async copy(from, to) {
       await client.set(await payloadOf(to), (await client.getBuffer(await payloadOf(from))) ?? '');
     },
     cli: ['--store', serviceUrl('redis'), '--application', 'test', '--prefix', keyPrefix],
   };
-}
-
-/** JSON, with bytes as text. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_name, member) =>
-    member?.type === 'Buffer' ? Buffer.from(member.data).toString('latin1') : member,
-  );
 }
 
 /** For `describe.each`: the durable inboxes. */

@@ -22,6 +22,15 @@ export interface StormInbox {
 
 const STATEMENT_TIMEOUT_MS = 2000;
 
+/** Half of the processes already write with the new key, and all read both. */
+function payloadOptions() {
+  const keys = ['old', 'new'].map((id) => ({ id, secret: Buffer.alloc(32, id).toString('base64') }));
+  return {
+    payloads: 'encrypt',
+    encryption: { keys: process.pid % 2 === 0 ? keys : keys.reverse() },
+  } as const;
+}
+
 /**
  * Each mode loads only the packages that it needs, because a process starts every second.
  *
@@ -89,7 +98,7 @@ async function onPostgres(connectionString: string, faults?: Faults): Promise<St
     return pool;
   };
   const pool = openPool();
-  const inbox = new PostgresInboxStore({ client: pool, application: 'test' });
+  const inbox = new PostgresInboxStore({ client: pool, application: 'test', ...payloadOptions() });
   const effects = new PostgresEffects(openPool());
   const prepare = async () => {
     await inbox.migrate();
@@ -113,7 +122,7 @@ async function onSqlite(file: string, faults?: Faults): Promise<StormInbox> {
     await effects.close();
     database.close();
   };
-  const inbox = new SqliteInboxStore({ database });
+  const inbox = new SqliteInboxStore({ database, ...payloadOptions() });
   return { inbox, effects, prepare: () => effects.prepare(), close };
 }
 
@@ -123,6 +132,6 @@ async function onRedis(port: number, faults?: Faults): Promise<StormInbox> {
   const redis = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 1, commandTimeout: 2000 });
   redis.on('error', () => {});
   const client = faults ? withFailingScripts(redis, faults) : redis;
-  const inbox = new RedisInboxStore({ client, application: 'test' });
+  const inbox = new RedisInboxStore({ client, application: 'test', ...payloadOptions() });
   return { inbox, prepare: async () => {}, close: async () => redis.disconnect() };
 }

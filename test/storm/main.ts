@@ -67,6 +67,7 @@ function rowOf(result: StormResult): Record<string, string | number> {
     lost: lost.length,
     dead: deadByAccident.length,
     refused: result.refused,
+    exposed: result.exposed.length,
     'repeated in tx': hasTransactions ? repeatedTransactional.length : '-',
     'repeated plain': result.repeatedPlain,
     'cut by kill': result.cutByKill,
@@ -95,6 +96,9 @@ function brokenPromises(result: StormResult): string[] {
       `${overlapping.length} runs were executed while another one of their entity was: ${some(overlapping)}`,
     overtaking.length > 0 &&
       `${overtaking.length} runs were taken although an older one of their entity waited: ${some(overtaking)}`,
+    result.exposed.length > 0 &&
+      `${result.exposed.length} of ${result.addresses} email addresses are stored in plain text: ${some(result.exposed)}`,
+    result.addresses === 0 && 'no event had an email address',
     ...(result.events < FEW_EVENTS ? [] : calms(result)),
     ...result.crashes,
   ].filter((broken) => typeof broken === 'string');

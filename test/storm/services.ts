@@ -1,7 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import Database from 'libsql';
 import pg from 'pg';
+import { postgresDump, redisDump } from '../helpers/dumps.js';
 import { PostgresServer } from '../helpers/postgres-server.js';
 import { DURABLE, RedisServer } from '../helpers/redis-server.js';
 import type { Outage } from './judge.js';
@@ -59,6 +61,24 @@ export class StormServices {
     for (const end of await Promise.allSettled(ends)) {
       if (end.status === 'fulfilled' && end.value) this.endedConnections += 1;
     }
+  }
+
+  /** Everything that the databases and the queue hold, as text. */
+  async dump(): Promise<string> {
+    const dumps: string[] = [];
+    if (this.postgres) {
+      const pool = new pg.Pool({ connectionString: this.postgres.url });
+      dumps.push(await postgresDump(pool, 'scalekit_webhooks')().finally(() => pool.end()));
+    }
+    if (this.redis) {
+      const client = new Redis({ host: '127.0.0.1', port: this.redis.port });
+      dumps.push(await redisDump(client, '')().finally(() => client.disconnect()));
+    }
+    if (this.sqliteFile !== undefined) {
+      const files = [this.sqliteFile, `${this.sqliteFile}-wal`].filter((file) => existsSync(file));
+      dumps.push(...files.map((file) => readFileSync(file, 'latin1')));
+    }
+    return dumps.join('');
   }
 
   async stop(): Promise<void> {

@@ -35,6 +35,9 @@ export interface StormResult extends Verdict {
   readonly drainMs: number;
   /** Processes that ended on their own, or did not start. */
   readonly crashes: readonly string[];
+  /** How many email addresses the events have, and those that a database or the queue holds in plain text. */
+  readonly addresses: number;
+  readonly exposed: readonly string[];
   readonly seconds: number;
   /** What happened to each attempt. */
   readonly lines: readonly JournalLine[];
@@ -74,9 +77,13 @@ export async function storm(mode: StormMode, options: StormOptions): Promise<Sto
       killed: fleet.killed,
       outages: services.outages,
     });
+    const addresses = addressesOf(events);
+    const dump = await services.dump();
     return {
       ...verdict,
       mode,
+      addresses: addresses.length,
+      exposed: addresses.filter((address) => dump.includes(address)),
       events: events.length,
       unacknowledged: events.length - progress.acknowledged.size,
       requests: progress.requests,
@@ -110,9 +117,15 @@ function createEvents({ events, seed }: StormOptions): StormEvent[] {
     const own = { id: `evt_${index}`, occurred_at: new Date(occurredAt).toISOString() };
     // Events with one seed are about the same user, organization or role.
     const group = type.startsWith('user.') ? round : `line-${Math.floor(round / EVENTS_OF_A_LINE)}`;
-    const payload = createScalekitEvent(type, own, { seed: `${seed}-${group}` });
+    const sample = createScalekitEvent(type, own, { seed: `${seed}-${group}` });
+    // Each group has its own email address.
+    const payload: typeof sample = JSON.parse(JSON.stringify(sample).replaceAll('sample.user@', `${group}@`));
     return { id: payload.id, type, entity: scalekitEventEntity(payload), occurredAt, payload };
   });
+}
+
+function addressesOf(events: readonly StormEvent[]): string[] {
+  return [...new Set(JSON.stringify(events.map(({ payload }) => payload)).match(/[\w.+-]+@[\w.-]+/g))];
 }
 
 async function deadRuns(inbox: InboxStore): Promise<DeadRun[]> {

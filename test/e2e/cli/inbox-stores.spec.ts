@@ -102,7 +102,7 @@ await describeWithService('postgres', 'scalekit-webhooks inbox on Postgres', (ur
 
     const { exitCode, stderr } = await runCliCaptured(['inbox', 'list', ...options]);
 
-    expect(stderr).toContain('application takes 1 to 64 letters');
+    expect(stderr).toContain('application must be 1 to 64 letters');
     expect(exitCode).toBe(2);
   });
 

@@ -212,7 +212,7 @@ describe('scalekit-webhooks inbox', () => {
 
       expect({ exitCode, stdout }).toEqual({
         exitCode: 1,
-        stdout: 'Nothing was erased. 1 event would be: add --yes to erase for good.\n',
+        stdout: 'Nothing was erased. To erase 1 event permanently, add --yes.\n',
       });
       expect(await store.payload({ endpoint: 'default', eventId })).toBeDefined();
     });
@@ -276,7 +276,7 @@ describe('scalekit-webhooks inbox', () => {
         {},
         /--schema does not apply/,
       ],
-      ['an invalid prefix', ['list', '--store', 'sqlite:FILE', '--prefix', 'a-b'], {}, /tablePrefix takes/],
+      ['an invalid prefix', ['list', '--store', 'sqlite:FILE', '--prefix', 'a-b'], {}, /tablePrefix must be/],
       ['an unknown state', ['list', '--state', 'asleep'], {}, /Allowed choices/],
       ['a limit of zero', ['list', '--limit', '0'], {}, /greater than 0/],
       ['show without an event', ['show'], {}, /missing required argument/],

@@ -259,7 +259,7 @@ describe('An observer of background work', () => {
       fault: 'take_failed',
       error: { name: 'Error', message: 'connection lost' },
     });
-    expect(observer.inbox.at(-1)).toEqual({ endpoint: 'default', state: 'closed' });
+    expect(observer.inbox).toContainEqual({ endpoint: 'default', state: 'closed' });
   });
 });
 

@@ -1,4 +1,4 @@
-import { expect, describe as group, it } from '@jest/globals';
+import { expect, describe as group, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import {
@@ -228,6 +228,20 @@ await describeWithService('postgres', 'the payloads that a store keeps', () => {
         cause: { code: 'payload_unreadable', keyId: '2026' },
       });
       expect((await bench.inbox.replay(one.id)).outcome).toBe('duplicate');
+    });
+
+    it('are unreadable too if the store is of another copy of this library', async () => {
+      const store = (await openDatabase()).open(ENCRYPTED);
+      const bench = await start(adapter, store);
+      const event = aUser();
+      await bench.scalekit.deliver(event);
+      const failure = Object.assign(new Error('no key'), { code: 'payload_unreadable' });
+      jest.spyOn(store, 'payload').mockRejectedValue(failure);
+
+      await expect(bench.inbox.replay(event.id)).rejects.toMatchObject({
+        name: 'InboxReplayError',
+        code: 'payload_unreadable',
+      });
     });
 
     it('whose key is missing are counted in a replay by filter', async () => {

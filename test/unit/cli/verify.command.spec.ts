@@ -93,7 +93,7 @@ describe('scalekit-webhooks verify', () => {
     ['an editor that indents', `${JSON.stringify(JSON.parse(PAYLOAD), null, 3)}\r\n`, /secret is right/],
     ['an empty file', '', /body file is empty/],
     ['a cut', PAYLOAD.slice(0, -5), /not valid JSON, so it is incomplete/],
-    ['a part of the event', '{"other":true}', /not a whole event/],
+    ['a part of the event', '{"other":true}', /not a complete event/],
     ['bytes that are not text', Buffer.from([0xff]), /not UTF-8 text/],
     ['lost characters', JSON.stringify({ ...EVENT, name: 'M\ufffdller' }), /contains U\+FFFD/],
     ['other formatting', JSON.stringify({ ...EVENT, other: true }, null, 2), /formatted JSON/],

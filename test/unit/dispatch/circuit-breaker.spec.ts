@@ -30,16 +30,21 @@ describe('a circuit breaker', () => {
     }
   }
 
-  it('takes a failure that is about one event for no outage, and does not repeat its call', async () => {
-    const failure = new RedactionFailedError('evt_1', 'it threw a TypeError');
-    service.mockRejectedValue(failure);
-    for (let count = 0; count < 2 * OUTAGE; count += 1) {
-      await expect(breaker.retryWithin(service, () => 60_000)).rejects.toBe(failure);
-    }
+  it.each([
+    ['', new RedactionFailedError('evt_1', 'it threw a TypeError')],
+    [' of another copy of this library', Object.assign(new Error('it threw'), { code: 'redaction_failed' })],
+  ])(
+    'takes a failure%s that is about one event for no outage, and does not repeat its call',
+    async (_, failure) => {
+      service.mockRejectedValue(failure);
+      for (let count = 0; count < 2 * OUTAGE; count += 1) {
+        await expect(breaker.retryWithin(service, () => 60_000)).rejects.toBe(failure);
+      }
 
-    expect(service).toHaveBeenCalledTimes(2 * OUTAGE);
-    expect(breaker.refusesForMs).toBe(0);
-  });
+      expect(service).toHaveBeenCalledTimes(2 * OUTAGE);
+      expect(breaker.refusesForMs).toBe(0);
+    },
+  );
 
   it('lets calls through while only some of them fail', async () => {
     for (let count = 0; count < 10; count += 1) {

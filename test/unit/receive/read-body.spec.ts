@@ -67,6 +67,17 @@ describe('peekBody', () => {
     expect(await textOf(stream)).toBe('{"name":"Zoë"}');
   });
 
+  it('waits for all bytes of a body, whose first ones take as much space in the encoding of the stream', async () => {
+    const stream = request();
+    stream.setEncoding('hex');
+    stream.write(TEXT.slice(0, 11));
+    const peeking = peekBody(stream, 1000, 22);
+    await new Promise(setImmediate);
+    stream.end(TEXT.slice(11, 22));
+
+    expect((await peeking).toString()).toBe(TEXT.slice(0, 22));
+  });
+
   it('takes not much more memory for a body that arrives byte by byte', async () => {
     const stream = new Readable({ read() {} });
     const peeking = peekBody(stream, 1e6);
