@@ -124,6 +124,7 @@ const CONFLICTS: ReadonlySet<unknown> = new Set([
   '42701', // duplicate_column
   '23505', // unique_violation
   '23503', // foreign_key_violation: the event was deleted while one of its runs was settled
+  '21000', // cardinality_violation: the event was deleted while it was claimed, so the statement has seen it twice
 ]);
 
 /** Whether Postgres rolled a statement back because of a concurrent transaction, so that repeating it can succeed. */

@@ -208,7 +208,8 @@ SELECT (SELECT count(*) FROM old)::float8 AS seen, (SELECT count(*) FROM forgott
  * Drops the payloads of those events whose runs are all done. Values: the keys of the events, as JSON.
  *
  * A claim that adds a run, or that makes one run again, writes the row of the event. So if the row is not the one that this
- * statement has seen, it may not have seen all runs, and it leaves the event to the settlement that follows that claim.
+ * statement has seen, it may not have seen all runs, and it leaves the event to the settlement that follows that claim. Encrypting it
+ * again writes the row too, and leaves the event to the sweep.
  */
 function dropSql({ events, runs, application }: PostgresTables): string {
   const isIt = (other: string) =>

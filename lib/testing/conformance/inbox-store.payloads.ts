@@ -1,4 +1,3 @@
-import type { InboxEncryptionKey } from '../../inbox/inbox-options.js';
 import type { InboxKey } from '../../inbox/inbox-queries.js';
 import type { InboxEvent, InboxStore } from '../../inbox/inbox-store.js';
 import { isEncryptionStore, isWorkStore } from '../../inbox/inbox-work.js';
@@ -143,10 +142,7 @@ export function describeDrops(harness: ConformanceHarness, runner: ConformanceRu
   });
 }
 
-const keyOf = (id: string, byte: number): InboxEncryptionKey => ({
-  id,
-  secret: Buffer.alloc(32, byte).toString('base64'),
-});
+const keyOf = (id: string, byte: number) => ({ id, secret: Buffer.alloc(32, byte).toString('base64') });
 const OLD_KEY = keyOf('old', 1);
 const NEW_KEY = keyOf('new', 2);
 const [OLD, NEW, BOTH] = [[OLD_KEY], [NEW_KEY], [NEW_KEY, OLD_KEY]].map((keys) => ({ encryption: { keys } }));
@@ -235,13 +231,16 @@ export function describeEncryption(harness: ConformanceHarness, runner: Conforma
       expect(await codeOf(harness.store.payload(event))).toBe('payload_unreadable');
     });
 
-    test('covers how the event arrived', async () => {
-      const [store, event] = [harness.openWith(NEW), ofOrganization()];
+    test('covers how the event arrived, as does encrypting again', async () => {
+      const [store, event] = [harness.openWith(OLD), ofOrganization()];
       await store.claim(event, ['A.run'], aLease());
 
       if (!store.delivery || !harness.store.delivery) return;
       expect(await store.delivery(event)).toEqual(event.delivery);
       expect(await codeOf(harness.store.delivery(event))).toBe('payload_unreadable');
+      const again = harness.openWith(BOTH);
+      if (isEncryptionStore(again)) await again.reencrypt();
+      expect(await harness.openWith(NEW).delivery?.(event)).toEqual(event.delivery);
     });
 
     test('is not the only protection: without it, secrets of TXT records are not kept', async () => {

@@ -35,6 +35,19 @@ await describeWithService('postgres', 'Concurrent calls of PostgresInboxStore', 
     expect(failures).toEqual([]);
   }, 30_000);
 
+  it('record an event again that is deleted while it is claimed', async () => {
+    const event = anEvent();
+    await postgres.store.claim(event, [], aLease());
+    const transaction = await postgres.begin();
+    await postgres.storeIn(transaction).prune(new Date('2999-01-01'));
+
+    const claiming = postgres.store.claim(event, ['A.run'], aLease());
+    await postgres.untilBlocked();
+    await postgres.commit(transaction);
+
+    expect(Object.fromEntries(await claiming)).toEqual({ 'A.run': { state: 'claimed', attempt: 1 } });
+  });
+
   it('give each handler to one store', async () => {
     const event = anEvent();
     const stores = Array.from(
