@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { run as runGraphileWorker, runMigrations } from 'graphile-worker';
+import { Logger, run as runGraphileWorker, runMigrations } from 'graphile-worker';
 import type { Pool } from 'pg';
 import PgBoss from 'pg-boss';
 import { InboxTransport } from '../../lib/index.js';
@@ -93,6 +93,8 @@ async function workThroughGraphile(pool: Pool, schema: string, jobs: number): Pr
     ...options,
     concurrency: CONCURRENCY,
     maxPoolSize: CONCURRENCY,
+    // By default, it writes a line for each job.
+    logger: new Logger(() => () => {}),
     taskList: { handle: async () => rate.handled() },
   });
   const perSecond = await rate.measured;
