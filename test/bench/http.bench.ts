@@ -10,7 +10,7 @@ const CONNECTIONS = 32;
 const GUIDE = 'guide, Express' satisfies ReceiverName;
 const OUR_EXPRESS = 'ours, Nest on Express' satisfies ReceiverName;
 const OUR_FASTIFY = 'ours, Nest on Fastify' satisfies ReceiverName;
-const OBSERVED = 'ours, Nest on Fastify, with OpenTelemetry' satisfies ReceiverName;
+const OBSERVED = 'ours, Fastify, OpenTelemetry' satisfies ReceiverName;
 const OUR_RECEIVERS = [OUR_EXPRESS, OUR_FASTIFY] as const;
 // V8 needs that many requests to optimize the receivers with the most code.
 const WARM_UP = { loads: 4, requestsPerConnection: 480 };

@@ -11,7 +11,7 @@ export const RECEIVER_NAMES = [
   'nothing verified, Nest on Fastify',
   'ours, Nest on Express',
   'ours, Nest on Fastify',
-  'ours, Nest on Fastify, with OpenTelemetry',
+  'ours, Fastify, OpenTelemetry',
 ] as const;
 
 /** Receivers that record events in a database: written by hand, and this library. All are on Fastify. */

@@ -24,8 +24,7 @@ const RECEIVERS: Readonly<Record<ReceiverName, () => Promise<Receiver>>> = {
   'ours, SQLite': async () => (await import('./durable.receivers.js')).startSqlite,
   'ours, Redis': async () => (await import('./durable.receivers.js')).startRedis,
   'ours, Redis, BullMQ': async () => (await import('./durable.receivers.js')).startBullMq,
-  'ours, Nest on Fastify, with OpenTelemetry': async () =>
-    (await import('./our.receivers.js')).startOnFastifyObserved,
+  'ours, Fastify, OpenTelemetry': async () => (await import('./our.receivers.js')).startOnFastifyObserved,
   'ours, Nest on Fastify': async () => (await import('./our.receivers.js')).startOnFastify,
 };
 
