@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { leaseMsFor } from '../dispatch/claimed-run.js';
-import {
-  type EndpointRuns,
-  type EventTransport,
-  type HandlerRetries,
-  type InboxWork,
-  type TakenRun,
-  type WorkLimits,
+import type {
+  EndpointRuns,
+  EventTransport,
+  HandlerRetries,
+  InboxWork,
+  TakenRun,
+  WorkLimits,
 } from '../dispatch/event-transport.js';
 import { InlineTransport } from '../dispatch/run.engine.js';
 import { waitAtMost } from '../dispatch/timeout.js';

@@ -7,20 +7,18 @@ import type { ResolvedOptions } from './postgres.options.js';
 import { postgresSchemaSql } from './postgres.schema.js';
 import { isPostgresPool, type PostgresRow, queryRows } from './postgres-queryable.js';
 
-type PostgresConnectionOptions = ResolvedOptions;
-
 /**
  * The store's client. It creates the tables before the first statement, prepares statements, limits how long they take, and
  * repeats them after conflicts.
  */
 export class PostgresConnection {
-  readonly #options: PostgresConnectionOptions;
+  readonly #options: ResolvedOptions;
   readonly #names = new Map<string, string>();
   #prepares: boolean;
   #migrated: Promise<void> | undefined;
   #warn: InboxWarningReporter = () => {};
 
-  constructor(options: PostgresConnectionOptions) {
+  constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#prepares = options.preparedStatements;
   }

@@ -5,8 +5,6 @@ import type { ResolvedOptions } from './postgres.options.js';
 import { DEFAULT_SCHEMA } from './postgres.schema.js';
 import { type PostgresQueryable, type PostgresRow, queryRows } from './postgres-queryable.js';
 
-type PostgresPingOptions = ResolvedOptions;
-
 const OLDEST_VERSION = 120_000;
 
 /** What the statements of the store need of each table. */
@@ -53,10 +51,7 @@ const NEEDED = [
  * @throws InboxUnusableError with every problem
  * @throws InboxTimeoutError when the database does not respond
  */
-export async function pingPostgres(
-  options: PostgresPingOptions,
-  ready: () => Promise<void>,
-): Promise<boolean> {
+export async function pingPostgres(options: ResolvedOptions, ready: () => Promise<void>): Promise<boolean> {
   const notReady = await failureOf(ready());
   const rows = await inspect(options);
   const problems = problemsOf(rows, options, notReady);
@@ -74,7 +69,7 @@ async function failureOf(work: Promise<void>): Promise<PostgresFailure | undefin
   }
 }
 
-async function inspect({ client, schema, protection }: PostgresPingOptions): Promise<PostgresRow[]> {
+async function inspect({ client, schema, protection }: ResolvedOptions): Promise<PostgresRow[]> {
   try {
     return await queryRows(client, inspectSql(schema, protection.dropsPayloads));
   } catch (error) {
@@ -138,7 +133,7 @@ function isPostgres(version: string): boolean {
 
 function problemsOf(
   rows: readonly PostgresRow[],
-  options: PostgresPingOptions,
+  options: ResolvedOptions,
   notReady: PostgresFailure | undefined,
 ): readonly string[] {
   const [server] = rows;
@@ -210,14 +205,14 @@ const MESSAGES = {
   tablesMissing: (
     missing: readonly string[],
     database: string,
-    options: PostgresPingOptions,
+    options: ResolvedOptions,
     isOutdated: boolean,
   ) =>
     (isOutdated
       ? `The tables of the inbox in the schema "${options.schema}" of the database "${database}" are of an older version: they lack ${missing.join(', ')}.`
       : `What the inbox needs does not exist in the schema "${options.schema}" of the database "${database}": ${missing.join(', ')}.`) +
     ` Run the SQL that ${schemaSqlOf(options)} returns, or leave out migrate: false. If the tables are elsewhere, correct the database or the schema.`,
-  notMigrated: ({ message }: PostgresFailure, options: PostgresPingOptions, isComplete: boolean) =>
+  notMigrated: ({ message }: PostgresFailure, options: ResolvedOptions, isComplete: boolean) =>
     isComplete
       ? `The inbox could not check the version of its tables: ${message}. They are complete, so you can set migrate: false.`
       : `The inbox could not create or update its tables: ${message}. Run the SQL that ${schemaSqlOf(options)} returns with a role that may create them, and set migrate: false.`,
@@ -225,7 +220,7 @@ const MESSAGES = {
     `The database cannot be used: ${failure.message}. ${adviceFor(failure)}`,
 } as const;
 
-function schemaSqlOf({ application, schema }: PostgresPingOptions): string {
+function schemaSqlOf({ application, schema }: ResolvedOptions): string {
   const schemaOption = schema === DEFAULT_SCHEMA ? '' : `, schema: '${schema}'`;
   return `postgresSchemaSql({ application: '${application}'${schemaOption} })`;
 }

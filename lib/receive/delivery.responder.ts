@@ -40,9 +40,8 @@ class AnswerState {
   isReserved = false;
   /** The status that this module has decided. Fastify sends only after its hooks, so the response itself does not tell. */
   status?: number;
-  /** Whether the methods of the response send. Otherwise `onSend` is called instead. */
-  sends = true;
-  onSend = () => {};
+  /** Called instead of sending. If it is undefined, the methods of the response send. */
+  instead?: (() => void) | undefined;
   /** Private, because an application may log its responses. */
   #event?: ParsedEvent;
   readonly #prototype: object;
@@ -61,11 +60,12 @@ class AnswerState {
   }
 
   /** Calls a method as the platform defines it, because the application may have replaced it. */
-  call(method: keyof typeof METHODS, response: PlatformResponse, args: unknown[]): unknown {
+  call(method: SendingMethod, response: PlatformResponse, args: unknown[]): unknown {
     return Reflect.apply(Reflect.get(this.#prototype, method), response, args);
   }
 }
 
+type SendingMethod = 'status' | 'code' | 'send' | 'json';
 type Sender = (this: PlatformResponse, ...args: unknown[]) => unknown;
 
 /** Take the place of the methods by which Nest, Express and Fastify send. */
@@ -76,11 +76,11 @@ const METHODS = {
   json: sender('json'),
 };
 
-function sender(method: 'status' | 'code' | 'send' | 'json'): Sender {
+function sender(method: SendingMethod): Sender {
   return function (...args) {
     const state = stateOf(this);
-    if (state.sends) return state.call(method, this, args);
-    if (method === 'send' || method === 'json') state.onSend();
+    if (!state.instead) return state.call(method, this, args);
+    if (method === 'send' || method === 'json') state.instead();
     return this;
   };
 }
@@ -164,8 +164,7 @@ export class DeliveryResponder {
       }
       return Reflect.apply(writeHead, node, [sent, ...others]);
     };
-    state.sends = false;
-    state.onSend = () => void this.refuse(response, answered());
+    state.instead = () => void this.refuse(response, answered());
   }
 
   /**
@@ -230,7 +229,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<void> {
   const { status, body, retryAfterSeconds } = answer;
   const state = stateOf(response);
-  state.sends = true;
+  state.instead = undefined;
   if (isFastifyReply(response) && !response.sent) {
     if (retryAfterSeconds !== undefined) response.header('Retry-After', String(retryAfterSeconds));
     response.code(status).header('Content-Type', JSON_TYPE).send(body);
@@ -244,8 +243,7 @@ async function send(response: PlatformResponse, answer: WebhookAnswer): Promise<
     node.end(JSON.stringify(body));
   }
   // Nest sends the result of a handler: that would fail now, and change the status that the application logs.
-  state.sends = false;
-  state.onSend = () => {};
+  state.instead = () => {};
 }
 
 /** Node's response, which Fastify's reply contains. */

@@ -54,7 +54,7 @@ export class SqliteWriter {
     const number = inserted?.number ?? 0;
     this.database
       .prepare(`INSERT INTO ${payloads} (event_number, payload, delivery) VALUES (?, ?, ?)`)
-      .run(number, payload, delivery ? toStorableText(JSON.stringify(delivery)) : null);
+      .run(number, payload, toDeliveryText(delivery));
     return number;
   }
 
@@ -64,12 +64,7 @@ export class SqliteWriter {
       .prepare(
         `UPDATE ${this.tables.payloads} SET payload = ?, delivery = ? WHERE event_number = ? AND payload = ? RETURNING 1`,
       )
-      .all(
-        payload,
-        delivery ? toStorableText(JSON.stringify(delivery)) : null,
-        this.findEvent(key) ?? null,
-        old,
-      );
+      .all(payload, toDeliveryText(delivery), this.findEvent(key) ?? null, old);
     return replaced.length > 0;
   }
 
@@ -88,7 +83,7 @@ export class SqliteWriter {
           SELECT number, ?, ? FROM ${events} WHERE number = ? AND erased_at IS NULL
           ON CONFLICT DO NOTHING`,
       )
-      .run(payload, delivery ? toStorableText(JSON.stringify(delivery)) : null, eventNumber);
+      .run(payload, toDeliveryText(delivery), eventNumber);
   }
 
   /** Drops the payload of an event whose runs are done, if the store is to do so. */
@@ -203,6 +198,11 @@ export class SqliteWriter {
     this.dropIfDone(eventNumber);
     return replaced;
   }
+}
+
+/** How an event arrived, as it is stored. */
+function toDeliveryText(delivery: StoredEvent['delivery']): string | null {
+  return delivery ? toStorableText(JSON.stringify(delivery)) : null;
 }
 
 /**
