@@ -10,7 +10,6 @@ import {
 import type { ScalekitEvent } from '../events/scalekit-event.types.js';
 
 const NONE: readonly EventIssue[] = [];
-const EMPTY: object = Object.freeze({ __proto__: null });
 const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.NESTED_VALIDATION }];
 
 /**
@@ -22,19 +21,19 @@ const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.
  */
 export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue[] {
   const issues: EventIssue[] = [];
+  // A missing field must not come from `Object.prototype`.
+  const own = { __proto__: null, ...dto };
   for (const field of rulesOf(dtoClass)) {
-    const found = issuesOfField(field, dto);
+    const found = issuesOfField(field, own);
     if (found.length > 0) issues.push(...found);
   }
   return issues;
 }
 
 function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: object): readonly EventIssue[] {
-  // A missing field must not come from `Object.prototype`.
-  const isMissing = !Object.hasOwn(dto, name);
-  const value: unknown = isMissing ? undefined : Reflect.get(dto, name);
+  const value: unknown = Reflect.get(dto, name);
   for (const isMet of conditions) {
-    if (!isMet(isMissing ? EMPTY : dto, value)) return NONE;
+    if (!isMet(dto, value)) return NONE;
   }
   let own = NONE;
   for (const rule of rules) {

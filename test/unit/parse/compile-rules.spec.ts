@@ -69,6 +69,15 @@ describe('rulesOf', () => {
     expect(brokenBy(dtoClass, 'other')).toEqual(['field minLength']);
   });
 
+  it('lets the condition of a missing field depend on the other fields', () => {
+    const dtoClass = classWith(
+      ValidateIf(({ kind }) => kind === 'strict'),
+      IsString(),
+    );
+    expect(findIssues(dtoClass, { kind: 'strict' })).toEqual([{ path: 'field', rule: 'isString' }]);
+    expect(findIssues(dtoClass, { kind: 'lax' })).toEqual([]);
+  });
+
   it('applies an `each` rule to each item of an array, or to the value itself', () => {
     const dtoClass = classWith(IsString({ each: true }));
     for (const value of [[], ['a', 'b'], 'a']) expect(brokenBy(dtoClass, value)).toEqual([]);
