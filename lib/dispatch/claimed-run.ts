@@ -19,8 +19,7 @@ import { CircuitBreaker, Deadline } from './timeout.js';
 
 // A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
-// How long to ask the inbox whether a transaction was committed. Without an answer, the run fails, and a retry finds
-// out.
+// How long to ask the inbox whether a transaction was committed. Without an answer, the run fails, so that a retry asks.
 const COMMIT_CHECK_MS = 1000;
 
 /** How long the lease of runs with this time limit lasts, in ms. */
@@ -28,17 +27,21 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
+// No other process has this prefix. A UUID for each lease would take several times as much memory.
+const TOKEN_PREFIX = `${randomUUID()}-`;
+
 /** The lease of a claim. It lasts `durationMs`, unless it is extended. */
 export class RunLease implements InboxLease {
   readonly takesOver?: string;
   readonly takesQueued?: boolean;
   readonly retryInMs?: number;
+  static #count = 0;
   #startedAt = Date.now();
 
   constructor(
     readonly durationMs: number,
     { takesOver, takesQueued, retryInMs }: Partial<Omit<InboxLease, 'token' | 'durationMs'>> = {},
-    readonly token: string = randomUUID(),
+    readonly token: string = TOKEN_PREFIX + ++RunLease.#count,
   ) {
     if (takesOver !== undefined) this.takesOver = takesOver;
     if (takesQueued !== undefined) this.takesQueued = takesQueued;
@@ -94,14 +97,13 @@ export class ClaimedRun implements HandlerRun {
   readonly #delivery: RunDelivery;
   readonly #handler: EventHandler;
   readonly #context: ScalekitEventContext;
-  readonly #retryable?: RetryablePredicate;
   readonly #options: ClaimedRunOptions;
   #thrown: unknown;
   #isHeldBack = false;
   #observation?: AttemptObservation;
 
   constructor(options: ClaimedRunOptions) {
-    const { handler, attempt, context, timeoutMs, retryable } = options;
+    const { handler, attempt, context, timeoutMs } = options;
     this.handlerId = handler.id;
     this.attempt = attempt;
     if (handler.attempts !== undefined) this.attempts = handler.attempts;
@@ -110,7 +112,6 @@ export class ClaimedRun implements HandlerRun {
     this.#delivery = new RunDelivery(options, this.#deadline);
     this.#handler = handler;
     this.#context = context;
-    this.#retryable = retryable;
     this.#options = options;
   }
 
@@ -162,7 +163,7 @@ export class ClaimedRun implements HandlerRun {
       const error = await this.#delivery.commitError();
       return error ? this.#failed(error, 'failed') : { handlerId, state: 'done' };
     } catch (thrown) {
-      return this.#failed(thrown, isFinalFailure(thrown, this.#retryable) ? 'dead' : 'failed');
+      return this.#failed(thrown, isFinalFailure(thrown, this.#options.retryable) ? 'dead' : 'failed');
     } finally {
       this.#deadline.stop();
       this.#options.running.delete(description);

@@ -48,7 +48,7 @@ import {
 
 /**
  * An inbox in the memory of one process. It needs no setup, keeps no payloads, and forgets everything at a restart.
- * 100,000 events take about 50 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
+ * 100,000 events take about 60 MB; to remember more events, use a durable inbox such as `SqliteInboxStore`.
  *
  * An event with a run in progress is never forgotten, even if that exceeds `maxEvents` or `retentionMs`. The same applies to
  * an event whose runs wait for a worker of `InboxTransport`. However, a restart loses all of them, although they were

@@ -1,4 +1,4 @@
-import { getMetadataStorage, type MetadataStorage, ValidationTypes } from 'class-validator';
+import { getMetadataStorage, IS_OPTIONAL, type MetadataStorage, ValidationTypes } from 'class-validator';
 import type { EventIssue } from '../errors/errors.js';
 import { isScalekitEventType, SCALEKIT_EVENTS } from '../events/catalog.js';
 import {
@@ -21,17 +21,15 @@ const NOT_AN_OBJECT: readonly EventIssue[] = [{ path: '', rule: ValidationTypes.
  */
 export function findIssues(dtoClass: DtoClass, dto: object): readonly EventIssue[] {
   const issues: EventIssue[] = [];
-  // A missing field must not come from `Object.prototype`.
-  const own = { __proto__: null, ...dto };
   for (const field of rulesOf(dtoClass)) {
-    const found = issuesOfField(field, own);
+    const found = issuesOfField(field, dto);
     if (found.length > 0) issues.push(...found);
   }
   return issues;
 }
 
 function issuesOfField({ name, conditions, rules, nested }: FieldRules, dto: object): readonly EventIssue[] {
-  const value: unknown = Reflect.get(dto, name);
+  const value: unknown = Object.hasOwn(dto, name) ? Reflect.get(dto, name) : undefined;
   for (const isMet of conditions) {
     if (!isMet(dto, value)) return NONE;
   }
@@ -166,10 +164,17 @@ function compileField(dtoClass: DtoClass, name: string, found: readonly Declarat
   const ofType = (type: string) => declared.filter((declaration) => declaration.type === type);
   return {
     name,
-    conditions: ofType(CONDITIONAL_VALIDATION).map(({ constraints: [condition] }) => condition),
+    conditions: ofType(CONDITIONAL_VALIDATION).map(compileCondition),
     rules: ofType(CUSTOM_VALIDATION).flatMap((declaration) => compileRules(dtoClass, declaration)),
     nested: ofType(NESTED_VALIDATION).length > 0 ? nestedField(dtoClass, name) : undefined,
   };
+}
+
+function compileCondition({ name, constraints: [condition] }: Declaration): Condition {
+  // It looks at its own field alone, and most fields have it.
+  if (name === IS_OPTIONAL) return (_dto, value) => value !== undefined && value !== null;
+  // It looks at other fields. Those that are missing must not come from `Object.prototype`.
+  return (dto, value) => condition({ __proto__: null, ...dto }, value);
 }
 
 function compileRules(dtoClass: DtoClass, declaration: Declaration): FieldRule[] {
