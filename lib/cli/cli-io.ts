@@ -245,7 +245,7 @@ export function requireEvents(options: InboxFilterOptions, eventId: string | und
 }
 
 /** @throws CliUsageError if no event can match */
-function toFilter(options: InboxFilterOptions): InboxFilter {
+export function toFilter(options: Omit<InboxFilterOptions, 'limit'>): InboxFilter {
   const { endpoint, type, state, runOf, organization, entity, receivedAfter, receivedBefore, error } =
     options;
   if (receivedAfter && receivedBefore && receivedAfter >= receivedBefore) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { sanitizeLine } from '../errors/safe-text.js';
-import { type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
+import { countRuns, type InboxEntry, type InboxRunCount, RUN_STATES } from '../inbox/inbox-queries.js';
 import { type InboxStore } from '../inbox/inbox-store.js';
 import { isEncryptionStore } from '../inbox/inbox-work.js';
 import { CLI_MESSAGES } from './cli.messages.js';
@@ -17,6 +17,7 @@ import {
   parsePositiveInteger,
   readEntries,
   requireEvents,
+  toFilter,
 } from './cli-io.js';
 import { INBOX_KEYS_VARIABLE, withInbox } from './open-inbox.js';
 
@@ -93,8 +94,7 @@ async function requireEntry(
   return entry;
 }
 
-interface StatsOptions extends InboxStoreOptions {
-  readonly endpoint?: string;
+interface StatsOptions extends InboxStoreOptions, Omit<InboxFilterOptions, 'limit'> {
   readonly json?: boolean;
 }
 
@@ -103,19 +103,23 @@ export function addInboxStatsCommand(inbox: Command, { io }: CliContext): void {
   const command = inbox
     .command('stats')
     .summary('Count the runs of each handler by state.')
-    .description('Count the runs of each handler by state. Redis has to read every event for this.')
+    .description(
+      'Count the runs of each handler by state. With --state, --run-of or --error, only the runs that match.\n\n' +
+        'Redis has to read every event for this, unless you use conditions.',
+    )
     .option('--endpoint <name>', 'only runs of this endpoint');
-  addStoreOptions(command)
+  addStoreOptions(addFilterOptions(command))
     .option('--json', 'print a JSON array')
     .addHelpText(
       'after',
       `
 Examples:
   $ scalekit-webhooks inbox stats --store postgres://localhost/shop --application shop
+  $ scalekit-webhooks inbox stats --application shop --state dead --received-after 2h
   $ scalekit-webhooks inbox stats --store sqlite:inbox.db --json`,
     )
     .action(async (options: StatsOptions) => {
-      const counts = await withInbox(options, io, (store) => store.stats(options.endpoint));
+      const counts = await withInbox(options, io, (store) => countRuns(store, toFilter(options)));
       const sorted = [...counts].sort((one, other) => compare(sortKey(one), sortKey(other)));
       if (options.json) {
         io.stdout.write(`${JSON.stringify(sorted, null, 2)}\n`);

@@ -203,15 +203,42 @@ export function positionOf(cursor: string): number {
 }
 
 /** Counts entries page by page, for stores that have to look at each. */
-export async function countPages(list: (page: InboxPageRequest) => Promise<InboxPage>): Promise<number> {
+export async function countPages(list: ListPage): Promise<number> {
   let count = 0;
+  for await (const { entries } of allPages(list)) count += entries.length;
+  return count;
+}
+
+type ListPage = (page: InboxPageRequest) => Promise<InboxPage>;
+
+async function* allPages(list: ListPage): AsyncGenerator<InboxPage> {
   let cursor: string | undefined;
   do {
     const page = await list({ limit: LARGEST_PAGE, ...(cursor !== undefined && { cursor }) });
-    count += page.entries.length;
+    yield page;
     cursor = page.nextCursor;
   } while (cursor !== undefined);
-  return count;
+}
+
+/** Counts the runs that match a filter, and whose events do. If it is not only about states, it reads all of these entries. */
+export async function countRuns(
+  store: {
+    stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]>;
+    list(filter: InboxFilter, page: InboxPageRequest): Promise<InboxPage>;
+  },
+  filter: InboxFilter,
+): Promise<readonly InboxRunCount[]> {
+  const { endpoint, state, ...others } = filter;
+  if (Object.values(others).every((value) => value === undefined)) {
+    return store.stats(endpoint, state && [state]);
+  }
+  const counter = new RunCounter();
+  for await (const { entries } of allPages((page) => store.list(filter, page))) {
+    for (const entry of entries) {
+      counter.add({ ...entry, runs: entry.runs.filter((run) => runMatches(filter, run)) });
+    }
+  }
+  return counter.counts;
 }
 
 /** Counts the runs of entries, for stores whose database cannot. */

@@ -215,6 +215,8 @@ export class DeliveryResponder {
       this.#hasReportedEarlyAnswer = true;
       this.#log.error(MESSAGES.answeredEarly(statusCode));
     }
+    // Nest would send the result of the handler now. On Nest 11 with Fastify, that is an unhandled rejection.
+    if (headersSent) stateOf(response).instead = () => {};
     return headersSent;
   }
 }

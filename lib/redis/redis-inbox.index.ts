@@ -14,7 +14,7 @@ import {
  * What every script begins with. `facets` lists each event under several codes: a letter, and a digest of what a filter can
  * look for. A member of it is the code, the time of receipt in µs, and the event, so that the events of a code are in the
  * order of receipt. `labels` has the time and the codes of each event, so that an event can be removed from everywhere even
- * if Redis has evicted it.
+ * if Redis has evicted it. The errors of its runs follow, each on a line of its own, so that a search need not read the events.
  */
 export const BUCKET = `
 local RECEIVED, EXPIRES = KEYS[1], KEYS[2]
@@ -28,10 +28,29 @@ local function codeOf(kind, value)
   return kind .. string.sub(redis.sha1hex(value), 1, CODE - 1)
 end
 
+-- The label of an event. Its errors are JSON.
+local function labelOf(receipt, codes, errors)
+  if #errors > 0 then codes[#codes + 1] = codeOf('x', '') end
+  table.sort(codes)
+  table.sort(errors)
+  local label = receipt .. table.concat(codes)
+  for _, failure in ipairs(errors) do
+    local texts = string.gsub(string.lower(string.sub(failure, 10, -3)), '","message":"', '\\n', 1)
+    label = label .. '\\n' .. texts
+  end
+  return label
+end
+
+-- Whether an event may have an error with this text. A label of an earlier version does not have the errors.
+local function mayHaveError(label, text)
+  local errors = label and string.find(label, '\\n', 1, true)
+  return not errors or string.find(label, text, errors + 1, true)
+end
+
 -- The members of FACETS that list an event, each after what is to come before it.
 local function facetsOf(member, label, ...)
   local facets, receipt = {}, string.sub(label, 1, RECEIPT)
-  for first = RECEIPT + 1, #label, CODE do
+  for first = RECEIPT + 1, #string.match(label, '^[^\\n]*'), CODE do
     for _, before in ipairs({ ... }) do facets[#facets + 1] = before end
     facets[#facets + 1] = string.sub(label, first, first + CODE - 1) .. receipt .. member
   end
@@ -62,35 +81,63 @@ local function unlistExpired(most)
 end
 `;
 
+// How many events a search looks at before it returns, so that it does not keep Redis from anything else.
+const SEARCHED_AT_ONCE = 1000;
+
 /**
  * ARGV: the position of an index, or a code of `facets`; the bounds of the scores, or of what follows the code, as for
- * ZRANGEBYSCORE and ZRANGEBYLEX; limit. Returns how many events are within the bounds, then members and scores.
+ * ZRANGEBYSCORE and ZRANGEBYLEX; limit; with a code, what an error of the events has to contain, or empty. Returns how many
+ * events are within the bounds, 'more' if it may have stopped before the last of them, then members and scores. A search also
+ * returns the last event that it looked at.
  */
 const READ_INDEX = new RedisScript(`${BUCKET}
-local index, first, last, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local index, first, last, limit, text = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local passes = 0
 repeat passes = passes + 1 until unlistExpired(1000) < 1000 or passes == 10
 if #index == CODE then
-  local listed = { tostring(redis.call('ZLEXCOUNT', FACETS, first, last)) }
-  for _, facet in ipairs(redis.call('ZRANGEBYLEX', FACETS, first, last, 'LIMIT', 0, limit)) do
-    listed[#listed + 1] = string.sub(facet, CODE + RECEIPT + 1)
-    listed[#listed + 1] = string.sub(facet, CODE + 1, CODE + RECEIPT)
+  local most = text == '' and limit or ${SEARCHED_AT_ONCE}
+  local facets = redis.call('ZRANGEBYLEX', FACETS, first, last, 'LIMIT', 0, most)
+  local members, labels, read = {}, {}, 0
+  for position, facet in ipairs(facets) do members[position] = string.sub(facet, CODE + RECEIPT + 1) end
+  local found = { tostring(redis.call('ZLEXCOUNT', FACETS, first, last)), '' }
+  while read < #facets and #found < 2 + 2 * limit do
+    if text ~= '' and read % 100 == 0 then
+      labels = redis.call('HMGET', LABELS, unpack(members, read + 1, math.min(read + 100, #members)))
+    end
+    read = read + 1
+    if text == '' or read == #facets or mayHaveError(labels[(read - 1) % 100 + 1], text) then
+      found[#found + 1] = members[read]
+      found[#found + 1] = string.sub(facets[read], CODE + 1, CODE + RECEIPT)
+    end
   end
-  return listed
+  if read < #facets or #facets == most then found[2] = 'more' end
+  return found
 end
 local key = KEYS[tonumber(index)]
-local tied = redis.call('ZCOUNT', key, first, first)
-local found = redis.call('ZRANGEBYSCORE', key, first, last, 'WITHSCORES', 'LIMIT', 0, limit + tied)
+local most = limit + redis.call('ZCOUNT', key, first, first)
+local found = redis.call('ZRANGEBYSCORE', key, first, last, 'WITHSCORES', 'LIMIT', 0, most)
+table.insert(found, 1, #found == 2 * most and 'more' or '')
 table.insert(found, 1, tostring(redis.call('ZCOUNT', key, first, last)))
 return found
 `);
 
 /** What to read: one of the sorted sets, or the events that `facets` lists under a code. */
-export type RedisListing = RedisIndex | { readonly code: string };
+export type RedisListing = RedisIndex | RedisFacet;
+
+interface RedisFacet {
+  readonly code: string;
+  /** What an error of the events has to contain, as `labels` has it. */
+  readonly error?: string;
+}
 
 /** The code of something that a filter looks for, as the scripts compute it. */
-export function facet(kind: string, value: string): RedisListing {
+export function facet(kind: string, value: string): RedisFacet {
   return { code: kind + createHash('sha1').update(value).digest('hex').slice(0, 16) };
+}
+
+/** The events that may have a run whose error has a text. Reading them shows whether they do. */
+export function facetOfErrors(text: string): RedisFacet {
+  return { ...facet('x', ''), error: JSON.stringify(foldCase(text)).slice(1, -1) };
 }
 
 /** When the events to read were received, in µs: from the first time on, and before the last one. */
@@ -141,9 +188,9 @@ export class RedisIndexReader {
       const pages = await Promise.all(
         BUCKETS.map((bucket) => this.#page(bucket, listing, within, last, size)),
       );
-      const unfinished = pages.filter((page) => page.length >= size).flatMap((page) => page.at(-1) ?? []);
+      const unfinished = pages.flatMap(({ listed, hasMore }) => (hasMore ? (listed.at(-1) ?? []) : []));
       const [horizon] = unfinished.sort(byReceipt);
-      const listed = pages.flat().sort(byReceipt);
+      const listed = pages.flatMap((page) => page.listed).sort(byReceipt);
       // Events after the horizon have to wait: an unfinished bucket may have events that come before them.
       const known = horizon ? listed.filter((event) => byReceipt(event, horizon) <= 0) : listed;
       for (let start = 0; start < known.length; start += size) yield known.slice(start, start + size);
@@ -158,14 +205,17 @@ export class RedisIndexReader {
     within: ReceivedWithin,
     after: IndexPlace | undefined,
     limit: number,
-  ): Promise<ListedEvent[]> {
-    const [, ...found] = await this.#read(bucket, listing, within, after, limit);
+  ): Promise<{ readonly listed: ListedEvent[]; readonly hasMore: boolean }> {
+    const [, more, ...found] = await this.#read(bucket, listing, within, after, limit);
     const listed: ListedEvent[] = [];
     for (let position = 0; position < found.length; position += 2) {
       const [member = '', score] = found.slice(position, position + 2);
       listed.push({ member, score: Number(score), key: keyOfMember(member), bucket });
     }
-    return after ? listed.filter((event) => byReceipt(event, after) > 0) : listed;
+    return {
+      listed: after ? listed.filter((event) => byReceipt(event, after) > 0) : listed,
+      hasMore: more === 'more',
+    };
   }
 
   #read(
@@ -184,52 +234,14 @@ export class RedisIndexReader {
             `${after?.score === from ? '(' : '['}${listing.code}${toReceipt(from)}${after?.score === from ? after.member : ''}`,
             `(${listing.code}${toReceipt(last)}`,
           ];
-    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), [...bounds, String(limit)]);
+    const error = typeof listing === 'string' ? '' : (listing.error ?? '');
+    return this.connection.run(READ_INDEX, this.keys.ofBucket(bucket), [...bounds, String(limit), error]);
   }
 }
 
 /** A time as it is part of the members of `facets`. */
 function toReceipt(micros: number): string {
   return String(micros).padStart(16, '0');
-}
-
-/**
- * Finds the events that may have a run whose error has a text. KEYS: events of one bucket. ARGV: the text, as JSON without
- * quotes. Returns their positions, counted from 0.
- */
-const FIND_ERROR = new RedisScript(`
-local found = {}
-for position, key in ipairs(KEYS) do
-  local stored = redis.call('HGETALL', key)
-  for i = 1, #stored, 2 do
-    if string.sub(stored[i], 1, 6) == 'error:' then
-      local text = string.gsub(string.lower(string.sub(stored[i + 1], 10, -3)), '","message":"', '\\n', 1)
-      if string.find(text, ARGV[1], 1, true) then
-        found[#found + 1] = tostring(position - 1)
-        break
-      end
-    end
-  end
-end
-return found
-`);
-
-/** Those of the events that may have a run with such an error. Reading them shows whether they do. */
-export async function withError(
-  connection: RedisInboxConnection,
-  keys: RedisInboxKeys,
-  listed: readonly ListedEvent[],
-  text: string,
-): Promise<ListedEvent[]> {
-  const needle = JSON.stringify(foldCase(text)).slice(1, -1);
-  const ofBuckets = BUCKETS.map(async (bucket) => {
-    const events = listed.filter((event) => event.bucket === bucket);
-    if (events.length === 0) return [];
-    const names = events.map(({ key }) => keys.event(key));
-    const positions = await connection.run(FIND_ERROR, names, [needle]);
-    return positions.flatMap((position) => events[Number(position)] ?? []);
-  });
-  return (await Promise.all(ofBuckets)).flat().sort(byReceipt);
 }
 
 /** Orders by time and, within the same µs, by name, as Redis does. */

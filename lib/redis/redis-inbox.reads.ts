@@ -23,12 +23,12 @@ import { MESSAGES, type RedisInboxConnection } from './redis-inbox.connection.js
 import {
   ALWAYS,
   facet,
+  facetOfErrors,
   type IndexPlace,
   type ListedEvent,
   type ReceivedWithin,
   RedisIndexReader,
   type RedisListing,
-  withError,
 } from './redis-inbox.index.js';
 import { INDEXED_STATES, memberOf, type RedisInboxKeys } from './redis-inbox.keys.js';
 import { DELETE_EVENT, ERASE, REPLACE_TEXTS } from './redis-inbox.scripts.js';
@@ -36,7 +36,6 @@ import { DELETE_EVENT, ERASE, REPLACE_TEXTS } from './redis-inbox.scripts.js';
 const BATCH_SIZE = 200;
 // Of names only.
 const LARGEST_BATCH = 5000;
-const SEARCHED_AT_ONCE = 1000;
 const MICROS_PER_MS = 1000;
 
 interface FoundEntry {
@@ -160,23 +159,15 @@ export class RedisEntryReader {
 
   async *#matching(filter: InboxFilter, batchSize: number, after?: IndexPlace): AsyncGenerator<FoundEntry[]> {
     const { listing } = listingFor(filter);
-    const size = filter.error === undefined ? batchSize : SEARCHED_AT_ONCE;
-    for await (const listed of this.#index.batches(listing, size, receivedWithin(filter), after)) {
+    for await (const listed of this.#index.batches(listing, batchSize, receivedWithin(filter), after)) {
       const wanted = listed.filter(
         ({ key }) => filter.endpoint === undefined || key.endpoint === filter.endpoint,
       );
-      const likely =
-        filter.error === undefined
-          ? wanted
-          : await withError(this.connection, this.keys, wanted, filter.error);
-      for (let start = 0; start < likely.length; start += batchSize) {
-        const some = likely.slice(start, start + batchSize);
-        const found = await Promise.all(some.map((event) => this.#find(event)));
-        yield found
-          .flat()
-          .filter(({ entry }) => eventMatches(filter, entry))
-          .filter(({ entry }) => !isAboutRuns(filter) || entry.runs.some((run) => runMatches(filter, run)));
-      }
+      const found = await Promise.all(wanted.map((event) => this.#find(event)));
+      yield found
+        .flat()
+        .filter(({ entry }) => eventMatches(filter, entry))
+        .filter(({ entry }) => !isAboutRuns(filter) || entry.runs.some((run) => runMatches(filter, run)));
     }
   }
 
@@ -204,7 +195,7 @@ function listingFor(filter: InboxFilter): { listing: RedisListing; covers: reado
   });
   const indexed = INDEXED_STATES.find((one) => one === state);
   if (entity !== undefined) return covered(facet('e', toStorableText(entity)), 'entity');
-  if (error !== undefined) return covered(facet('x', ''));
+  if (error !== undefined) return covered(facetOfErrors(error));
   if (indexed && indexed !== 'running' && handler !== undefined) {
     return covered(facet(indexed.charAt(0), toStorableText(handler)), 'state', 'handler');
   }

@@ -45,18 +45,16 @@ local function isListed(state)
 end
 
 -- Under what the filters find the event.
-local function labelOf()
-  local codes, failed = { codeOf('t', fields.type) }, false
+local function label()
+  local codes, errors = { codeOf('t', fields.type) }, {}
   if fields.organization then codes[#codes + 1] = codeOf('o', fields.organization) end
   if fields.entity then codes[#codes + 1] = codeOf('e', fields.entity) end
   for id, run in pairs(runs) do
     codes[#codes + 1] = codeOf('h', id)
     if isListed(run.state) then codes[#codes + 1] = codeOf(string.sub(run.state, 1, 1), id) end
-    failed = failed or fields['error:' .. id]
+    errors[#errors + 1] = fields['error:' .. id]
   end
-  if failed then codes[#codes + 1] = codeOf('x', '') end
-  table.sort(codes)
-  return fields.receivedAt .. table.concat(codes)
+  return labelOf(fields.receivedAt, codes, errors)
 end
 
 local function inOrder()
@@ -95,7 +93,7 @@ local function touch()
   redis.call('PEXPIREAT', PAYLOAD, expires)
   redis.call('ZADD', EXPIRES, expires, member)
   if not exists then redis.call('ZADD', RECEIVED, fields.receivedAt, member) end
-  if not exists or isListedElsewhere then relabel(member, labelOf()) end
+  if not exists or isListedElsewhere then relabel(member, label()) end
   for position, state in ipairs(STATES) do
     if present[state] and not before[state] then
       redis.call('ZADD', KEYS[2 + position], fields.receivedAt, member)
@@ -242,8 +240,9 @@ end
 redis.call('DEL', PAYLOAD)
 redis.call('HDEL', EVENT, 'delivery')
 for field, failure in pairs(fields) do
-  if string.sub(field, 1, 6) == 'error:' then redis.call('HSET', EVENT, field, erasedError(failure)) end
+  if string.sub(field, 1, 6) == 'error:' then setError(string.sub(field, 7), erasedError(failure)) end
 end
+relabel(member, label())
 return redis.call('HSETNX', EVENT, 'erasedAt', now)
 `);
 

@@ -10,7 +10,6 @@ import {
   checkOptions,
   describeValue,
   listOf,
-  oneOf,
   refuseSetting,
   requireDate,
   requireText,
@@ -25,12 +24,12 @@ import {
   type InboxPageRequest,
   type InboxRunCount,
   PAGE_CHECKS,
-  RUN_STATES,
   type RunState,
 } from '../inbox/inbox-queries.js';
 import type { InboxWorkStore } from '../inbox/inbox-work.js';
 import { DeliveryRefusedError } from '../respond/outcome.js';
 import {
+  countOwnRuns,
   eraseEntries,
   inTime,
   REPLAY_CHECKS,
@@ -158,13 +157,12 @@ export class ScalekitInbox {
   /**
    * The number of runs of each handler in each state, and when the oldest of their events was received.
    *
-   * @param states which runs to count; by default all. Runs that are not done have an index, so leave out `done`
-   *   if you call this often.
-   * @throws ScalekitWebhooksConfigurationError when a state does not exist
+   * @param which the states of the runs to count, or a filter; by default all runs. Runs that are not done have an index, so
+   *   leave out `done` if you call this often. With a filter on more than the state, it reads every entry that matches.
+   * @throws ScalekitWebhooksConfigurationError when a state does not exist, or for an invalid filter
    */
-  async stats(states?: readonly RunState[]): Promise<readonly InboxRunCount[]> {
-    if (states !== undefined) listOf(oneOf(RUN_STATES))('states', states);
-    return this.#options.inbox.stats(this.#options.name, states);
+  async stats(which?: readonly RunState[] | ScalekitInboxFilter): Promise<readonly InboxRunCount[]> {
+    return countOwnRuns(this.#options, which);
   }
 
   /**

@@ -6,17 +6,22 @@ import {
   describeValue,
   listOf,
   type OptionChecks,
+  oneOf,
   optional,
   refuseSetting,
   requirePositiveInteger,
   requireText,
 } from '../errors/settings.js';
 import {
+  countRuns,
   type ErasureTarget,
   FILTER_CHECKS,
   type InboxEntry,
   type InboxFilter,
   type InboxKey,
+  type InboxRunCount,
+  RUN_STATES,
+  type RunState,
 } from '../inbox/inbox-queries.js';
 import type { InboxStore } from '../inbox/inbox-store.js';
 import type { ValidationMode } from '../parse/parse-event.js';
@@ -55,6 +60,24 @@ export async function eraseEntries(
   if (given.length !== 1) refuseSetting('target', MESSAGES.notOneTarget(given.length));
   if (!inbox.erase) return refuseSetting('inbox', MESSAGES.cannotErase(inbox.constructor.name));
   return inbox.erase({ ...checked, endpoint });
+}
+
+/**
+ * Counts runs of an endpoint: see `ScalekitInbox.stats`.
+ *
+ * @throws ScalekitWebhooksConfigurationError when a state does not exist, or for an invalid filter
+ */
+export async function countOwnRuns(
+  { name: endpoint, inbox }: { readonly name: string; readonly inbox: InboxStore },
+  which: readonly RunState[] | Omit<InboxFilter, 'endpoint'> = {},
+): Promise<readonly InboxRunCount[]> {
+  if (!isList(which)) return countRuns(inbox, { ...checkOptions(which, FILTER_CHECKS), endpoint });
+  listOf(oneOf(RUN_STATES))('states', which);
+  return inbox.stats(endpoint, which);
+}
+
+function isList<T>(value: readonly T[] | object): value is readonly T[] {
+  return Array.isArray(value);
 }
 
 const PAGE_SIZE = 100;

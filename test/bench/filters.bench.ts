@@ -54,12 +54,10 @@ export async function run({ rounds }: RoundOptions): Promise<SectionResult> {
         rows: pages.map(([page, first, ms]) => [page, first.toFixed(0), ms.toFixed(1)]),
       });
       figures.push({ name: `slowest first page, ${name}`, measured: slowestMs, atMost: MOST_MS, unit: 'ms' });
-      // Redis has to look at each entry that has an error.
-      const goal = name === 'Redis' ? {} : { atMost: MOST_MS };
       figures.push({
         name: `text of an error of 1 % of the entries, ${name}`,
         measured: searchMs,
-        ...goal,
+        atMost: MOST_MS,
         unit: 'ms',
       });
     } finally {
@@ -253,10 +251,10 @@ for i = 2, #ARGV, 8 do
     'type', type, 'occurredAt', '', 'receivedAt', receipt, 'organization', organization, 'entity', entity,
     'run:Common.handle', state .. ' 1 ' .. now .. ' 1'
   }
+  local errors = failure ~= '' and { failure } or {}
   local codes = { codeOf('t', type), codeOf('o', organization), codeOf('e', entity), codeOf('h', 'Common.handle') }
   if failure ~= '' then
     fields[#fields + 1], fields[#fields + 2] = 'error:Common.handle', failure
-    codes[#codes + 1] = codeOf('x', '')
     codes[#codes + 1] = codeOf(string.sub(state, 1, 1), 'Common.handle')
     for position, one in ipairs(STATES) do
       if one == state then redis.call('ZADD', KEYS[2 + position], receipt, member) end
@@ -270,8 +268,7 @@ for i = 2, #ARGV, 8 do
   redis.call('HSET', KEYS[hashes], unpack(fields))
   redis.call('ZADD', RECEIVED, receipt, member)
   redis.call('ZADD', EXPIRES, ARGV[1], member)
-  table.sort(codes)
-  relabel(member, receipt .. table.concat(codes))
+  relabel(member, labelOf(receipt, codes, errors))
 end
 return 1`;
 const FILL_AT_ONCE = 200;

@@ -174,7 +174,9 @@ describe('A route that is registered before the endpoint', () => {
     expect((await scalekit.deliver(anEvent())).status).toBe(201);
   });
 
-  it('is no harm on Express if Nest sorts routes by how specific they are', async () => {
+  // Nest 11 never sorts them.
+  const itOnNest12 = process.env.NEST11_DIRECTORY ? it.skip : it;
+  itOnNest12('is no harm on Express if Nest sorts routes by how specific they are', async () => {
     const controller = controllerOf('webhooks', ':provider');
     const options = { routeResolutionStrategy: 'specificity' } as const;
     const app = await run(express, beside(controller), undefined, options);

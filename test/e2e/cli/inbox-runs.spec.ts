@@ -112,6 +112,30 @@ describe('scalekit-webhooks inbox stats', () => {
     });
   });
 
+  it('counts only the runs that match every condition, also by what their events are', async () => {
+    await recordEvent(store, DEAD, { organizationId: 'org_1' });
+    await recordEvent(store, { state: 'done' }, { organizationId: 'org_1' });
+    await recordEvent(store, DEAD, { organizationId: 'org_2' });
+
+    const ofState = await inbox('stats', '--state', 'dead');
+    const ofOrganization = await inbox('stats', '--organization', 'org_1', '--received-after', '1h');
+    const ofError = await inbox(
+      'stats',
+      '--organization',
+      'org_1',
+      '--error',
+      'TENANT',
+      '--run-of',
+      'Users.sync',
+    );
+    const ofNone = await inbox('stats', '--type', 'user.created');
+
+    expect(ofState.stdout).toMatch(/^default {2}Users\.sync {2}dead 2 \(oldest \S+\)\n$/);
+    expect(ofOrganization.stdout).toMatch(/^default {2}Users\.sync {2}done 1, dead 1 \(oldest \S+\)\n$/);
+    expect(ofError.stdout).toMatch(/^default {2}Users\.sync {2}dead 1 \(oldest \S+\)\n$/);
+    expect(ofNone.stderr).toBe('No runs found.\n');
+  });
+
   it('says that there are no runs', async () => {
     expect(await inbox('stats')).toEqual({ exitCode: 0, stdout: '', stderr: 'No runs found.\n' });
   });

@@ -5,6 +5,7 @@ import {
   MemoryInboxStore,
   NonRetryableEventError,
   ScalekitInbox,
+  type ScalekitInboxFilter,
   scalekitEventEntity,
 } from 'nestjs-scalekit-webhooks';
 import { SqliteInboxStore } from 'nestjs-scalekit-webhooks/sqlite';
@@ -289,6 +290,27 @@ describe.each(ADAPTERS)('ScalekitInbox, on %s', (_name, adapter) => {
     ]);
     expect(await inbox.stats(['dead'])).toEqual([counts[0]]);
     await expect(inbox.stats(['died' as never])).rejects.toMatchObject({ setting: 'states' });
+  });
+
+  it('counts only the runs that match a filter', async () => {
+    const { inbox, scalekit, event } = await startWithDeadRun();
+    const other = aUserCreated();
+    await scalekit.deliver(other);
+    const counted = async (filter: ScalekitInboxFilter) => {
+      const counts = await inbox.stats(filter);
+      return counts.map(({ handlerId, state, count }) => `${count} ${handlerId} ${state}`).sort();
+    };
+    const dead = '1 First.handle dead';
+
+    expect(await counted({ state: 'dead' })).toEqual([dead]);
+    expect(await counted({ error: 'TENANT' })).toEqual([dead]);
+    expect(await counted({ handler: 'First.handle', receivedAfter: new Date(0) })).toEqual([
+      '1 First.handle dead',
+      '1 First.handle done',
+    ]);
+    expect(await counted({ entity: scalekitEventEntity(event) })).toEqual([dead, '1 Second.handle done']);
+    expect(await counted({ type: 'user.deleted' })).toEqual([]);
+    await expect(inbox.stats({ state: 'died' as never })).rejects.toMatchObject({ setting: 'state' });
   });
 
   it('says whether the inbox can be used, and waits for it for 5 seconds', async () => {

@@ -194,6 +194,35 @@ await describeWithService('redis', 'RedisInboxStore', (url) => {
       }
     });
 
+    it('the events with an error text, and reads hardly any others', async () => {
+      const refused = anEvent();
+      for (let number = 0; number < 100; number += 1)
+        await record(anEvent(), { state: 'dead', error: FAILURE });
+      await record(refused, { state: 'dead', error: { name: 'Error', message: 'connection refused' } });
+      const reads = jest.spyOn(client, 'hgetall');
+
+      const { entries } = await store.list({ error: 'REFUSED' });
+
+      expect(entries).toMatchObject([{ eventId: refused.eventId }]);
+      // The event itself, and the last one of each bucket.
+      expect(reads.mock.calls.length).toBeLessThanOrEqual(17);
+      reads.mockRestore();
+    });
+
+    it('the events with an error text that a version without an index of these texts has stored', async () => {
+      const [event, other] = [anEvent(), anEvent()];
+      await record(event, { state: 'dead', error: FAILURE });
+      await record(other, { state: 'dead', error: { name: 'Error', message: 'another' } });
+      for (const key of (await harness.keys()).filter((name) => name.endsWith(':labels'))) {
+        const labels = Object.entries(await client.hgetall(key));
+        for (const [member, label] of labels) await client.hset(key, member, label.split('\n')[0] ?? '');
+      }
+
+      expect((await store.list({ error: FAILURE.message })).entries).toMatchObject([
+        { eventId: event.eventId },
+      ]);
+    });
+
     it('nothing for a cursor that it did not return', async () => {
       await expect(store.list({}, { cursor: 'elsewhere' })).rejects.toMatchObject({ setting: 'cursor' });
     });
