@@ -33,13 +33,11 @@ export interface BatchOptions<Item, Answer> {
   mayBeOfOneItem(error: unknown): boolean;
 }
 
-/** How many batches are on their way at once. With more, the batches are smaller, and the database has more to do. */
-const MAX_IN_FLIGHT = 2;
 const MAX_ITEMS = 64;
 /** A batch has more only if it is a single item. */
 const MAX_BYTES = 1024 * 1024;
 /** A batch that takes longer, because its connection is lost or it waits for a lock, no longer holds up the others. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 50;
 
 interface Waiting<Item, Answer> {
   readonly item: Item;
@@ -48,7 +46,7 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Collects the items that arrive while other batches are on their way, and sends them together in the next batch, so that
+ * Collects the items that arrive while a batch is on its way, and sends them together in the next batch, so that
  * concurrent deliveries share the round trips and commits of a database. If no batch is on its way, an item is sent at once.
  *
  * Each item gets its own answer once its batch is committed, or an error after 10 s. An item that makes its batch fail does
@@ -56,7 +54,7 @@ interface Waiting<Item, Answer> {
  */
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
-  #inFlight = 0;
+  #isHeldUp = false;
 
   constructor(private readonly options: BatchOptions<Item, Answer>) {}
 
@@ -70,17 +68,17 @@ export class Batcher<Item, Answer> {
   }
 
   #sendWaiting(): void {
-    while (this.#inFlight < MAX_IN_FLIGHT && this.#waiting.length > 0) void this.#send(this.#nextBatch());
+    if (!this.#isHeldUp && this.#waiting.length > 0) void this.#send(this.#nextBatch());
   }
 
   /** Never rejects. */
   async #send(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
-    this.#inFlight += 1;
+    this.#isHeldUp = true;
     let holdsUp = true;
     const letNextGo = () => {
       if (!holdsUp) return;
       holdsUp = false;
-      this.#inFlight -= 1;
+      this.#isHeldUp = false;
       this.#sendWaiting();
     };
     const timer = setTimeout(letNextGo, PATIENCE_MS);
