@@ -41,7 +41,7 @@ import { PostgresRetention } from './postgres.retention.js';
 import { type PostgresTables, postgresTables } from './postgres.schema.js';
 import { postgresStatements } from './postgres.sql.js';
 import { PostgresTexts } from './postgres.texts.js';
-import { toDueRuns, toDueValues, toRunCounts, workStatements } from './postgres.work.js';
+import { takeDueStatement, toDueRuns, toRunCounts, workStatements } from './postgres.work.js';
 import {
   completeLeased,
   PostgresRecovery,
@@ -232,7 +232,8 @@ export class PostgresInboxStore implements InboxWorkStore, InboxRecoveryStore, I
   }
 
   async takeDue(request: DueRequest): Promise<DueRuns> {
-    const taken = toDueRuns(await this.#connection.ask(this.#statements.takeDue, toDueValues(request)));
+    const statement = takeDueStatement(this.#statements.takeDue, request);
+    const taken = toDueRuns(await this.#connection.ask(...statement));
     return this.#options.protection.openDue(taken);
   }
 

@@ -7,12 +7,16 @@ import { asItWas, givenSql, IN_KEY_ORDER, inMs, isNotIn, recordSql } from './pos
 import { toDelivery } from './postgres.texts.js';
 import type { PostgresRow } from './postgres-queryable.js';
 
+// Postgres plans a statement once if its limit is a part of it, and each time if the limit is a value, which takes longer than
+// taking the runs. Each limit is a statement of its own, so this is not for large ones.
+const LARGEST_PLANNED = 20;
+
 /** The statements for workers. */
 export function workStatements(tables: PostgresTables, dropsPayloads = false) {
   const { pauses, application } = tables;
   return Object.freeze({
     enqueue: enqueueSql(tables, dropsPayloads),
-    takeDue: takeDueSql(tables),
+    takeDue: Array.from({ length: LARGEST_PLANNED + 1 }, (_, limit) => takeDueSql(tables, limit)),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
     isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
@@ -74,22 +78,24 @@ WHERE ${isNotIn('handed_over')}`;
  * Takes due runs. It reads at most as many of each handler as it takes in all, whatever the number of those that wait, and
  * passes over rows that others have locked.
  *
- * Values: endpoint, handler ids, limit, lease token, lease in ms. Returns a row for each run, or a single one without a run;
- * both say whether the endpoint is paused.
+ * Values: endpoint, handler ids, lease token, lease in ms, and the limit if it is not given here. Returns a row for each run, or
+ * a single one without a run; both say whether the endpoint is paused.
  */
-function takeDueSql(tables: PostgresTables): string {
+function takeDueSql(tables: PostgresTables, givenLimit: number): string {
   const { events, runs, pauses, application } = tables;
-  const leaseEndsAt = inMs('$5::float8');
-  const turns = turnsSql(tables, leaseEndsAt);
+  const leaseEndsAt = inMs('$4::float8');
+  const limit = givenLimit > 0 ? String(givenLimit) : '$5::integer';
+  const turns = turnsSql(tables, leaseEndsAt, limit);
   const isItsRun =
     'run.application = due.application AND run.endpoint = due.endpoint AND run.event_id = due.event_id AND run.handler_id = due.handler_id';
-  // statement_timestamp(), because an index condition cannot use clock_timestamp().
+  // statement_timestamp(), because an index condition cannot use clock_timestamp(). The ids are in a query, because otherwise
+  // Postgres would plan each number of ids by itself.
   return `
 WITH pause AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text) AS is_paused
 ), ${turns.looked}, due AS MATERIALIZED (
   SELECT waiting.*
-  FROM unnest($2::text[]) AS known (handler_id)
+  FROM unnest((SELECT $2::text[])) AS known (handler_id)
   CROSS JOIN LATERAL (
     SELECT run.application, run.endpoint, run.event_id, run.handler_id, run.order_key, run.error_name, run.error_message, run.due_at
     FROM ${runs} AS run
@@ -97,18 +103,18 @@ WITH pause AS MATERIALIZED (
       AND run.due_at <= statement_timestamp() AND run.order_key IS NULL
       AND (run.state IN ('queued', 'failed') OR run.state = 'running' AND run.lease_ends_at <= statement_timestamp())
     ORDER BY run.due_at
-    LIMIT $3::integer
+    LIMIT ${limit}
     FOR UPDATE SKIP LOCKED
   ) AS waiting
   WHERE NOT (SELECT is_paused FROM pause)
   UNION ALL
   ${turns.due}
   ORDER BY due_at
-  LIMIT $3::integer
+  LIMIT ${limit}
 ), taken AS (
   UPDATE ${runs} AS run SET
     state = 'running', attempts = run.attempts + 1, worker_attempts = run.worker_attempts + 1, updated_at = clock_timestamp(),
-    lease_token = $4::text, lease_ends_at = ${leaseEndsAt}, due_at = ${leaseEndsAt},
+    lease_token = $3::text, lease_ends_at = ${leaseEndsAt}, due_at = ${leaseEndsAt},
     error_name = NULL, error_message = NULL
   FROM due
   WHERE ${isItsRun} AND run.due_at <= statement_timestamp()
@@ -126,9 +132,9 @@ FROM pause LEFT JOIN (
 
 /**
  * The parts of the statement that takes due runs which are about runs with a place. `$1` is the endpoint, `$2` the handler
- * ids, `$3` the limit, and `$4` the token of the lease.
+ * ids, and `$3` the token of the lease.
  */
-function turnsSql(tables: PostgresTables, leaseEndsAt: string) {
+function turnsSql(tables: PostgresTables, leaseEndsAt: string, limit: string) {
   const { runs, keys, application } = tables;
   const isItsKey = (other: string) =>
     ['application', 'endpoint', 'handler_id', 'order_key']
@@ -139,14 +145,14 @@ function turnsSql(tables: PostgresTables, leaseEndsAt: string) {
     // version shows that its runs may have changed since.
     looked: `due_keys AS MATERIALIZED (
   SELECT waiting.*
-  FROM unnest($2::text[]) AS known (handler_id)
+  FROM unnest((SELECT $2::text[])) AS known (handler_id)
   CROSS JOIN LATERAL (
     SELECT key.*
     FROM ${keys} AS key
     WHERE key.application = ${application} AND key.endpoint = $1::text AND key.handler_id = known.handler_id
       AND key.due_at <= statement_timestamp()
     ORDER BY key.due_at
-    LIMIT $3::integer
+    LIMIT ${limit}
     FOR UPDATE SKIP LOCKED
   ) AS waiting
   WHERE NOT (SELECT is_paused FROM pause)
@@ -171,7 +177,7 @@ function turnsSql(tables: PostgresTables, leaseEndsAt: string) {
     due: 'SELECT * FROM turns',
     moved: `begun AS (
   UPDATE ${keys} AS key SET
-    version = key.version + 1, event_id = taken.event_id, lease_token = $4::text, due_at = ${leaseEndsAt}
+    version = key.version + 1, event_id = taken.event_id, lease_token = $3::text, due_at = ${leaseEndsAt}
   FROM taken
   WHERE ${isItsKey('taken')}
 ), put_off AS (
@@ -235,10 +241,16 @@ export function toRunCounts(rows: readonly PostgresRow[]): ReadonlyMap<string, n
   return new Map(rows.map((row) => [textOf(row, 'handler_id'), Number(row.runs)]));
 }
 
-/** The values of the statement that takes due runs. */
-export function toDueValues({ endpoint, handlerIds, limit, lease }: DueRequest): unknown[] {
+/** One of the statements that take due runs, and its values. */
+export function takeDueStatement(
+  texts: readonly string[],
+  { endpoint, handlerIds, limit, lease }: DueRequest,
+): [text: string, values: unknown[]] {
   const ids = handlerIds.map(toStorableText);
-  return [toStorableText(endpoint), ids, limit, toStorableText(lease.token), lease.durationMs];
+  const values = [toStorableText(endpoint), ids, toStorableText(lease.token), lease.durationMs];
+  const [anyLimit = '', ...planned] = texts;
+  const text = planned[limit - 1];
+  return text ? [text, values] : [anyLimit, [...values, limit]];
 }
 
 /** Reads the rows of the statement that takes due runs. */
