@@ -105,7 +105,7 @@ export function addInboxStatsCommand(inbox: Command, { io }: CliContext): void {
     .summary('Count the runs of each handler by state.')
     .description(
       'Count the runs of each handler by state. With --state, --run-of or --error, only the runs that match.\n\n' +
-        'Redis has to read every event for this, unless you use conditions.',
+        'Without a condition other than --endpoint or --state done, Redis has to read every event.',
     )
     .option('--endpoint <name>', 'only runs of this endpoint');
   addStoreOptions(addFilterOptions(command))

@@ -27,7 +27,7 @@ export function leaseMsFor(timeoutMs: number): number {
   return timeoutMs * LEASE_FACTOR;
 }
 
-// No other process has this prefix. A UUID for each lease would take several times as much memory.
+// No other process has this prefix. Node builds a UUID from many pieces, which would take more memory than the run.
 const TOKEN_PREFIX = `${randomUUID()}-`;
 
 /** The lease of a claim. It lasts `durationMs`, unless it is extended. */

@@ -36,7 +36,10 @@ export interface BatchOptions<Item, Answer> {
 const MAX_ITEMS = 64;
 /** A batch has more only if it is a single item. */
 const MAX_BYTES = 1024 * 1024;
-/** A batch that takes longer, because its connection is lost or it waits for a lock, no longer holds up the others. */
+/**
+ * A batch that takes longer no longer holds up the others: the database may be far away or busy, the connection lost, or a row
+ * locked. The more batches are on their way, the longer the next one waits, so that a slow database does not get too many.
+ */
 const PATIENCE_MS = 50;
 
 interface Waiting<Item, Answer> {
@@ -55,6 +58,7 @@ interface Waiting<Item, Answer> {
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
   #isHeldUp = false;
+  #inFlight = 0;
 
   constructor(private readonly options: BatchOptions<Item, Answer>) {}
 
@@ -74,6 +78,7 @@ export class Batcher<Item, Answer> {
   /** Never rejects. */
   async #send(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
     this.#isHeldUp = true;
+    this.#inFlight += 1;
     let holdsUp = true;
     const letNextGo = () => {
       if (!holdsUp) return;
@@ -81,8 +86,9 @@ export class Batcher<Item, Answer> {
       this.#isHeldUp = false;
       this.#sendWaiting();
     };
-    const timer = setTimeout(letNextGo, PATIENCE_MS);
+    const timer = setTimeout(letNextGo, PATIENCE_MS * this.#inFlight);
     await this.#answer(batch);
+    this.#inFlight -= 1;
     clearTimeout(timer);
     letNextGo();
   }

@@ -220,7 +220,7 @@ async function* allPages(list: ListPage): AsyncGenerator<InboxPage> {
   } while (cursor !== undefined);
 }
 
-/** Counts the runs that match a filter, and whose events do. If it is not only about states, it reads all of these entries. */
+/** Counts the runs that match a filter. If the filter is about more than the state, it reads all entries that match. */
 export async function countRuns(
   store: {
     stats(endpoint?: string, states?: readonly RunState[]): Promise<readonly InboxRunCount[]>;

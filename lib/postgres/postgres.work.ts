@@ -16,7 +16,7 @@ export function workStatements(tables: PostgresTables, dropsPayloads = false) {
   const { pauses, application } = tables;
   return Object.freeze({
     enqueue: enqueueSql(tables, dropsPayloads),
-    takeDue: Array.from({ length: LARGEST_PLANNED + 1 }, (_, limit) => takeDueSql(tables, limit)),
+    takeDue: takeDueTexts(tables),
     extend: extendSql(tables),
     stranded: strandedSql(tables),
     isPaused: `SELECT endpoint FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text`,
@@ -74,17 +74,30 @@ FROM asked ${asItWas(runs, application)}
 WHERE ${isNotIn('handed_over')}`;
 }
 
+/** The statements that take due runs, by their limit, and one that takes its limit as a value. */
+interface TakeDueTexts {
+  readonly withLimit: ReadonlyMap<number, string>;
+  readonly anyLimit: string;
+}
+
+function takeDueTexts(tables: PostgresTables): TakeDueTexts {
+  const limits = Array.from({ length: LARGEST_PLANNED }, (_, index) => index + 1);
+  return {
+    withLimit: new Map(limits.map((limit) => [limit, takeDueSql(tables, String(limit))])),
+    anyLimit: takeDueSql(tables, '$5::integer'),
+  };
+}
+
 /**
  * Takes due runs. It reads at most as many of each handler as it takes in all, whatever the number of those that wait, and
  * passes over rows that others have locked.
  *
- * Values: endpoint, handler ids, lease token, lease in ms, and the limit if it is not given here. Returns a row for each run, or
+ * Values: endpoint, handler ids, lease token, lease in ms, and the limit if it is `$5`. Returns a row for each run, or
  * a single one without a run; both say whether the endpoint is paused.
  */
-function takeDueSql(tables: PostgresTables, givenLimit: number): string {
+function takeDueSql(tables: PostgresTables, limit: string): string {
   const { events, runs, pauses, application } = tables;
   const leaseEndsAt = inMs('$4::float8');
-  const limit = givenLimit > 0 ? String(givenLimit) : '$5::integer';
   const turns = turnsSql(tables, leaseEndsAt, limit);
   const isItsRun =
     'run.application = due.application AND run.endpoint = due.endpoint AND run.event_id = due.event_id AND run.handler_id = due.handler_id';
@@ -243,14 +256,13 @@ export function toRunCounts(rows: readonly PostgresRow[]): ReadonlyMap<string, n
 
 /** One of the statements that take due runs, and its values. */
 export function takeDueStatement(
-  texts: readonly string[],
+  { withLimit, anyLimit }: TakeDueTexts,
   { endpoint, handlerIds, limit, lease }: DueRequest,
 ): [text: string, values: unknown[]] {
   const ids = handlerIds.map(toStorableText);
   const values = [toStorableText(endpoint), ids, toStorableText(lease.token), lease.durationMs];
-  const [anyLimit = '', ...planned] = texts;
-  const text = planned[limit - 1];
-  return text ? [text, values] : [anyLimit, [...values, limit]];
+  const text = withLimit.get(limit);
+  return text === undefined ? [anyLimit, [...values, limit]] : [text, values];
 }
 
 /** Reads the rows of the statement that takes due runs. */

@@ -205,7 +205,10 @@ export class DeliveryResponder {
     });
   }
 
-  /** Whether it is too late for an answer. Says so in the log, once, if an authentic delivery got a success too early. */
+  /**
+   * Whether it is too late for an answer. Says so in the log, once, if an authentic delivery got a success too early. A response
+   * that the application has begun is ended when Nest sends.
+   */
   #isAnswered(response: PlatformResponse): boolean {
     const state = response[STATE];
     if (state?.status !== undefined) return true;
@@ -216,7 +219,7 @@ export class DeliveryResponder {
       this.#log.error(MESSAGES.answeredEarly(statusCode));
     }
     // Nest would send the result of the handler now. On Nest 11 with Fastify, that is an unhandled rejection.
-    if (headersSent) stateOf(response).instead = () => {};
+    if (headersSent) stateOf(response).instead = () => void nodeResponse(response).end();
     return headersSent;
   }
 }

@@ -71,13 +71,13 @@ export async function countOwnRuns(
   { name: endpoint, inbox }: { readonly name: string; readonly inbox: InboxStore },
   which: readonly RunState[] | Omit<InboxFilter, 'endpoint'> = {},
 ): Promise<readonly InboxRunCount[]> {
-  if (!isList(which)) return countRuns(inbox, { ...checkOptions(which, FILTER_CHECKS), endpoint });
+  if (isFilter(which)) return countRuns(inbox, { ...checkOptions(which, FILTER_CHECKS), endpoint });
   listOf(oneOf(RUN_STATES))('states', which);
   return inbox.stats(endpoint, which);
 }
 
-function isList<T>(value: readonly T[] | object): value is readonly T[] {
-  return Array.isArray(value);
+function isFilter<T>(which: readonly RunState[] | T): which is T {
+  return typeof which === 'object' && !Array.isArray(which);
 }
 
 const PAGE_SIZE = 100;

@@ -17,6 +17,8 @@ const TESTS = [
 
 const asked = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), 'scalekit-webhooks-nest11-'));
+// Keeps this process alive until the tests have ended, so that it removes the directory.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
 try {
   copyFileSync(join(HERE, 'package.json'), join(directory, 'package.json'));
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], directory);

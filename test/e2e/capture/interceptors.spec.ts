@@ -249,6 +249,14 @@ describe.each(ADAPTERS)(
       expect(await deliver(scalekit.deliver(anEvent()), 2)).toBe(200);
       expect(logger.ours('error')).toEqual([expect.stringContaining('answered a signed delivery with 200')]);
     });
+
+    it('is ended after the delivery if the application has not ended it', async () => {
+      const { scalekit } = await start(adapter, (host) => {
+        host.useGlobalGuards({ canActivate: (context) => nodeResponse(context).write('ok') });
+      });
+
+      expect((await scalekit.deliver(anEvent())).status).toBe(200);
+    });
   },
 );
 

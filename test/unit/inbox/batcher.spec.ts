@@ -147,6 +147,18 @@ describe('A batcher', () => {
       expect(batches().slice(1)).toEqual([['a']]);
     });
 
+    it('lets the next wait longer, the more of them are not answered', async () => {
+      batcher.ask('a').catch(() => {});
+      await jest.advanceTimersByTimeAsync(50);
+      batcher.ask('b').catch(() => {});
+      await jest.advanceTimersByTimeAsync(99);
+      expect(batches()).toHaveLength(2);
+
+      await jest.advanceTimersByTimeAsync(1);
+
+      expect(batches().slice(2)).toEqual([['b']]);
+    });
+
     it('rejects what is asked after 10 s', async () => {
       const answer = expect(batcher.ask('a')).rejects.toThrow(InboxTimeoutError);
 
