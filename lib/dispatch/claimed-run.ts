@@ -19,7 +19,7 @@ import { CircuitBreaker, Deadline } from './timeout.js';
 
 // A run that misses its deadline gets the same time again before another process may take it over.
 const LEASE_FACTOR = 2;
-// How long to ask the inbox whether a transaction was committed. Without an answer, the run fails, so that a retry asks.
+// How long to ask whether a transaction was committed. Without an answer, the run fails, and a retry finds out.
 const COMMIT_CHECK_MS = 1000;
 
 /** How long the lease of runs with this time limit lasts, in ms. */

@@ -56,17 +56,7 @@ export async function withTimeout<T>(ms: number, work: (timeout: Timeout) => Pro
 
 /** Waits for a promise, but at most `ms`. It does not cancel the promise. */
 export function waitAtMost<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(TIMED_OUT), Math.max(0, ms));
-    const answer = (result: T) => {
-      clearTimeout(timer);
-      resolve(result);
-    };
-    promise.then(answer, (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-  });
+  return withTimeout(ms, (timeout) => timeout.wait(promise));
 }
 
 /** Waits for this many ms. */
@@ -178,29 +168,30 @@ export class CircuitBreaker {
    */
   async retryWithin<T>(work: () => Promise<T>, timeLeftMs: () => number): Promise<T> {
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = longer(waitMs)) {
-      let failure = this.#lastError;
-      if (this.refusesForMs === 0) {
-        // The back-off begins with the call, because the call may never be answered.
-        if (this.#isOpen) this.#backOff();
-        try {
-          const result = await work();
-          this.#failures = 0;
-          this.#backOffMs = 0;
-          return result;
-        } catch (error) {
-          if (!isOfItsEvent(error)) this.failed(error);
-          failure = error;
-        }
+      try {
+        return await this.call(work);
+      } catch (error) {
+        const pauseMs = this.refusesForMs || withJitter(waitMs);
+        if (isOfItsEvent(error) || timeLeftMs() <= pauseMs) throw error;
+        await sleep(pauseMs);
       }
-      const pauseMs = this.refusesForMs || withJitter(waitMs);
-      if (isOfItsEvent(failure) || timeLeftMs() <= pauseMs) throw failure;
-      await sleep(pauseMs);
     }
   }
 
   /** @throws the error of the call, or the last error if it refuses the call */
-  call<T>(work: () => Promise<T>): Promise<T> {
-    return this.retryWithin(work, () => 0);
+  async call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.refusesForMs > 0) throw this.#lastError;
+    // The back-off begins with the call, because the call may never be answered.
+    if (this.#isOpen) this.#backOff();
+    try {
+      const result = await work();
+      this.#failures = 0;
+      this.#backOffMs = 0;
+      return result;
+    } catch (error) {
+      if (!isOfItsEvent(error)) this.failed(error);
+      throw error;
+    }
   }
 
   /** Counts a failure, also that of a call that is not answered in time. */

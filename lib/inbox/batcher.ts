@@ -57,7 +57,8 @@ interface Waiting<Item, Answer> {
  */
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
-  #isHeldUp = false;
+  /** The batch that holds up the others. */
+  #holdingUp: readonly Waiting<Item, Answer>[] | undefined;
   #inFlight = 0;
 
   constructor(private readonly options: BatchOptions<Item, Answer>) {}
@@ -72,18 +73,16 @@ export class Batcher<Item, Answer> {
   }
 
   #sendWaiting(): void {
-    if (!this.#isHeldUp && this.#waiting.length > 0) void this.#send(this.#nextBatch());
+    if (!this.#holdingUp && this.#waiting.length > 0) void this.#send(this.#nextBatch());
   }
 
   /** Never rejects. */
   async #send(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
-    this.#isHeldUp = true;
+    this.#holdingUp = batch;
     this.#inFlight += 1;
-    let holdsUp = true;
     const letNextGo = () => {
-      if (!holdsUp) return;
-      holdsUp = false;
-      this.#isHeldUp = false;
+      if (this.#holdingUp !== batch) return;
+      this.#holdingUp = undefined;
       this.#sendWaiting();
     };
     const timer = setTimeout(letNextGo, PATIENCE_MS * this.#inFlight);

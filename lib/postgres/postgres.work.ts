@@ -102,7 +102,7 @@ function takeDueSql(tables: PostgresTables, limit: string): string {
   const isItsRun =
     'run.application = due.application AND run.endpoint = due.endpoint AND run.event_id = due.event_id AND run.handler_id = due.handler_id';
   // statement_timestamp(), because an index condition cannot use clock_timestamp(). The ids are in a query, because otherwise
-  // Postgres would plan each number of ids by itself.
+  // Postgres would plan the statement again each time.
   return `
 WITH pause AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM ${pauses} WHERE application = ${application} AND endpoint = $1::text) AS is_paused
